@@ -1,0 +1,3 @@
+//! The page of pgscope.
+
+fn main() {}
