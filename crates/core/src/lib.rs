@@ -1,1 +1,38 @@
-//! The machine of pgscope.
+//! pgscope-core: PostgreSQL's process memory as one deterministic machine.
+//!
+//! A [`Server`] is started from a [`Profile`](profile::Profile) (which PostgreSQL
+//! version), [`Settings`](server::Settings) and a seed. [`Server::apply`] takes one
+//! [`Op`] after the other and reports what happened as typed [`Event`]s, down to the
+//! single tick of the clock hand. Nothing else goes in: no clock, no I/O, no platform
+//! randomness. The same profile, settings, seed and operations give the same history,
+//! byte for byte.
+//!
+//! It is *not* a database: no SQL, no rows that mean anything, no concurrency. It is the
+//! memory of one: what is allocated where, which buffer goes, what is shared.
+//!
+//! The floors, lowest first; no arrow points upward:
+//!
+//! | floor | modules | holds |
+//! |---|---|---|
+//! | 1 | [`memory`], [`profile`], [`event`], [`ids`], [`error`], [`op`] | the arena, what a version is, the words |
+//! | 2 | [`mmgr`], [`bufmgr`] | memory contexts; the buffer pool |
+//! | 3 | [`server`] | the server, its backends, its settings |
+//! | 4 | [`views`] | the `pg_*` views and pictures of the machine, read-only |
+
+#![forbid(unsafe_code)]
+
+pub mod bufmgr;
+pub mod error;
+pub mod event;
+pub mod ids;
+pub mod memory;
+pub mod mmgr;
+pub mod op;
+pub mod profile;
+pub mod server;
+pub mod views;
+
+pub use error::Error;
+pub use event::Event;
+pub use op::Op;
+pub use server::Server;

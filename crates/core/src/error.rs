@@ -1,0 +1,200 @@
+//! What can go wrong, as typed values: PostgreSQL's errors with PostgreSQL's words, and the
+//! few that only a playground has.
+
+use std::fmt;
+
+use crate::ids::BlockNumber;
+use crate::memory::Addr;
+use crate::op::Name;
+
+/// An operation's error. An error changes nothing, unless PostgreSQL itself would leave a
+/// trace (the clock hand of a failed sweep stays where it stopped).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Not an error of the server: the operation was stopped after the number of events asked for.
+    Stopped,
+    /// Every buffer is pinned (`StrategyGetBuffer`).
+    NoUnpinnedBuffers,
+    /// A pin was released or used that is not there (`BufferIsValid`, `ReleaseBuffer`).
+    BadBufferId(i32),
+    /// A block past the relation's end was read (`mdreadv`).
+    ShortRead {
+        /// The relation's file, as in PostgreSQL's message.
+        path: String,
+        /// The block asked for.
+        block: BlockNumber,
+        /// The relation's name.
+        relation: Name,
+        /// Blocks it has.
+        nblocks: BlockNumber,
+    },
+    /// A request over the limit for normal allocations (`MemoryContextCheckSize`).
+    InvalidAllocSize(u64),
+    /// malloc had no more (`MemoryContextAllocationFailure`).
+    OutOfMemory {
+        /// Bytes asked for.
+        size: u64,
+        /// The context's name.
+        context: String,
+    },
+    /// malloc had no more while a context was created.
+    OutOfMemoryCreating {
+        /// The context's name.
+        context: String,
+    },
+    /// A pointer that no allocator knows (`BogusFree`, `BogusRealloc`).
+    InvalidPointer {
+        /// The function that noticed: `pfree` or `repalloc`.
+        function: &'static str,
+        /// The pointer.
+        pointer: Addr,
+        /// The eight bytes before it.
+        header: u64,
+    },
+    /// A chunk variable is empty: nothing was allocated into it, or it was freed.
+    NoSuchChunk,
+    /// A chunk variable points into memory that a reset or delete gave back.
+    DanglingChunk(Addr),
+    /// A context variable is empty or its context was deleted.
+    NoSuchContext,
+    /// A context that must live as long as its backend was to be deleted or is in use.
+    ContextInUse(String),
+    /// A return without a call.
+    NoCallRunning,
+    /// A pin variable that already holds a pin was to get another.
+    PinInUse,
+    /// A context parameter that PostgreSQL's assertions forbid.
+    InvalidContextParameter(&'static str),
+    /// An id that is not there or is there already: the operations came in the wrong order.
+    Protocol(&'static str),
+    /// The playground's own limits, which a scenario can't pass.
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is allowed.
+        limit: u64,
+    },
+}
+
+/// An error's kind alone, small enough for an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// `ERRCODE_INSUFFICIENT_RESOURCES`, 53000.
+    InsufficientResources,
+    /// `ERRCODE_OUT_OF_MEMORY`, 53200.
+    OutOfMemory,
+    /// `ERRCODE_DATA_CORRUPTED`, XX001.
+    DataCorrupted,
+    /// `ERRCODE_INTERNAL_ERROR`, XX000: what `elog(ERROR)` gives.
+    Internal,
+    /// Not an error that PostgreSQL has: the playground's own.
+    Playground,
+}
+
+impl Error {
+    /// The kind alone.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Error::NoUnpinnedBuffers => ErrorCode::InsufficientResources,
+            Error::OutOfMemory { .. } | Error::OutOfMemoryCreating { .. } => ErrorCode::OutOfMemory,
+            Error::ShortRead { .. } => ErrorCode::DataCorrupted,
+            Error::BadBufferId(_) | Error::InvalidAllocSize(_) | Error::InvalidPointer { .. } => {
+                ErrorCode::Internal
+            }
+            _ => ErrorCode::Playground,
+        }
+    }
+
+    /// PostgreSQL's `DETAIL` line, where its message has one.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Error::OutOfMemory { size, context } => {
+                Some(format!("Failed on request of size {size} in memory context \"{context}\"."))
+            }
+            Error::OutOfMemoryCreating { context } => {
+                Some(format!("Failed while creating memory context \"{context}\"."))
+            }
+            _ => None,
+        }
+    }
+
+    /// What to do about it, for the reader of the page.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::NoUnpinnedBuffers => {
+                "Every buffer is pinned: unpin one, or start the server with more shared_buffers."
+                    .into()
+            }
+            Error::BadBufferId(_) => "This variable holds no pin: it was never set, its read \
+                failed, or it was unpinned already."
+                .into(),
+            Error::ShortRead { relation, nblocks: 0, .. } => {
+                format!("{relation} has no blocks yet: extend it first.")
+            }
+            Error::ShortRead { relation, nblocks, .. } => {
+                format!("{relation} has {nblocks} blocks: 0 to {}.", nblocks - 1)
+            }
+            Error::InvalidAllocSize(_) => {
+                "palloc takes at most 1 GB - 1 byte (MaxAllocSize).".into()
+            }
+            Error::NoSuchChunk => "palloc into this name first.".into(),
+            Error::DanglingChunk(_) => "Its context was reset or deleted, and every chunk in it \
+                went along. A real server would not notice: it would read or damage whatever \
+                lies there now."
+                .into(),
+            Error::NoSuchContext => {
+                "Create it first; a reset or delete of its parent takes it along.".into()
+            }
+            Error::ContextInUse(_) => "Switch to another context first.".into(),
+            _ => return None,
+        })
+    }
+}
+
+impl ErrorCode {
+    /// The SQLSTATE, where PostgreSQL has one.
+    pub fn sqlstate(self) -> Option<&'static str> {
+        match self {
+            ErrorCode::InsufficientResources => Some("53000"),
+            ErrorCode::OutOfMemory => Some("53200"),
+            ErrorCode::DataCorrupted => Some("XX001"),
+            ErrorCode::Internal => Some("XX000"),
+            ErrorCode::Playground => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Stopped => f.write_str("stopped between two events"),
+            Error::NoUnpinnedBuffers => f.write_str("no unpinned buffers available"),
+            Error::BadBufferId(id) => write!(f, "bad buffer ID: {id}"),
+            Error::ShortRead { path, block, .. } => write!(
+                f,
+                "could not read blocks {block}..{block} in file \"{path}\": read only 0 of 8192 bytes"
+            ),
+            Error::InvalidAllocSize(size) => {
+                write!(f, "invalid memory alloc request size {size}")
+            }
+            Error::OutOfMemory { .. } | Error::OutOfMemoryCreating { .. } => {
+                f.write_str("out of memory")
+            }
+            Error::InvalidPointer { function, pointer, header } => write!(
+                f,
+                "{function} called with invalid pointer {pointer} (header 0x{header:016x})"
+            ),
+            Error::NoSuchChunk => f.write_str("no chunk has this name now"),
+            Error::DanglingChunk(at) => write!(f, "the pointer {at} is dangling"),
+            Error::NoSuchContext => f.write_str("no memory context has this name now"),
+            Error::ContextInUse(name) => write!(f, "memory context \"{name}\" is in use"),
+            Error::NoCallRunning => f.write_str("no function call is running"),
+            Error::PinInUse => f.write_str("this name already holds a pin"),
+            Error::InvalidContextParameter(what) => write!(f, "invalid context size: {what}"),
+            Error::Protocol(what) => f.write_str(what),
+            Error::Limit { what, limit } => write!(f, "too many {what}: at most {limit}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

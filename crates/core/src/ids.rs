@@ -1,0 +1,101 @@
+//! Small index types, so that a block number can't be taken for a buffer.
+//!
+//! Each is a newtype over the integer that PostgreSQL uses for the same thing, or, for the
+//! slots, a number that the scenario chose in place of a C variable's name.
+
+use std::fmt;
+
+/// A backend, numbered from 0 in the order of the scenario's `backend` lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BackendId(pub u16);
+
+/// A relation's main fork, numbered from 0 in the order of creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RelId(pub u32);
+
+/// A block of a relation, counted from 0 (`BlockNumber` in `storage/block.h`).
+pub type BlockNumber = u32;
+
+/// A shared buffer's index, counted from 0 (`buf_id` in `BufferDesc`).
+///
+/// PostgreSQL's `Buffer` and everything a reader sees count from 1: [`BufferId::number`],
+/// and that is also what [`Display`](fmt::Display) prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BufferId(pub u32);
+
+impl BufferId {
+    /// The number as in `pg_buffercache.bufferid`, counted from 1.
+    pub fn number(self) -> u32 {
+        self.0 + 1
+    }
+
+    /// The index into the descriptor array.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for BufferId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.number())
+    }
+}
+
+/// Which page a buffer holds (`BufferTag` in `buf_internals.h`): relation and block.
+///
+/// Tablespace, database, relation file number and fork follow from the relation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BufferTag {
+    /// The relation's main fork.
+    pub rel: RelId,
+    /// The block within it.
+    pub block: BlockNumber,
+}
+
+/// A backend's variable of type `MemoryContext`, numbered per backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContextSlot(pub u32);
+
+impl ContextSlot {
+    /// `TopMemoryContext`.
+    pub const TOP: Self = Self(0);
+    /// `ErrorContext`.
+    pub const ERROR: Self = Self(1);
+    /// `CacheMemoryContext`.
+    pub const CACHE: Self = Self(2);
+    /// `MessageContext`.
+    pub const MESSAGE: Self = Self(3);
+    /// `TopPortalContext`.
+    pub const TOP_PORTAL: Self = Self(4);
+    /// `TopTransactionContext`.
+    pub const TOP_TRANSACTION: Self = Self(5);
+    /// The innermost `FunctionCallContext`: the context of the `call` that is running.
+    pub const FUNCTION_CALL: Self = Self(6);
+    /// The first number that a scenario's own contexts get.
+    pub const FIRST_USER: Self = Self(16);
+
+    /// The contexts that every backend has or can have, by PostgreSQL's names.
+    pub const WELL_KNOWN: [(&'static str, Self); 7] = [
+        ("TopMemoryContext", Self::TOP),
+        ("ErrorContext", Self::ERROR),
+        ("CacheMemoryContext", Self::CACHE),
+        ("MessageContext", Self::MESSAGE),
+        ("TopPortalContext", Self::TOP_PORTAL),
+        ("TopTransactionContext", Self::TOP_TRANSACTION),
+        ("FunctionCallContext", Self::FUNCTION_CALL),
+    ];
+}
+
+/// A backend's variable that holds what `palloc` returned, numbered per backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChunkSlot(pub u32);
+
+/// A backend's variable of type `Buffer` that holds a pin, numbered per backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PinSlot(pub u32);
+
+/// The most slots of one kind that a backend may use; a bound on untrusted scenarios.
+pub const MAX_SLOTS: u32 = 1 << 20;
+
+/// A position in the write-ahead log, in bytes (`XLogRecPtr`).
+pub type Lsn = u64;

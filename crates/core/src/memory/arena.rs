@@ -1,0 +1,260 @@
+//! The bytes of the arena.
+//!
+//! Pages of 8 kB come into being with the first write and read as zeros before, as the
+//! operating system's do. A clone of the arena shares its pages; whoever writes first gets
+//! its own copy. So a snapshot of the whole server costs a table of pointers.
+//!
+//! Integers are little-endian, as on the servers whose traces we follow. Structures are
+//! aligned as C aligns them, so an integer never crosses a page.
+
+use std::rc::Rc;
+
+use super::Addr;
+
+/// Bytes of a page of the arena.
+pub const PAGE_SIZE: usize = 8192;
+
+type Page = [u8; PAGE_SIZE];
+
+/// One linear memory, read as zeros where nothing was written.
+#[derive(Clone, Default)]
+pub struct Arena {
+    /// Page tables, one a segment: shared memory, then the backends'.
+    segments: Vec<Vec<Option<Rc<Page>>>>,
+    program: Vec<Option<Rc<Page>>>,
+}
+
+impl Arena {
+    /// An arena in which nothing was written yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn table(&self, segment: u64) -> Option<&Vec<Option<Rc<Page>>>> {
+        if segment == Addr::PROGRAM_INDEX {
+            Some(&self.program)
+        } else {
+            self.segments.get(usize::try_from(segment).ok()?)
+        }
+    }
+
+    #[inline]
+    fn page(&self, addr: Addr) -> Option<&Page> {
+        let (segment, offset) = addr.split();
+        self.table(segment)?.get(offset as usize / PAGE_SIZE)?.as_deref()
+    }
+
+    #[inline]
+    fn page_mut(&mut self, addr: Addr) -> &mut Page {
+        let (segment, offset) = addr.split();
+        let index = offset as usize / PAGE_SIZE;
+        let table = if segment == Addr::PROGRAM_INDEX {
+            &mut self.program
+        } else {
+            let segment = segment as usize;
+            if self.segments.len() <= segment {
+                self.segments.resize_with(segment + 1, Vec::new);
+            }
+            &mut self.segments[segment]
+        };
+        if table.len() <= index {
+            table.resize(index + 1, None);
+        }
+        Rc::make_mut(table[index].get_or_insert_with(|| Rc::new([0; PAGE_SIZE])))
+    }
+
+    /// Bytes of pages that were written at least once.
+    pub fn resident(&self) -> usize {
+        let tables = self.segments.iter().chain(std::iter::once(&self.program));
+        tables.map(|table| table.iter().flatten().count() * PAGE_SIZE).sum()
+    }
+
+    /// The unsigned 64-bit integer at `addr`.
+    #[inline]
+    pub fn read_u64(&self, addr: Addr) -> u64 {
+        self.page(addr).map_or(0, |page| {
+            let at = addr.0 as usize % PAGE_SIZE;
+            page[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+        })
+    }
+
+    /// The unsigned 32-bit integer at `addr`.
+    #[inline]
+    pub fn read_u32(&self, addr: Addr) -> u32 {
+        self.page(addr).map_or(0, |page| {
+            let at = addr.0 as usize % PAGE_SIZE;
+            page[at..].first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
+        })
+    }
+
+    /// The byte at `addr`.
+    #[inline]
+    pub fn read_u8(&self, addr: Addr) -> u8 {
+        self.page(addr).map_or(0, |page| page[addr.0 as usize % PAGE_SIZE])
+    }
+
+    /// The pointer at `addr`.
+    #[inline]
+    pub fn read_ptr(&self, addr: Addr) -> Addr {
+        Addr(self.read_u64(addr))
+    }
+
+    /// Fill `out` with the bytes from `addr` on.
+    pub fn read(&self, addr: Addr, out: &mut [u8]) {
+        let mut done = 0;
+        while done < out.len() {
+            let from = addr.offset(done as u64);
+            let at = from.0 as usize % PAGE_SIZE;
+            let count = (out.len() - done).min(PAGE_SIZE - at);
+            match self.page(from) {
+                Some(page) => out[done..done + count].copy_from_slice(&page[at..at + count]),
+                None => out[done..done + count].fill(0),
+            }
+            done += count;
+        }
+    }
+
+    /// Store a 64-bit integer.
+    #[inline]
+    pub fn write_u64(&mut self, addr: Addr, value: u64) {
+        let at = addr.0 as usize % PAGE_SIZE;
+        if let Some(bytes) = self.page_mut(addr)[at..].first_chunk_mut() {
+            *bytes = value.to_le_bytes();
+        }
+    }
+
+    /// Store a 32-bit integer.
+    #[inline]
+    pub fn write_u32(&mut self, addr: Addr, value: u32) {
+        let at = addr.0 as usize % PAGE_SIZE;
+        if let Some(bytes) = self.page_mut(addr)[at..].first_chunk_mut() {
+            *bytes = value.to_le_bytes();
+        }
+    }
+
+    /// Store a byte.
+    #[inline]
+    pub fn write_u8(&mut self, addr: Addr, value: u8) {
+        self.page_mut(addr)[addr.0 as usize % PAGE_SIZE] = value;
+    }
+
+    /// Store a pointer.
+    #[inline]
+    pub fn write_ptr(&mut self, addr: Addr, value: Addr) {
+        self.write_u64(addr, value.0);
+    }
+
+    /// Store `bytes` from `addr` on.
+    pub fn write(&mut self, addr: Addr, bytes: &[u8]) {
+        let mut done = 0;
+        while done < bytes.len() {
+            let to = addr.offset(done as u64);
+            let at = to.0 as usize % PAGE_SIZE;
+            let count = (bytes.len() - done).min(PAGE_SIZE - at);
+            self.page_mut(to)[at..at + count].copy_from_slice(&bytes[done..done + count]);
+            done += count;
+        }
+    }
+
+    /// Set `len` bytes to `byte` (`memset`). Whole pages of zeros are given up, not written.
+    pub fn fill(&mut self, addr: Addr, len: u64, byte: u8) {
+        let mut done = 0;
+        while done < len {
+            let to = addr.offset(done);
+            let at = to.0 as usize % PAGE_SIZE;
+            let count = (len - done).min((PAGE_SIZE - at) as u64);
+            if byte == 0 && (self.page(to).is_none() || count == PAGE_SIZE as u64) {
+                self.drop_page(to);
+            } else {
+                self.page_mut(to)[at..at + count as usize].fill(byte);
+            }
+            done += count;
+        }
+    }
+
+    /// Copy `len` bytes (`memcpy`: the ranges don't overlap). What was never written at the
+    /// source stays unwritten at the target.
+    pub fn copy(&mut self, from: Addr, to: Addr, len: u64) {
+        let mut buffer = [0; 512];
+        let mut done = 0;
+        while done < len {
+            let count = (len - done).min(buffer.len() as u64) as usize;
+            let (source, target) = (from.offset(done), to.offset(done));
+            if self.page(source).is_some() || self.page(target).is_some() {
+                self.read(source, &mut buffer[..count]);
+                self.write(target, &buffer[..count]);
+            }
+            done += count as u64;
+        }
+    }
+
+    /// Give up the page that holds `addr`, if it exists: it reads as zeros again.
+    fn drop_page(&mut self, addr: Addr) {
+        let (segment, offset) = addr.split();
+        let table = if segment == Addr::PROGRAM_INDEX {
+            Some(&mut self.program)
+        } else {
+            self.segments.get_mut(segment as usize)
+        };
+        if let Some(page) = table.and_then(|table| table.get_mut(offset as usize / PAGE_SIZE)) {
+            *page = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::BackendId;
+
+    fn heap() -> Addr {
+        Addr::local(BackendId(0))
+    }
+
+    #[test]
+    fn unwritten_memory_reads_as_zeros_and_costs_nothing() {
+        let arena = Arena::new();
+        assert_eq!(arena.read_u64(heap()), 0);
+        assert_eq!(arena.resident(), 0);
+    }
+
+    #[test]
+    fn integers_are_little_endian() {
+        let mut arena = Arena::new();
+        arena.write_u64(heap(), 0x0102_0304_0506_0708);
+        assert_eq!(arena.read_u8(heap()), 8);
+        assert_eq!(arena.read_u32(heap().offset(4)), 0x0102_0304);
+    }
+
+    #[test]
+    fn writes_and_copies_cross_pages() {
+        let mut arena = Arena::new();
+        let bytes: Vec<u8> = (0..20_000u32).map(|i| (i % 251) as u8).collect();
+        arena.write(heap().offset(100), &bytes);
+        arena.copy(heap().offset(100), heap().offset(50_000), 20_000);
+        let mut back = vec![0; 20_000];
+        arena.read(heap().offset(50_000), &mut back);
+        assert_eq!(back, bytes);
+    }
+
+    #[test]
+    fn a_clone_keeps_its_bytes_when_the_original_writes() {
+        let mut arena = Arena::new();
+        arena.write_u64(heap(), 1);
+        let snapshot = arena.clone();
+        arena.write_u64(heap(), 2);
+        assert_eq!(snapshot.read_u64(heap()), 1);
+        assert_eq!(arena.read_u64(heap()), 2);
+    }
+
+    #[test]
+    fn zeroing_gives_pages_back() {
+        let mut arena = Arena::new();
+        arena.fill(heap(), 4 * PAGE_SIZE as u64, 0x7f);
+        assert_eq!(arena.resident(), 4 * PAGE_SIZE);
+        arena.fill(heap().offset(8), 4 * PAGE_SIZE as u64 - 8, 0);
+        assert_eq!(arena.resident(), PAGE_SIZE);
+        assert_eq!(arena.read_u8(heap().offset(7)), 0x7f);
+        assert_eq!(arena.read_u8(heap().offset(8)), 0);
+    }
+}

@@ -1,0 +1,304 @@
+//! malloc, as the operating system and the C library provide it to one backend.
+//!
+//! A model of glibc's main arena, simple enough to read: chunks of at least 32 bytes in
+//! steps of 16, each with its size in the eight bytes before the pointer; a free chunk
+//! merges with free neighbours; a request takes the smallest free chunk that fits, lowest
+//! address first, and otherwise grows the heap at its top. Requests of 128 kB and more
+//! (`M_MMAP_THRESHOLD`) are mapped on their own, by the page, and unmapped when freed.
+//!
+//! Which address malloc returns is not part of what pgscope promises: real addresses differ
+//! from run to run, and the traces are compared relative to their block. What matters is
+//! that blocks come from somewhere, cost what they cost, and go back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Addr, Arena, PAGE_SIZE};
+
+/// malloc's alignment on 64-bit glibc.
+pub const MALLOC_ALIGN: u64 = 16;
+const HEADER: u64 = 8;
+const MIN_CHUNK: u64 = 32;
+const MMAP_THRESHOLD: u64 = 128 << 10;
+/// The heap proper ends here; mapped requests lie above.
+const MMAP_START: u64 = 0x4000_0000;
+
+/// One backend's malloc.
+#[derive(Clone)]
+pub struct Heap {
+    base: Addr,
+    /// End of the heap proper, as `brk` would say; an offset from `base`.
+    top: u64,
+    /// Free chunks below the top: where and how long.
+    free_by_addr: BTreeMap<u64, u64>,
+    free_by_size: BTreeSet<(u64, u64)>,
+    /// Mapped ranges that are in use: where and how long.
+    mapped: BTreeMap<u64, u64>,
+    limit: u64,
+    stats: HeapStats,
+}
+
+/// What a heap costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeapStats {
+    /// Bytes in chunks that are in use, their headers included.
+    pub used: u64,
+    /// Bytes that the operating system gave and has not got back.
+    pub obtained: u64,
+    /// Calls of malloc and realloc so far.
+    pub mallocs: u64,
+    /// Calls of free so far.
+    pub frees: u64,
+}
+
+impl Heap {
+    /// A heap that begins at `base` and may obtain `limit` bytes.
+    pub fn new(base: Addr, limit: u64) -> Self {
+        Self {
+            base,
+            top: MALLOC_ALIGN,
+            free_by_addr: BTreeMap::new(),
+            free_by_size: BTreeSet::new(),
+            mapped: BTreeMap::new(),
+            limit,
+            stats: HeapStats::default(),
+        }
+    }
+
+    /// What the heap costs now.
+    pub fn stats(&self) -> HeapStats {
+        self.stats
+    }
+
+    /// `malloc`: a pointer to at least `size` bytes, or `None` if there is no more. The
+    /// bytes are whatever was there before.
+    pub fn malloc(&mut self, arena: &mut Arena, size: u64) -> Option<Addr> {
+        let need = chunk_size(size)?;
+        let at = if need >= MMAP_THRESHOLD { self.map(need)? } else { self.carve(need)? };
+        let need = self.mapped.get(&at).copied().unwrap_or(need);
+        self.stats.mallocs += 1;
+        self.stats.used += need;
+        self.write_size(arena, at, need);
+        Some(self.base.offset(at + MALLOC_ALIGN))
+    }
+
+    /// `free` of a pointer that `malloc` or `realloc` returned.
+    pub fn free(&mut self, arena: &mut Arena, pointer: Addr) {
+        let (at, size) = self.chunk_of(arena, pointer);
+        self.stats.frees += 1;
+        self.stats.used -= size;
+        if self.mapped.remove(&at).is_some() {
+            self.stats.obtained -= size;
+            arena.fill(self.base.offset(at), size, 0);
+        } else {
+            self.release(at, size);
+        }
+    }
+
+    /// `realloc`: the same bytes in a chunk of at least `size` bytes, in place if there is
+    /// room; `None`, and nothing changed, if there is none anywhere.
+    pub fn realloc(&mut self, arena: &mut Arena, pointer: Addr, size: u64) -> Option<Addr> {
+        let need = chunk_size(size)?;
+        let (at, old) = self.chunk_of(arena, pointer);
+        if !self.mapped.contains_key(&at) && need < MMAP_THRESHOLD {
+            if need <= old {
+                if old - need >= MIN_CHUNK {
+                    self.stats.used -= old - need;
+                    self.write_size(arena, at, need);
+                    self.release(at + need, old - need);
+                }
+                return Some(pointer);
+            }
+            if self.grow_in_place(at, old, need) {
+                self.stats.used += need - old;
+                self.write_size(arena, at, need);
+                return Some(pointer);
+            }
+        }
+        let new = self.malloc(arena, size)?;
+        arena.copy(pointer, new, (old - HEADER).min(size));
+        self.free(arena, pointer);
+        Some(new)
+    }
+
+    /// Free chunk, or the top, behind a chunk: take from it what the chunk lacks.
+    fn grow_in_place(&mut self, at: u64, old: u64, need: u64) -> bool {
+        let next = at + old;
+        if next == self.top {
+            return self.extend_top(need - old);
+        }
+        let Some(&free) = self.free_by_addr.get(&next) else { return false };
+        match (old + free).checked_sub(need) {
+            Some(0) => self.unlink(next, free),
+            Some(rest) if rest >= MIN_CHUNK => {
+                self.unlink(next, free);
+                self.link(at + need, rest);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn carve(&mut self, need: u64) -> Option<u64> {
+        if let Some(&(size, at)) = self.free_by_size.range((need, 0)..).find(|(size, _)| {
+            // A rest too small for a chunk of its own would be lost track of.
+            *size == need || *size - need >= MIN_CHUNK
+        }) {
+            self.unlink(at, size);
+            if size > need {
+                self.link(at + need, size - need);
+            }
+            return Some(at);
+        }
+        let at = self.top;
+        self.extend_top(need).then_some(at)
+    }
+
+    fn extend_top(&mut self, by: u64) -> bool {
+        if self.top + by > MMAP_START || self.stats.obtained + by > self.limit {
+            return false;
+        }
+        self.top += by;
+        self.stats.obtained += by;
+        true
+    }
+
+    fn map(&mut self, need: u64) -> Option<u64> {
+        let need = need.next_multiple_of(PAGE_SIZE as u64);
+        if self.stats.obtained.checked_add(need)? > self.limit {
+            return None;
+        }
+        let mut at = MMAP_START;
+        for (&start, &size) in &self.mapped {
+            if start - at >= need {
+                break;
+            }
+            at = start + size;
+        }
+        if at + need > Addr::SEGMENT_SIZE {
+            return None;
+        }
+        self.mapped.insert(at, need);
+        self.stats.obtained += need;
+        Some(at)
+    }
+
+    fn release(&mut self, mut at: u64, mut size: u64) {
+        if let Some((&before, &length)) = self.free_by_addr.range(..at).next_back()
+            && before + length == at
+        {
+            self.unlink(before, length);
+            at = before;
+            size += length;
+        }
+        if let Some(&length) = self.free_by_addr.get(&(at + size)) {
+            self.unlink(at + size, length);
+            size += length;
+        }
+        if at + size == self.top {
+            self.top = at;
+            self.stats.obtained -= size;
+        } else {
+            self.link(at, size);
+        }
+    }
+
+    fn link(&mut self, at: u64, size: u64) {
+        self.free_by_addr.insert(at, size);
+        self.free_by_size.insert((size, at));
+    }
+
+    fn unlink(&mut self, at: u64, size: u64) {
+        self.free_by_addr.remove(&at);
+        self.free_by_size.remove(&(size, at));
+    }
+
+    fn chunk_of(&self, arena: &Arena, pointer: Addr) -> (u64, u64) {
+        let at = pointer.since(self.base) - MALLOC_ALIGN;
+        (at, arena.read_u64(pointer.back(HEADER)))
+    }
+
+    fn write_size(&self, arena: &mut Arena, at: u64, size: u64) {
+        arena.write_u64(self.base.offset(at + MALLOC_ALIGN - HEADER), size);
+    }
+}
+
+/// Bytes of the chunk that serves a request, its header included.
+fn chunk_size(size: u64) -> Option<u64> {
+    let need = size.checked_add(HEADER)?.checked_next_multiple_of(MALLOC_ALIGN)?;
+    Some(need.max(MIN_CHUNK))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::BackendId;
+
+    fn new() -> (Arena, Heap) {
+        (Arena::new(), Heap::new(Addr::local(BackendId(0)), 1 << 30))
+    }
+
+    #[test]
+    fn pointers_are_aligned_and_apart() {
+        let (mut arena, mut heap) = new();
+        let a = heap.malloc(&mut arena, 100).unwrap();
+        let b = heap.malloc(&mut arena, 1).unwrap();
+        assert_eq!(a.0 % MALLOC_ALIGN, 0);
+        assert_eq!(b.since(a), 112);
+    }
+
+    #[test]
+    fn freed_neighbours_merge_and_everything_goes_back() {
+        let (mut arena, mut heap) = new();
+        let all: Vec<_> = (1..50).map(|i| heap.malloc(&mut arena, i * 40).unwrap()).collect();
+        for pointer in all.iter().step_by(2).chain(all.iter().skip(1).step_by(2)) {
+            heap.free(&mut arena, *pointer);
+        }
+        assert_eq!(heap.stats().used, 0);
+        assert_eq!(heap.stats().obtained, 0);
+    }
+
+    #[test]
+    fn the_best_fit_is_reused() {
+        let (mut arena, mut heap) = new();
+        let big = heap.malloc(&mut arena, 1000).unwrap();
+        heap.malloc(&mut arena, 8).unwrap();
+        let small = heap.malloc(&mut arena, 200).unwrap();
+        heap.malloc(&mut arena, 8).unwrap();
+        heap.free(&mut arena, big);
+        heap.free(&mut arena, small);
+        assert_eq!(heap.malloc(&mut arena, 200), Some(small));
+    }
+
+    #[test]
+    fn large_requests_are_mapped_and_unmapped() {
+        let (mut arena, mut heap) = new();
+        let a = heap.malloc(&mut arena, 1 << 20).unwrap();
+        arena.fill(a, 1 << 20, 1);
+        assert!(heap.stats().obtained > 1 << 20);
+        heap.free(&mut arena, a);
+        assert_eq!(heap.stats().obtained, 0);
+        assert_eq!(arena.read_u8(a), 0);
+    }
+
+    #[test]
+    fn realloc_keeps_the_bytes() {
+        let (mut arena, mut heap) = new();
+        let a = heap.malloc(&mut arena, 100).unwrap();
+        heap.malloc(&mut arena, 8).unwrap();
+        arena.fill(a, 100, 42);
+        let b = heap.realloc(&mut arena, a, 300_000).unwrap();
+        assert_eq!(arena.read_u8(b.offset(99)), 42);
+        let c = heap.realloc(&mut arena, b, 50).unwrap();
+        assert_eq!(arena.read_u8(c.offset(49)), 42);
+        assert_eq!(heap.stats().used, 32 + 64);
+    }
+
+    #[test]
+    fn there_is_an_end() {
+        let mut arena = Arena::new();
+        let mut heap = Heap::new(Addr::local(BackendId(0)), 1 << 20);
+        assert_eq!(heap.malloc(&mut arena, 2 << 20), None);
+        assert_eq!(heap.malloc(&mut arena, u64::MAX), None);
+        assert!(heap.malloc(&mut arena, 1 << 19).is_some());
+    }
+}

@@ -1,0 +1,272 @@
+//! What can be asked of the machine: one [`Op`] is one thing that one backend does.
+//!
+//! The scenario language compiles to these, the trace replay builds them directly.
+//! Names are already resolved: relations, backends and variables are numbers here.
+
+use std::rc::Rc;
+
+use crate::ids::{BackendId, BlockNumber, ChunkSlot, ContextSlot, Lsn, PinSlot, RelId};
+
+/// A name that a reader gave: a relation's, a backend's, a context's, a function's.
+pub type Name = Rc<str>;
+
+/// One operation. Sizes are bytes unless a field says otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// Create a relation with `nblocks` blocks on disk, none of them in memory.
+    CreateRelation {
+        /// The number it gets; must be the next free one.
+        rel: RelId,
+        /// Its name.
+        name: Name,
+        /// Blocks on disk.
+        nblocks: BlockNumber,
+        /// Whether it is WAL-logged.
+        persistence: Persistence,
+    },
+    /// A client connects: the postmaster forks a backend.
+    Connect {
+        /// The number it gets; must be the next free one.
+        backend: BackendId,
+        /// Its name on the page.
+        name: Name,
+    },
+    /// `ReadBufferExtended` of one block; then, if asked, mark it dirty; then release the
+    /// pin, or keep it in `pin`.
+    Read {
+        /// Who reads.
+        backend: BackendId,
+        /// The relation.
+        rel: RelId,
+        /// The block.
+        block: BlockNumber,
+        /// How the page gets into a buffer that does not hold it yet.
+        mode: ReadMode,
+        /// Mark the page dirty while it is pinned.
+        dirty: Option<DirtyKind>,
+        /// Keep the pin under this variable.
+        pin: Option<PinSlot>,
+    },
+    /// `ReleaseBuffer` of a kept pin.
+    Unpin {
+        /// Who holds the pin.
+        backend: BackendId,
+        /// The variable.
+        pin: PinSlot,
+    },
+    /// Mark a page dirty on which a pin is held.
+    MarkDirty {
+        /// Who holds the pin.
+        backend: BackendId,
+        /// The variable.
+        pin: PinSlot,
+        /// With or without a WAL record.
+        kind: DirtyKind,
+    },
+    /// Add one block at the end of a relation (`ExtendBufferedRel`).
+    Extend {
+        /// Who extends.
+        backend: BackendId,
+        /// The relation.
+        rel: RelId,
+        /// Mark the new page dirty while it is pinned.
+        dirty: Option<DirtyKind>,
+        /// Keep the pin under this variable.
+        pin: Option<PinSlot>,
+    },
+    /// `FlushOneBuffer`: write the page under a kept pin, if it is dirty.
+    FlushBuffer {
+        /// Who holds the pin.
+        backend: BackendId,
+        /// The variable.
+        pin: PinSlot,
+    },
+    /// Insert a small WAL record and flush all WAL.
+    WalFlush {
+        /// Where the record ends; `None` lets the machine say.
+        end: Option<Lsn>,
+    },
+    /// `CheckPointBuffers`: write every dirty page, in sorted order.
+    Checkpoint {
+        /// Also pages of unlogged relations (as at shutdown).
+        all: bool,
+    },
+    /// One round of the background writer (`BgBufferSync`).
+    BackgroundWriter(BgWriterRound),
+    /// Create a memory context.
+    CreateContext {
+        /// Whose.
+        backend: BackendId,
+        /// The variable that gets it.
+        context: ContextSlot,
+        /// The parent; `None` means `CurrentMemoryContext`.
+        parent: Option<ContextSlot>,
+        /// The context's name.
+        name: Name,
+        /// Which allocator, with its parameters.
+        allocator: Allocator,
+    },
+    /// `MemoryContextSwitchTo`.
+    SwitchTo {
+        /// Whose.
+        backend: BackendId,
+        /// The new `CurrentMemoryContext`.
+        context: ContextSlot,
+    },
+    /// `palloc` and its relatives.
+    Palloc {
+        /// Whose.
+        backend: BackendId,
+        /// The context; `None` means `CurrentMemoryContext`.
+        context: Option<ContextSlot>,
+        /// Bytes asked for.
+        size: u64,
+        /// Zero the chunk (`palloc0`).
+        zero: bool,
+        /// The variable that gets the pointer; `None` leaves it to the context to free it.
+        chunk: Option<ChunkSlot>,
+    },
+    /// `pfree`.
+    Pfree {
+        /// Whose.
+        backend: BackendId,
+        /// The variable that holds the pointer; it is empty afterwards.
+        chunk: ChunkSlot,
+    },
+    /// `repalloc`.
+    Repalloc {
+        /// Whose.
+        backend: BackendId,
+        /// The variable that holds the pointer, and gets the new one.
+        chunk: ChunkSlot,
+        /// Bytes asked for.
+        size: u64,
+    },
+    /// `MemoryContextReset`: free everything in it, delete its children.
+    Reset {
+        /// Whose.
+        backend: BackendId,
+        /// The context.
+        context: ContextSlot,
+    },
+    /// `MemoryContextDelete`: the context, its children and all their memory.
+    Delete {
+        /// Whose.
+        backend: BackendId,
+        /// The context.
+        context: ContextSlot,
+    },
+    /// A function is called: a FunctionCallContext is made under
+    /// `CurrentMemoryContext` and becomes current.
+    CallBegin {
+        /// Who calls.
+        backend: BackendId,
+        /// The function's name.
+        function: Name,
+    },
+    /// The function returns: its context is deleted, the caller's is current again.
+    CallEnd {
+        /// Who returns.
+        backend: BackendId,
+    },
+}
+
+impl Op {
+    /// The backend that executes the operation, if a backend does.
+    pub fn backend(&self) -> Option<BackendId> {
+        match *self {
+            Op::Connect { backend, .. }
+            | Op::Read { backend, .. }
+            | Op::Unpin { backend, .. }
+            | Op::MarkDirty { backend, .. }
+            | Op::Extend { backend, .. }
+            | Op::FlushBuffer { backend, .. }
+            | Op::CreateContext { backend, .. }
+            | Op::SwitchTo { backend, .. }
+            | Op::Palloc { backend, .. }
+            | Op::Pfree { backend, .. }
+            | Op::Repalloc { backend, .. }
+            | Op::Reset { backend, .. }
+            | Op::Delete { backend, .. }
+            | Op::CallBegin { backend, .. }
+            | Op::CallEnd { backend } => Some(backend),
+            Op::CreateRelation { .. }
+            | Op::WalFlush { .. }
+            | Op::Checkpoint { .. }
+            | Op::BackgroundWriter(_) => None,
+        }
+    }
+}
+
+/// A relation's persistence (`relpersistence` in `pg_class`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Persistence {
+    /// WAL-logged.
+    #[default]
+    Permanent,
+    /// Not WAL-logged: emptied after a crash.
+    Unlogged,
+}
+
+/// How a page that is not in the pool gets there (`ReadBufferMode` in `bufmgr.h`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadMode {
+    /// `RBM_NORMAL`: read it from disk.
+    #[default]
+    Normal,
+    /// `RBM_ZERO_AND_LOCK`: don't read it, the caller will fill it.
+    ZeroAndLock,
+}
+
+/// How a page is made dirty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirtyKind {
+    /// `MarkBufferDirty` without a WAL record.
+    Plain,
+    /// `MarkBufferDirty`, then a WAL record whose end becomes the page's LSN.
+    Wal {
+        /// Where the record ends; `None` lets the machine say.
+        end: Option<Lsn>,
+    },
+    /// `MarkBufferDirtyHint`: a hint bit was set.
+    Hint,
+}
+
+/// The parameters of one background-writer round, as the settings of the same names.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BgWriterRound {
+    /// `bgwriter_lru_maxpages`: pages written at most.
+    pub maxpages: u32,
+    /// `bgwriter_lru_multiplier`.
+    pub multiplier: f64,
+    /// `bgwriter_delay`, milliseconds.
+    pub delay_ms: u32,
+}
+
+impl Default for BgWriterRound {
+    fn default() -> Self {
+        Self { maxpages: 100, multiplier: 2.0, delay_ms: 200 }
+    }
+}
+
+/// Which allocator a context gets, with its parameters in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocator {
+    /// `AllocSetContextCreate`.
+    AllocSet {
+        /// Size of the first block, context header included; 0 means `init`.
+        min: u64,
+        /// Size of the first further block.
+        init: u64,
+        /// Size up to which blocks double.
+        max: u64,
+    },
+}
+
+impl Allocator {
+    /// `ALLOCSET_DEFAULT_SIZES` (`memutils.h`).
+    pub const ALLOCSET_DEFAULT: Self =
+        Self::AllocSet { min: 0, init: 8 * 1024, max: 8 * 1024 * 1024 };
+    /// `ALLOCSET_SMALL_SIZES` (`memutils.h`).
+    pub const ALLOCSET_SMALL: Self = Self::AllocSet { min: 0, init: 1024, max: 8 * 1024 };
+}

@@ -1,0 +1,71 @@
+//! What differs between PostgreSQL versions, as data.
+//!
+//! A [`Profile`] is a value that the machine carries; code that depends on the version asks
+//! the profile and never the version's number. One file a version; a version is offered
+//! once traces of a real server of that version replay without a difference.
+
+mod pg18;
+
+/// A major version of PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// PostgreSQL 18.
+    V18,
+}
+
+impl Version {
+    /// Every version that is offered.
+    pub const ALL: &'static [Version] = &[Version::V18];
+
+    /// The major version's number.
+    pub fn number(self) -> u32 {
+        match self {
+            Version::V18 => 18,
+        }
+    }
+
+    /// The version with this number, if it is offered.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.iter().copied().find(|version| version.number() == number)
+    }
+
+    /// Everything that is particular to it.
+    pub fn profile(self) -> &'static Profile {
+        match self {
+            Version::V18 => &pg18::PROFILE,
+        }
+    }
+}
+
+/// One version's particulars.
+#[derive(Debug)]
+pub struct Profile {
+    /// Which version.
+    pub version: Version,
+    /// Memory contexts.
+    pub mmgr: MmgrProfile,
+    /// The buffer pool.
+    pub bufmgr: BufmgrProfile,
+}
+
+/// Sizes in bytes of what memory contexts keep in front of the reader's data.
+#[derive(Debug)]
+pub struct MmgrProfile {
+    /// `MAXALIGN(sizeof(AllocSetContext))`: where the keeper block begins.
+    pub aset_context: u64,
+    /// `ALLOC_BLOCKHDRSZ`.
+    pub aset_block: u64,
+    /// `ALLOC_CHUNKHDRSZ`: `sizeof(MemoryChunk)`.
+    pub chunk: u64,
+    /// Node tags (`nodetags.h`) of the context kinds.
+    pub node_tag_aset: u32,
+}
+
+/// How the buffer manager of a version works.
+#[derive(Debug)]
+pub struct BufmgrProfile {
+    /// Buffers that hold nothing are on a list and are taken before the hand moves.
+    pub freelist: bool,
+    /// Dirtying sets `BM_JUST_DIRTIED`.
+    pub just_dirtied: bool,
+}
