@@ -29,6 +29,7 @@ pub(crate) fn test() -> Result<(), String> {
             let packages = ["-p", "pgscope-core", "-p", "pgscope-scenario", "-p", "xtask"];
             run(process::cargo().arg("test").args(packages), screen, MEND)
         })
+        // Conformance stands here, in process: .step("conformance", |_, screen| …)
         .step("tests of the page's parts, in Chromium", wasm_tests);
     page::for_release(plan)
         .step("tests of the whole page, in Chromium", end_to_end)
@@ -53,6 +54,8 @@ fn wasm_tests(kit: &mut Kit, screen: &Screen) -> Outcome {
 }
 
 fn end_to_end(kit: &mut Kit, screen: &Screen) -> Outcome {
+    // What an earlier run left would be taken for this one's.
+    let _ = std::fs::remove_dir_all(process::root().join("target").join("e2e"));
     let mut cargo = process::cargo();
     cargo.args(["test", "-p", "pgscope-e2e"]);
     with_browser(&mut cargo, kit);

@@ -74,7 +74,7 @@ fn keep_serving(kit: &Kit, screen: &Screen, options: ServeOptions) -> Outcome {
     let mut trunk = trunk(kit);
     trunk.arg("serve");
     trunk.args(["--address", "127.0.0.1", "--port", &options.port.to_string()]);
-    trunk.arg("--dist").arg(process::root().join("target").join("serve"));
+    trunk.arg("--dist").arg(process::root().join(format!("target/serve/{}", options.port)));
     if options.open {
         trunk.arg("--open");
     }
@@ -97,6 +97,8 @@ fn trunk(kit: &Kit) -> Command {
     let mut trunk = process::command(tool.program("trunk"));
     trunk.env("PATH", process::path_with(&[kit.bindgen().folder(), tool.folder()]));
     trunk.env("TRUNK_SKIP_VERSION_CHECK", "true");
+    // When a build fails, cargo's message is what helps; Trunk's own stack would bury it.
+    trunk.env("RUST_BACKTRACE", "0");
     // Trunk reads NO_COLOR as the value of an option and takes only `true` and `false`.
     if std::env::var_os("NO_COLOR").is_some() {
         trunk.env("NO_COLOR", "true");

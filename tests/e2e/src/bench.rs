@@ -79,6 +79,7 @@ impl Bench {
 }
 
 /// Runs one test and panics, as the test harness wants it, when the test fails in any way.
+#[track_caller]
 pub fn run<T>(name: &str, test: T)
 where
     T: AsyncFnOnce(Rc<Bench>) -> Result<()> + 'static,
