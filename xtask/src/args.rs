@@ -38,6 +38,16 @@ impl Args {
         Ok(Some(number))
     }
 
+    /// All the words that are left, none of which may look like an option.
+    pub(crate) fn rest(self, command: &str) -> Result<Vec<String>, String> {
+        match self.words.iter().find(|word| word.starts_with("--")) {
+            None => Ok(self.words),
+            Some(option) => {
+                Self { words: vec![option.clone()] }.finish(command).map(|()| Vec::new())
+            }
+        }
+    }
+
     /// An error that names the first word nobody took.
     pub(crate) fn finish(self, command: &str) -> Result<(), String> {
         match self.words.first() {

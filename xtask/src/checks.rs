@@ -9,6 +9,7 @@ use crate::process;
 use crate::setup::target::TRIPLE;
 use crate::setup::{self, Kit};
 use crate::steps::{Outcome, Plan, Screen};
+use crate::trouble::Trouble;
 
 /// Everything that must hold before a change goes in.
 pub(crate) fn test() -> Result<(), String> {
@@ -29,7 +30,12 @@ pub(crate) fn test() -> Result<(), String> {
             let packages = ["-p", "pgscope-core", "-p", "pgscope-scenario", "-p", "xtask"];
             run(process::cargo().arg("test").args(packages), screen, MEND)
         })
-        // Conformance stands here, in process: .step("conformance", |_, screen| …)
+        .step("conformance with real servers", |_, screen| {
+            screen.break_line();
+            crate::conformance::run(&[]).map_err(|closing| {
+                Trouble::new(closing, "a difference is a bug in the core: find the rule behind it")
+            })
+        })
         .step("tests of the page's parts, in Chromium", wasm_tests);
     page::for_release(plan)
         .step("tests of the whole page, in Chromium", end_to_end)

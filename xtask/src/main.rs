@@ -10,12 +10,14 @@
 //! | `build`       | [`page`]        | target, wasm-bindgen, Trunk   |
 //! | `size`        | [`size`]        | none                          |
 //! | `test`        | [`checks`]      | all of these and a browser    |
+//! | `conformance` | [`conformance`] | none                          |
 //! | `screenshots` | [`screenshots`] | all of these and a browser    |
 //!
 //! What it is not: a build system. Trunk builds the page, cargo builds the rest.
 
 mod args;
 mod checks;
+mod conformance;
 mod page;
 mod process;
 mod screenshots;
@@ -40,6 +42,9 @@ The commands of pgscope. Each sets up what it needs first, under target/.
       Build the page for publishing into dist/ and print the size of its first load.
   cargo xtask test
       Run every check and every test, from rustfmt to a reader's way through the page in Chromium.
+  cargo xtask conformance [FILE or DIR ...]
+      Replay recorded traces of real servers in the core and compare every operation; without a
+      path, those under tests/traces. Exits non-zero if one differs.
   cargo xtask size
       Print the size of what lies in dist/, compressed, against budget.toml.
   cargo xtask screenshots
@@ -86,6 +91,11 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         "size" => {
             args.finish(command)?;
             size::print()
+        }
+        "conformance" => {
+            let paths = args.rest(command)?;
+            println!("{}", conformance::run(&paths)?);
+            Ok(())
         }
         "screenshots" => {
             args.finish(command)?;

@@ -58,7 +58,6 @@ pub struct BufferPool {
     pub smgr: Smgr,
     /// The write-ahead log's positions.
     pub wal: Wal,
-    pub(crate) bgwriter: BgWriterState,
 }
 
 /// What one process has of its own for buffers.
@@ -70,6 +69,9 @@ pub struct LocalBufferState {
     pub usage: BufferUsage,
     /// Its buffer rings by variable.
     pub(crate) strategies: Vec<Option<BufferAccessStrategy>>,
+    /// What it remembers from one background-writer round to the next: static variables of
+    /// `BgBufferSync`, so every process would have its own.
+    pub(crate) bgwriter: BgWriterState,
 }
 
 /// `BufferUsage` (`instrument.h`): shared blocks only.
@@ -134,7 +136,6 @@ impl BufferPool {
             strategy: StrategyControl::new(nbuffers),
             smgr: Smgr::default(),
             wal: Wal::default(),
-            bgwriter: BgWriterState::default(),
         };
         if profile.freelist {
             pool.link_freelist((0..nbuffers).map(BufferId));

@@ -107,7 +107,12 @@ pub enum Op {
         all: bool,
     },
     /// One round of the background writer (`BgBufferSync`).
-    BackgroundWriter(BgWriterRound),
+    BackgroundWriter {
+        /// The process that executes it; `None` is the background writer itself.
+        backend: Option<BackendId>,
+        /// Its parameters.
+        round: BgWriterRound,
+    },
     /// Create a memory context.
     CreateContext {
         /// Whose.
@@ -206,10 +211,8 @@ impl Op {
             | Op::Delete { backend, .. }
             | Op::CallBegin { backend, .. }
             | Op::CallEnd { backend } => Some(backend),
-            Op::CreateRelation { .. }
-            | Op::WalFlush { .. }
-            | Op::Checkpoint { .. }
-            | Op::BackgroundWriter(_) => None,
+            Op::BackgroundWriter { backend, .. } => backend,
+            Op::CreateRelation { .. } | Op::WalFlush { .. } | Op::Checkpoint { .. } => None,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod page;
 pub mod settings;
 pub mod shmem;
 
+pub use apply::Outcome;
 pub use backend::{Backend, Call, ChunkVar};
 pub use settings::Settings;
 

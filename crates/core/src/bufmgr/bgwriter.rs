@@ -69,12 +69,12 @@ impl BufferAccess<'_> {
         let (hand, passes) = (self.pool.strategy.hand(), self.pool.strategy.passes());
         let allocs = self.pool.strategy.take_allocs();
         if round.maxpages == 0 {
-            self.pool.bgwriter.valid = false;
+            self.local.bgwriter.valid = false;
             return self
                 .bg_done(0, BgWriterResult { hibernate: true, allocs, ..Default::default() });
         }
 
-        let state = &mut self.pool.bgwriter;
+        let state = &mut self.local.bgwriter;
         let (delta, lap) = state.catch_up(hand, passes, nbuffers);
         if delta > 0 && allocs > 0 {
             let density = delta as f32 / allocs as f32;
@@ -88,7 +88,7 @@ impl BufferAccess<'_> {
         let mut reusable = reusable_estimate;
         let mut result = BgWriterResult { allocs, ..Default::default() };
         while to_scan > 0 && reusable < upcoming {
-            let buffer = BufferId(self.pool.bgwriter.advance(nbuffers));
+            let buffer = BufferId(self.local.bgwriter.advance(nbuffers));
             to_scan -= 1;
             let (is_reusable, written) = self.sync_one_buffer(buffer)?;
             reusable += i64::from(is_reusable);
@@ -103,7 +103,7 @@ impl BufferAccess<'_> {
 
         let looked = lap - to_scan;
         let grown = reusable - reusable_estimate;
-        let state = &mut self.pool.bgwriter;
+        let state = &mut self.local.bgwriter;
         if looked > 0 && grown > 0 {
             let density = looked as f32 / grown as f32;
             state.smoothed_density += (density - state.smoothed_density) / SMOOTHING_SAMPLES;

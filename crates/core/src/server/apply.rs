@@ -101,8 +101,12 @@ impl Server {
                 }
             }
             Op::Checkpoint { all } => self.auxiliary_access().checkpoint_buffers(all)?,
-            Op::BackgroundWriter(ref round) => {
-                let result = self.auxiliary_access().bg_buffer_sync(round)?;
+            Op::BackgroundWriter { backend, ref round } => {
+                let mut access = match backend {
+                    Some(backend) => self.access(backend)?,
+                    None => self.auxiliary_access(),
+                };
+                let result = access.bg_buffer_sync(round)?;
                 return Ok(Outcome { bgwriter: Some(result), ..Outcome::default() });
             }
             Op::CreateContext { backend, context, parent, ref name, allocator } => {
