@@ -17,18 +17,23 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+mod check;
 mod diagnostic;
 mod format;
 mod highlight;
 mod lexer;
 pub mod limits;
 mod metrics;
+mod names;
 mod parser;
+mod program;
+mod random;
 mod statements;
 mod suggest;
 mod units;
 
 pub use ast::{Comparison, Script};
+pub use check::{check, compile};
 pub use diagnostic::{Diagnostic, Span};
 pub use format::format;
 pub use highlight::{Class, highlight};
@@ -36,7 +41,9 @@ pub use metrics::{
     BackendMetric, ContextMetric, METRICS, Metric, MetricInfo, MetricKind, PageMetric,
     RelationMetric, ServerMetric,
 };
+pub use names::Names;
 pub use parser::{Parsed, parse};
+pub use program::{Expectation, Program, ServerConfig, Step, StepKind};
 pub use statements::{By, STATEMENTS, StatementInfo};
 pub use suggest::nearest;
 pub use units::{MEMORY_UNITS, Quantity, TIME_UNITS, Unit};
