@@ -10,6 +10,7 @@
 //! ```
 //!
 //! [`parse`] never fails: it yields what can be read and a list of [`Diagnostic`]s.
+//! [`compile`] does all of it at once. [`link`] packs a text into a web address.
 //!
 //! Texts and links come from strangers. Everything here is bounded by [`limits`], and
 //! nothing panics.
@@ -23,6 +24,7 @@ mod format;
 mod highlight;
 mod lexer;
 pub mod limits;
+pub mod link;
 mod metrics;
 mod names;
 mod parser;
