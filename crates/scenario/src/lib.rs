@@ -1,1 +1,51 @@
-//! The scenario language of pgscope.
+//! pgscope-scenario: the language in which everything in pgscope is said.
+//!
+//! A scenario is a short text: which server, which tables, who reads and allocates what.
+//! The page's buttons write it, a link carries it, lessons and tests are made of it.
+//!
+//! ```text
+//! text ── parse ──▶ Script ── check ──▶ Program ── step(i) ──▶ Op, for the machine
+//!  ▲                  │
+//!  └──── to_string ───┘
+//! ```
+//!
+//! [`parse`] never fails: it yields what can be read and a list of [`Diagnostic`]s.
+//! [`compile`] does all of it at once. [`link`] packs a text into a web address.
+//!
+//! Texts and links come from strangers. Everything here is bounded by [`limits`], and
+//! nothing panics.
+
+#![forbid(unsafe_code)]
+
+pub mod ast;
+mod check;
+mod diagnostic;
+mod format;
+mod highlight;
+mod lexer;
+pub mod limits;
+pub mod link;
+mod metrics;
+mod names;
+mod parser;
+mod program;
+mod random;
+mod statements;
+mod suggest;
+mod units;
+
+pub use ast::{Comparison, Script};
+pub use check::{check, compile};
+pub use diagnostic::{Diagnostic, Span};
+pub use format::format;
+pub use highlight::{Class, highlight};
+pub use metrics::{
+    BackendMetric, ContextMetric, METRICS, Metric, MetricInfo, MetricKind, PageMetric,
+    RelationMetric, ServerMetric,
+};
+pub use names::Names;
+pub use parser::{Parsed, parse};
+pub use program::{Expectation, Program, ServerConfig, Step, StepKind};
+pub use statements::{By, STATEMENTS, StatementInfo};
+pub use suggest::nearest;
+pub use units::{MEMORY_UNITS, Quantity, TIME_UNITS, Unit};

@@ -1,0 +1,366 @@
+//! A scenario as written: names are still text, units still units, comments still there.
+//!
+//! The formatter prints it, [`check`](crate::check()) gives it a meaning.
+
+use std::rc::Rc;
+
+use pgscope_core::ids::BlockNumber;
+
+use crate::diagnostic::Span;
+use crate::metrics::{BackendMetric, ContextMetric, PageMetric, RelationMetric, ServerMetric};
+use crate::units::Quantity;
+
+/// A whole scenario. Two scripts are equal when they say the same in the same order.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// What stands in it, top to bottom.
+    pub items: Vec<Item>,
+    /// The text it was read from, for errors that are found later.
+    pub(crate) source: Rc<str>,
+    /// Words in statements that couldn't be read. One of them may be the name that a later
+    /// statement seems to miss, so none of these is called unknown.
+    pub(crate) doubtful: Vec<Rc<str>>,
+}
+
+impl PartialEq for Script {
+    fn eq(&self, other: &Self) -> bool {
+        self.items == other.items
+    }
+}
+
+/// One thing in a list of statements.
+#[expect(clippy::large_enum_variant, reason = "nearly all items are statements")]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// One empty line or more.
+    Blank,
+    /// A comment on a line of its own, with its dashes.
+    Comment(String),
+    /// A statement.
+    Statement(Statement),
+}
+
+/// A statement, with the backend that executes it if that is written before it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// `alice` of `alice: read orders 3`.
+    pub backend: Option<Name>,
+    /// What to do.
+    pub action: Action,
+    /// The comment behind it on the same line, with its dashes.
+    pub comment: Option<String>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A name and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Name {
+    /// The name.
+    pub text: Rc<str>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// Statements in braces.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    /// What stands in it.
+    pub items: Vec<Item>,
+    /// It is written on one line.
+    pub inline: bool,
+    /// The closing brace.
+    pub close: Span,
+}
+
+/// What a statement does. `STATEMENTS` tells the syntax and meaning of each.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// `server 18 shared_buffers=128kB seed=7`
+    Server(Server),
+    /// `table orders pages=200 unlogged`
+    Table {
+        /// Its name.
+        name: Name,
+        /// Blocks on disk.
+        pages: BlockNumber,
+        /// Not WAL-logged.
+        unlogged: bool,
+    },
+    /// `backend alice`
+    Backend(Name),
+    /// `read`, `update` and `hint`
+    Read {
+        /// What happens to the page besides.
+        purpose: Purpose,
+        /// The table.
+        table: Name,
+        /// Which of its pages.
+        pages: Pages,
+        /// The name under which the pin is kept.
+        hold: Option<Name>,
+    },
+    /// `dirty p`
+    Dirty {
+        /// The pin on the page.
+        pin: Name,
+        /// How it is made dirty.
+        how: Dirtying,
+    },
+    /// `extend orders`
+    Extend {
+        /// The table.
+        table: Name,
+        /// The name under which the pin is kept.
+        hold: Option<Name>,
+    },
+    /// `unpin p`
+    Unpin(Name),
+    /// `flush p`
+    Flush(Name),
+    /// `checkpoint`
+    Checkpoint,
+    /// `walflush`
+    WalFlush,
+    /// `bgwriter maxpages=100 multiplier=2 delay=200ms`
+    BgWriter {
+        /// `bgwriter_lru_maxpages`
+        maxpages: Option<Quantity>,
+        /// `bgwriter_lru_multiplier`
+        multiplier: Option<Quantity>,
+        /// `bgwriter_delay`
+        delay: Option<Quantity>,
+    },
+    /// `create context Work in TopMemoryContext allocset small`
+    CreateContext {
+        /// Its name.
+        name: Name,
+        /// The parent; without one, the current context.
+        parent: Option<Name>,
+        /// `ALLOCSET_SMALL_SIZES` instead of `ALLOCSET_DEFAULT_SIZES`.
+        small: bool,
+        /// `minContextSize`
+        min: Option<Quantity>,
+        /// `initBlockSize`
+        init: Option<Quantity>,
+        /// `maxBlockSize`
+        max: Option<Quantity>,
+    },
+    /// `switch to Work`
+    SwitchTo(Name),
+    /// `palloc 100 in Work as a`
+    Palloc {
+        /// Bytes.
+        size: Quantity,
+        /// `palloc0`
+        zero: bool,
+        /// The context; without one, the current context.
+        context: Option<Name>,
+        /// The name for the pointer.
+        chunk: Option<Name>,
+    },
+    /// `pfree a`
+    Pfree(Name),
+    /// `repalloc a 400`
+    Repalloc {
+        /// The pointer.
+        chunk: Name,
+        /// Bytes.
+        size: Quantity,
+    },
+    /// `reset Work`
+    Reset(Name),
+    /// `delete Work`
+    Delete(Name),
+    /// `call my_func { … }`
+    Call {
+        /// The function's name.
+        function: Name,
+        /// What it does.
+        body: Block,
+    },
+    /// `repeat 1000 { … }`
+    Repeat {
+        /// How often.
+        times: u64,
+        /// What.
+        body: Block,
+    },
+    /// `expect hit_ratio > 0.8`
+    Expect {
+        /// What is looked at.
+        metric: Measured,
+        /// How it compares.
+        comparison: Comparison,
+        /// With what.
+        value: Quantity,
+    },
+    /// `expect error "no unpinned buffers available"`
+    ExpectError(Rc<str>),
+}
+
+impl Action {
+    /// The word or words that the statement begins with.
+    pub fn keyword(&self) -> &'static str {
+        match self {
+            Self::Server(_) => "server",
+            Self::Table { .. } => "table",
+            Self::Backend(_) => "backend",
+            Self::Read { purpose: Purpose::Read, .. } => "read",
+            Self::Read { purpose: Purpose::Update, .. } => "update",
+            Self::Read { purpose: Purpose::Hint, .. } => "hint",
+            Self::Dirty { .. } => "dirty",
+            Self::Extend { .. } => "extend",
+            Self::Unpin(_) => "unpin",
+            Self::Flush(_) => "flush",
+            Self::Checkpoint => "checkpoint",
+            Self::WalFlush => "walflush",
+            Self::BgWriter { .. } => "bgwriter",
+            Self::CreateContext { .. } => "create context",
+            Self::SwitchTo(_) => "switch to",
+            Self::Palloc { zero: false, .. } => "palloc",
+            Self::Palloc { zero: true, .. } => "palloc0",
+            Self::Pfree(_) => "pfree",
+            Self::Repalloc { .. } => "repalloc",
+            Self::Reset(_) => "reset",
+            Self::Delete(_) => "delete",
+            Self::Call { .. } => "call",
+            Self::Repeat { .. } => "repeat",
+            Self::Expect { .. } | Self::ExpectError(_) => "expect",
+        }
+    }
+}
+
+/// The server that a scenario wants.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Server {
+    /// PostgreSQL's major version.
+    pub version: Option<Quantity>,
+    /// The setting of that name; without a unit, in buffers.
+    pub shared_buffers: Option<Quantity>,
+    /// What random draws grow from.
+    pub seed: Option<u64>,
+}
+
+/// What a page is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// `read`: to look at it.
+    Read,
+    /// `update`: to change it, with a WAL record.
+    Update,
+    /// `hint`: to set a hint bit.
+    Hint,
+}
+
+/// How a pinned page is made dirty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dirtying {
+    /// With a WAL record.
+    Wal,
+    /// `hint`: by a hint bit.
+    Hint,
+    /// `nowal`: without a WAL record.
+    NoWal,
+}
+
+/// Which pages of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pages {
+    /// `3, 5, 9..11`
+    Listed(Vec<PageRange>),
+    /// `zipf(1.1) times 20`
+    Drawn {
+        /// From which distribution.
+        generator: Generator,
+        /// How many; one if it isn't said.
+        times: Option<u64>,
+        /// Where the generator stands.
+        span: Span,
+    },
+}
+
+/// Pages that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PageRange {
+    /// The first.
+    pub first: BlockNumber,
+    /// The last, which belongs to it.
+    pub last: BlockNumber,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A distribution over a table's pages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Generator {
+    /// Each page as likely as the next.
+    Uniform,
+    /// Page *k* (from 1) with a probability in proportion to 1/*k*^`exponent`.
+    Zipf {
+        /// How steep.
+        exponent: f64,
+    },
+}
+
+/// What an expectation looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Measured {
+    /// `hit_ratio`
+    Server(ServerMetric),
+    /// `usage(orders, 3)`
+    Page(PageMetric, Name, PageRange),
+    /// `buffers(orders)`
+    Relation(RelationMetric, Name),
+    /// `used(alice, Work)`
+    Context(ContextMetric, Name, Name),
+    /// `contexts(alice)`
+    Backend(BackendMetric, Name),
+}
+
+/// How an expectation compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `<>`, also written `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Every comparison with its symbol; of two symbols for one, the canonical one is first.
+    pub(crate) const SYMBOLS: [(&'static str, Self); 7] = [
+        ("=", Self::Equal),
+        ("<>", Self::NotEqual),
+        ("!=", Self::NotEqual),
+        ("<=", Self::LessOrEqual),
+        (">=", Self::GreaterOrEqual),
+        ("<", Self::Less),
+        (">", Self::Greater),
+    ];
+
+    /// The symbol.
+    pub fn symbol(self) -> &'static str {
+        Self::SYMBOLS.iter().find(|(_, it)| *it == self).map_or("", |(symbol, _)| symbol)
+    }
+
+    /// Whether `left` and `right` compare like this.
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+        }
+    }
+}

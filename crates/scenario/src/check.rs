@@ -1,0 +1,215 @@
+//! A script to a program: names become numbers, and what can be known to be wrong before
+//! anything runs is found.
+//!
+//! The script is read once, top to bottom. A name is known from the statement that defines
+//! it on; whether a handle still holds something when it is used is the machine's business,
+//! since seeing `pfree` fail the second time may be the point of a scenario.
+
+mod names;
+mod statement;
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use pgscope_core::Op;
+use pgscope_core::ids::{BackendId, BlockNumber, RelId};
+
+use crate::ast::{Action, Block, Item, Script, Statement};
+use crate::diagnostic::{Diagnostic, Problem, Span};
+use crate::limits::{MAX_DIAGNOSTICS, MAX_STEPS};
+use crate::names::Names;
+use crate::parser::parse;
+use crate::program::{Body, Node, Program, Sequence, ServerConfig, StepKind};
+use crate::statements::{By, STATEMENTS};
+
+/// Read a scenario and make it ready to run.
+///
+/// # Errors
+/// Everything that is wrong with it, top to bottom.
+pub fn compile(source: &str) -> Result<Program, Vec<Diagnostic>> {
+    let parsed = parse(source);
+    let mut diagnostics = parsed.diagnostics;
+    match check(&parsed.script) {
+        Ok(program) if diagnostics.is_empty() => return Ok(program),
+        Ok(_) => {}
+        Err(found) => diagnostics.extend(found),
+    }
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    diagnostics.truncate(MAX_DIAGNOSTICS);
+    Err(diagnostics)
+}
+
+/// Give a script its meaning.
+///
+/// # Errors
+/// Everything that is wrong with it, top to bottom.
+pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
+    let mut checker = Checker {
+        config: ServerConfig::default(),
+        names: Names::default(),
+        tables: Vec::new(),
+        extended: BTreeSet::new(),
+        tolerated: script.doubtful.iter().cloned().collect(),
+        statements: 0,
+        problems: Vec::new(),
+    };
+    checker.find_extended(&script.items);
+    let steps = checker.sequence(&script.items, Place { backend: Backend::None, top: true });
+    if checker.problems.is_empty() {
+        return Ok(Program { config: checker.config, names: checker.names, steps });
+    }
+    let problems = checker.problems.into_iter().take(MAX_DIAGNOSTICS);
+    Err(problems.map(|problem| problem.locate(&script.source)).collect())
+}
+
+struct Checker {
+    config: ServerConfig,
+    names: Names,
+    /// Blocks of each table at first.
+    tables: Vec<BlockNumber>,
+    /// Tables that grow somewhere in the scenario, whose size is not known beforehand.
+    extended: BTreeSet<Rc<str>>,
+    /// Unknown names that nothing more is said about.
+    tolerated: BTreeSet<Rc<str>>,
+    statements: u32,
+    problems: Vec<Problem>,
+}
+
+/// Where a statement stands.
+#[derive(Clone, Copy)]
+struct Place {
+    backend: Backend,
+    /// Not in braces.
+    top: bool,
+}
+
+/// Who executes a statement.
+#[derive(Clone, Copy)]
+enum Backend {
+    None,
+    Known(BackendId),
+    /// One that isn't there, about which enough was said.
+    Unknown,
+}
+
+/// What a statement becomes: a body and how many steps it has. None after an error.
+type Compiled = Option<(Body, u64)>;
+
+impl Checker {
+    fn find_extended(&mut self, items: &[Item]) {
+        for item in items {
+            match item {
+                Item::Statement(Statement { action: Action::Extend { table, .. }, .. }) => {
+                    self.extended.insert(table.text.clone());
+                }
+                Item::Statement(Statement {
+                    action: Action::Call { body, .. } | Action::Repeat { body, .. },
+                    ..
+                }) => self.find_extended(&body.items),
+                _ => {}
+            }
+        }
+    }
+
+    fn sequence(&mut self, items: &[Item], place: Place) -> Sequence {
+        let mut sequence = Sequence::default();
+        for item in items {
+            if let Item::Statement(statement) = item {
+                self.statement(statement, place, &mut sequence);
+            }
+        }
+        sequence
+    }
+
+    fn statement(&mut self, statement: &Statement, place: Place, sequence: &mut Sequence) {
+        let number = self.statements;
+        self.statements = number.saturating_add(1);
+        let place = self.place(statement, place);
+        let first = number == 0;
+        if let Some((body, steps)) = self.action(&statement.action, statement.span, place, first)
+            && steps > 0
+        {
+            let node = Node { line: statement.span.line, statement: number, body };
+            let fits = sequence.push(node, steps) && sequence.len() <= MAX_STEPS;
+            if !fits && self.tolerated.insert("".into()) {
+                self.too_long(statement.span);
+            }
+        }
+    }
+
+    /// A scenario that does too much, which is said once.
+    fn too_long(&mut self, span: Span) {
+        let message = format!("the scenario has more than {MAX_STEPS} steps here");
+        self.problems.push(Problem::new(span, message).help("repeat less often"));
+    }
+
+    /// Where what `statement` does takes place: its own backend comes before that of the
+    /// braces around it.
+    fn place(&mut self, statement: &Statement, around: Place) -> Place {
+        let keyword = statement.action.keyword();
+        let info = STATEMENTS.iter().find(|info| info.keyword == keyword);
+        let by = info.map_or(By::Either, |info| info.by);
+        let backend = match &statement.backend {
+            Some(name) if by == By::Server => {
+                let message = format!("\"{keyword}\" is not done by a backend");
+                let problem = Problem::new(name.span, message);
+                self.problems.push(problem.help(format!("leave out \"{name}:\"")));
+                Backend::None
+            }
+            Some(name) => self.backend(name).map_or(Backend::Unknown, Backend::Known),
+            None => around.backend,
+        };
+        if by == By::Backend && matches!(backend, Backend::None) {
+            let known = self.names.backends().next().unwrap_or("alice");
+            let help = format!("write who does it: {known}: {keyword} …");
+            let message = format!("\"{keyword}\" is done by a backend");
+            self.problems.push(Problem::new(statement.span, message).help(help));
+            return Place { backend: Backend::Unknown, ..around };
+        }
+        Place { backend, ..around }
+    }
+
+    /// `repeat`: its body, as often as asked.
+    fn repeat(&mut self, times: u64, body: &Block, span: Span, place: Place) -> Compiled {
+        let sequence = self.sequence(&body.items, Place { top: false, ..place });
+        let steps = sequence.len().checked_mul(times);
+        if steps.is_none() && self.tolerated.insert("".into()) {
+            self.too_long(span);
+        }
+        Some((Body::Repeated(sequence), steps?))
+    }
+
+    /// `call`: its body between the call and the return.
+    fn call(&mut self, function: &Rc<str>, body: &Block, span: Span, place: Place) -> Compiled {
+        let statement = self.statements.saturating_sub(1);
+        let inner = self.sequence(&body.items, Place { top: false, ..place });
+        let Backend::Known(backend) = place.backend else { return None };
+        let begin = Op::CallBegin { backend, function: function.clone() };
+        let once = |line, op| Node { line, statement, body: Body::Once(StepKind::Op(op)) };
+        let steps = inner.len();
+        let inner = Node { line: span.line, statement, body: Body::Repeated(inner) };
+        let mut call = Sequence::default();
+        call.push(once(span.line, begin), 1);
+        if steps > 0 {
+            call.push(inner, steps);
+        }
+        call.push(once(body.close.line, Op::CallEnd { backend }), 1);
+        let steps = call.len();
+        Some((Body::Repeated(call), steps))
+    }
+
+    /// Complain, unless `result` is fine.
+    fn noted<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.problems.push(problem)).ok()
+    }
+
+    /// Blocks of a table, if that is known beforehand.
+    fn fixed_size(&self, name: &str, rel: RelId) -> Option<BlockNumber> {
+        let grows = self.extended.contains(name);
+        let size = usize::try_from(rel.0).ok().and_then(|rel| self.tables.get(rel));
+        size.copied().filter(|_| !grows)
+    }
+}
+
+#[cfg(test)]
+mod tests;

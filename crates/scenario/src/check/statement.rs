@@ -1,0 +1,363 @@
+//! What each statement compiles to.
+
+use pgscope_core::Op;
+use pgscope_core::ids::{BackendId, BlockNumber, ChunkSlot, PinSlot, RelId};
+use pgscope_core::op::{Allocator, BgWriterRound, DirtyKind, Persistence};
+use pgscope_core::profile::Version;
+
+use super::{Backend, Checker, Compiled, Place};
+use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
+use crate::diagnostic::{Problem, Span};
+use crate::limits::{MAX_BACKENDS, MAX_BUFFERS};
+use crate::metrics::Metric;
+use crate::names::{Locals, user_context};
+use crate::program::{Blocks, Body, Expectation, Read, StepKind};
+use crate::random::{Distribution, Zipf};
+use crate::units::{BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, Quantity, SHARED_BUFFERS};
+
+/// Steeper than this, nearly all draws are block 0.
+const MAX_EXPONENT: f64 = 10.0;
+
+impl Checker {
+    pub(super) fn action(
+        &mut self,
+        action: &Action,
+        span: Span,
+        place: Place,
+        first: bool,
+    ) -> Compiled {
+        match action {
+            Action::Server(server) => {
+                if !first {
+                    self.problems.push(
+                        Problem::new(span, "\"server\" must be the first statement")
+                            .help("a scenario runs on one server, from its start"),
+                    );
+                }
+                self.server(server);
+                None
+            }
+            Action::Table { name, pages, unlogged } => {
+                self.only_at_top(span, place, "a table is created");
+                self.create_table(name, *pages, *unlogged)
+            }
+            Action::Backend(name) => {
+                self.only_at_top(span, place, "a backend connects");
+                self.connect(name)
+            }
+            Action::Checkpoint => op(Op::Checkpoint { all: false }),
+            Action::WalFlush => op(Op::WalFlush { end: None }),
+            Action::BgWriter { maxpages, multiplier, delay } => {
+                let round = self.bgwriter(maxpages, multiplier, delay)?;
+                op(Op::BackgroundWriter(round))
+            }
+            Action::Repeat { times, body } => self.repeat(*times, body, span, place),
+            Action::Call { function, body } => self.call(&function.text, body, span, place),
+            Action::Expect { metric, comparison, value } => {
+                let metric = self.metric(metric)?;
+                let comparison = *comparison;
+                let value = value.amount(1);
+                expect(Expectation::Compare { metric, comparison, value })
+            }
+            Action::ExpectError(text) => expect(Expectation::Error(text.clone())),
+            action => match place.backend {
+                Backend::Known(backend) => self.backend_action(action, backend),
+                Backend::Unknown | Backend::None => None,
+            },
+        }
+    }
+
+    /// What a backend does. Names that the statement defines are defined first, so that an
+    /// error in it doesn't make them unknown.
+    fn backend_action(&mut self, action: &Action, backend: BackendId) -> Compiled {
+        match action {
+            Action::Read { purpose, table, pages, hold } => {
+                let pin = self.define_pin(backend, hold.as_ref());
+                let rel = self.table(table)?;
+                let dirty = match purpose {
+                    Purpose::Read => None,
+                    Purpose::Update => Some(DirtyKind::Wal { end: None }),
+                    Purpose::Hint => Some(DirtyKind::Hint),
+                };
+                let size = self.fixed_size(&table.text, rel);
+                let read = Read { backend, rel, dirty, pin };
+                let (body, steps) = self.read(read, table, pages, size)?;
+                match hold {
+                    Some(name) if steps != 1 => {
+                        let message = format!("one name can't hold {steps} pins");
+                        let help = "hold the pin of a single page";
+                        self.problems.push(Problem::new(name.span, message).help(help));
+                        None
+                    }
+                    _ => Some((body, steps)),
+                }
+            }
+            Action::Dirty { pin, how } => {
+                let kind = match how {
+                    Dirtying::Wal => DirtyKind::Wal { end: None },
+                    Dirtying::Hint => DirtyKind::Hint,
+                    Dirtying::NoWal => DirtyKind::Plain,
+                };
+                op(Op::MarkDirty { backend, pin: self.pin(backend, pin)?, kind })
+            }
+            Action::Extend { table, hold } => {
+                let pin = self.define_pin(backend, hold.as_ref());
+                op(Op::Extend { backend, rel: self.table(table)?, dirty: None, pin })
+            }
+            Action::Unpin(pin) => op(Op::Unpin { backend, pin: self.pin(backend, pin)? }),
+            Action::Flush(pin) => op(Op::FlushBuffer { backend, pin: self.pin(backend, pin)? }),
+            Action::CreateContext { name, parent, small, min, init, max } => {
+                let parent = parent.as_ref().map(|parent| self.context(backend, parent));
+                let sizes = [min, init, max];
+                let allocator = self.allocator(*small, sizes);
+                let context = self.define_context(backend, name)?;
+                let parent = match parent {
+                    Some(parent) => Some(parent?),
+                    None => None,
+                };
+                let (name, allocator) = (name.text.clone(), allocator?);
+                op(Op::CreateContext { backend, context, parent, name, allocator })
+            }
+            Action::SwitchTo(name) => {
+                op(Op::SwitchTo { backend, context: self.context(backend, name)? })
+            }
+            Action::Palloc { size, zero, context, chunk } => {
+                let chunk = self.define_chunk(backend, chunk.as_ref());
+                let context = match context {
+                    Some(name) => Some(self.context(backend, name)?),
+                    None => None,
+                };
+                let size = self.noted(size.whole("a size in bytes"))?;
+                op(Op::Palloc { backend, context, size, zero: *zero, chunk })
+            }
+            Action::Pfree(chunk) => op(Op::Pfree { backend, chunk: self.chunk(backend, chunk)? }),
+            Action::Repalloc { chunk, size } => {
+                let chunk = self.chunk(backend, chunk)?;
+                let size = self.noted(size.whole("a size in bytes"))?;
+                op(Op::Repalloc { backend, chunk, size })
+            }
+            Action::Reset(name) => op(Op::Reset { backend, context: self.context(backend, name)? }),
+            Action::Delete(name) => {
+                op(Op::Delete { backend, context: self.context(backend, name)? })
+            }
+            // The others need no backend: `action` has them.
+            _ => None,
+        }
+    }
+
+    fn server(&mut self, server: &Server) {
+        if let Some(version) = &server.version {
+            let known = Version::ALL.iter().find(|it| f64::from(it.number()) == version.value);
+            match known {
+                Some(&version) => self.config.version = version,
+                None => {
+                    let all = Version::ALL.iter().map(|it| it.number().to_string());
+                    let all = all.collect::<Vec<_>>().join(", ");
+                    let message = format!("there is no PostgreSQL {version} here");
+                    let problem = Problem::new(version.span, message);
+                    self.problems.push(problem.help(format!("choose one of these: {all}")));
+                }
+            }
+        }
+        if let Some(size) = &server.shared_buffers
+            && let Some(buffers) = self.noted(size.setting(&SHARED_BUFFERS))
+        {
+            if buffers > MAX_BUFFERS {
+                let message = format!("pgscope has room for {MAX_BUFFERS} buffers, not {buffers}");
+                self.problems.push(Problem::new(size.span, message).help("at most 1GB"));
+            }
+            self.config.shared_buffers = buffers;
+        }
+        self.config.seed = server.seed.unwrap_or_default();
+    }
+
+    fn only_at_top(&mut self, span: Span, place: Place, what: &str) {
+        if !place.top {
+            let message = format!("{what} outside of braces only");
+            self.problems.push(Problem::new(span, message));
+        }
+    }
+
+    fn create_table(&mut self, name: &Name, pages: BlockNumber, unlogged: bool) -> Compiled {
+        if self.names.find_table(&name.text).is_some() {
+            let message = format!("there is a table \"{name}\" already");
+            self.problems.push(Problem::new(name.span, message));
+            return None;
+        }
+        let rel = RelId(self.names.tables.define(&name.text));
+        self.tables.push(pages);
+        let persistence = if unlogged { Persistence::Unlogged } else { Persistence::Permanent };
+        op(Op::CreateRelation { rel, name: name.text.clone(), nblocks: pages, persistence })
+    }
+
+    fn connect(&mut self, name: &Name) -> Compiled {
+        let count = self.names.backends.len();
+        let problem = if self.names.find_backend(&name.text).is_some() {
+            format!("there is a backend \"{name}\" already")
+        } else if count >= MAX_BACKENDS {
+            format!("a scenario may have {MAX_BACKENDS} backends, not more")
+        } else {
+            let backend = BackendId(u16::try_from(self.names.backends.define(&name.text)).ok()?);
+            self.names.locals.push(Locals::default());
+            return op(Op::Connect { backend, name: name.text.clone() });
+        };
+        self.problems.push(Problem::new(name.span, problem));
+        None
+    }
+
+    fn bgwriter(
+        &mut self,
+        maxpages: &Option<Quantity>,
+        multiplier: &Option<Quantity>,
+        delay: &Option<Quantity>,
+    ) -> Option<BgWriterRound> {
+        let mut round = BgWriterRound::default();
+        if let Some(value) = maxpages {
+            round.maxpages = self.noted(value.setting(&BGWRITER_LRU_MAXPAGES))?;
+        }
+        if let Some(number) = multiplier {
+            if number.value > 10.0 {
+                let value = number.value;
+                let message = format!(
+                    "{value} is outside the valid range for parameter \
+                     \"bgwriter_lru_multiplier\" (0 .. 10)"
+                );
+                self.problems.push(Problem::new(number.span, message));
+            }
+            round.multiplier = number.value;
+        }
+        if let Some(value) = delay {
+            round.delay_ms = self.noted(value.setting(&BGWRITER_DELAY))?;
+        }
+        Some(round)
+    }
+
+    fn read(
+        &mut self,
+        read: Read,
+        table: &Name,
+        pages: &Pages,
+        size: Option<BlockNumber>,
+    ) -> Compiled {
+        match pages {
+            Pages::Listed(ranges) => {
+                let mut blocks = Blocks::default();
+                for range in ranges {
+                    self.check_block(table, range, size)?;
+                    blocks.push(range.first, range.last);
+                }
+                let steps = blocks.len();
+                Some((Body::Listed(read, blocks), steps))
+            }
+            Pages::Drawn { generator, times, span } => {
+                let rel = usize::try_from(read.rel.0).ok()?;
+                let pages = self.tables.get(rel).copied().unwrap_or_default();
+                if pages == 0 {
+                    let message = format!("table \"{table}\" has no pages to draw from");
+                    self.problems.push(Problem::new(*span, message));
+                    return None;
+                }
+                let distribution = match *generator {
+                    Generator::Uniform => Distribution::Uniform { pages },
+                    Generator::Zipf { exponent } if exponent > 0.0 && exponent <= MAX_EXPONENT => {
+                        Distribution::Zipf(Zipf::new(exponent, pages))
+                    }
+                    Generator::Zipf { .. } => {
+                        let message = format!("zipf takes a number over 0, up to {MAX_EXPONENT}");
+                        self.problems.push(Problem::new(*span, message));
+                        return None;
+                    }
+                };
+                Some((Body::Drawn(read, distribution), times.unwrap_or(1)))
+            }
+        }
+    }
+
+    /// A block past the end of a table that never grows can't be meant.
+    fn check_block(
+        &mut self,
+        table: &Name,
+        range: &PageRange,
+        size: Option<BlockNumber>,
+    ) -> Option<()> {
+        let Some(size) = size.filter(|size| range.last >= *size) else { return Some(()) };
+        let block = range.last;
+        let message = format!("table \"{table}\" has no block {block}");
+        let help = match size.checked_sub(1) {
+            Some(last) => format!("it has {size} pages: blocks 0..{last}"),
+            None => "it has no pages".to_owned(),
+        };
+        self.problems.push(Problem::new(range.span, message).help(help));
+        None
+    }
+
+    fn allocator(&mut self, small: bool, sizes: [&Option<Quantity>; 3]) -> Option<Allocator> {
+        let preset = if small { Allocator::ALLOCSET_SMALL } else { Allocator::ALLOCSET_DEFAULT };
+        let mut given = [None; 3];
+        for (given, size) in given.iter_mut().zip(sizes) {
+            if let Some(size) = size {
+                *given = Some(self.noted(size.whole("a size in bytes"))?);
+            }
+        }
+        let [given_min, given_init, given_max] = given;
+        match preset {
+            Allocator::AllocSet { min, init, max } => Some(Allocator::AllocSet {
+                min: given_min.unwrap_or(min),
+                init: given_init.unwrap_or(init),
+                max: given_max.unwrap_or(max),
+            }),
+        }
+    }
+
+    fn metric(&mut self, metric: &Measured) -> Option<Metric> {
+        Some(match metric {
+            Measured::Server(metric) => Metric::Server(*metric),
+            Measured::Page(metric, table, page) => {
+                let rel = self.table(table)?;
+                self.check_block(table, page, self.fixed_size(&table.text, rel))?;
+                Metric::Page(*metric, pgscope_core::ids::BufferTag { rel, block: page.first })
+            }
+            Measured::Relation(metric, table) => Metric::Relation(*metric, self.table(table)?),
+            Measured::Context(metric, backend, context) => {
+                let backend = self.backend(backend)?;
+                Metric::Context(*metric, backend, self.context(backend, context)?)
+            }
+            Measured::Backend(metric, backend) => Metric::Backend(*metric, self.backend(backend)?),
+        })
+    }
+
+    // Names that a statement defines.
+
+    fn define_pin(&mut self, backend: BackendId, name: Option<&Name>) -> Option<PinSlot> {
+        let pins = &mut self.names.locals_mut(backend)?.pins;
+        Some(PinSlot(pins.define(&name?.text)))
+    }
+
+    fn define_chunk(&mut self, backend: BackendId, name: Option<&Name>) -> Option<ChunkSlot> {
+        let chunks = &mut self.names.locals_mut(backend)?.chunks;
+        Some(ChunkSlot(chunks.define(&name?.text)))
+    }
+
+    fn define_context(
+        &mut self,
+        backend: BackendId,
+        name: &Name,
+    ) -> Option<pgscope_core::ids::ContextSlot> {
+        let known = pgscope_core::ids::ContextSlot::WELL_KNOWN.iter();
+        if known.clone().any(|(known, _)| **known == *name.text) {
+            let message = format!("every backend has a memory context \"{name}\" already");
+            self.problems.push(Problem::new(name.span, message));
+            return None;
+        }
+        let contexts = &mut self.names.locals_mut(backend)?.contexts;
+        Some(user_context(contexts.define(&name.text)))
+    }
+}
+
+fn op(op: Op) -> Compiled {
+    Some((Body::Once(StepKind::Op(op)), 1))
+}
+
+fn expect(expectation: Expectation) -> Compiled {
+    Some((Body::Once(StepKind::Expect(expectation)), 1))
+}

@@ -1,0 +1,272 @@
+//! The one canonical form of a scenario, from what was read.
+//!
+//! Each statement gets its own line, what is in braces is indented by four spaces, braces
+//! written on one line stay on one line, several empty lines become one. Reading the form
+//! gives the same script again.
+
+use std::fmt;
+
+use crate::ast::{
+    Action, Block, Dirtying, Generator, Item, Measured, PageRange, Pages, Script, Server, Statement,
+};
+use crate::diagnostic::Diagnostic;
+use crate::metrics::MetricKind;
+use crate::parser::parse;
+
+/// Bring a scenario into its canonical form.
+///
+/// # Errors
+/// A text that can't be read is better left alone: what is wrong with it.
+pub fn format(source: &str) -> Result<String, Vec<Diagnostic>> {
+    let parsed = parse(source);
+    match parsed.diagnostics.is_empty() {
+        true => Ok(parsed.script.to_string()),
+        false => Err(parsed.diagnostics),
+    }
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Lines { items: &self.items, depth: 0 }.fmt(f)
+    }
+}
+
+/// Items on lines of their own.
+struct Lines<'a> {
+    items: &'a [Item],
+    depth: usize,
+}
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let indent = self.depth * 4;
+        for item in self.items {
+            match item {
+                Item::Blank => f.write_str("\n")?,
+                Item::Comment(comment) => writeln!(f, "{:indent$}{comment}", "")?,
+                Item::Statement(statement) => {
+                    write!(f, "{:indent$}{}", "", Indented { statement, depth: self.depth })?;
+                    let comment = statement.comment.as_deref();
+                    let gap = if comment.is_some() { "  " } else { "" };
+                    writeln!(f, "{gap}{}", comment.unwrap_or_default())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A statement without its comment.
+struct Indented<'a> {
+    statement: &'a Statement,
+    depth: usize,
+}
+
+impl fmt::Display for Indented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(backend) = &self.statement.backend {
+            write!(f, "{}: ", backend.text)?;
+        }
+        self.statement.action.fmt(f)?;
+        match &self.statement.action {
+            Action::Call { body, .. } | Action::Repeat { body, .. } => braces(body, self.depth, f),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn braces(block: &Block, depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if !fits_on_a_line(block) {
+        return write!(
+            f,
+            " {{\n{}{:indent$}}}",
+            Lines { items: &block.items, depth: depth + 1 },
+            "",
+            indent = depth * 4
+        );
+    }
+    f.write_str(" {")?;
+    let mut separator = " ";
+    for item in &block.items {
+        if let Item::Statement(statement) = item {
+            write!(f, "{separator}{}", Indented { statement, depth })?;
+            separator = "; ";
+        }
+    }
+    f.write_str(" }")
+}
+
+fn fits_on_a_line(block: &Block) -> bool {
+    block.inline
+        && block.items.iter().all(|item| match item {
+            Item::Statement(Statement { action, comment: None, .. }) => match action {
+                Action::Call { body, .. } | Action::Repeat { body, .. } => fits_on_a_line(body),
+                _ => true,
+            },
+            _ => false,
+        })
+}
+
+/// What may be left out, with what stands before it.
+struct Maybe<'a, T>(&'a str, &'a Option<T>);
+
+impl<T: fmt::Display> fmt::Display for Maybe<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Maybe(before, Some(value)) => write!(f, "{before}{value}"),
+            Maybe(_, None) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for crate::ast::Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The statement without its prefix and its braces.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.keyword())?;
+        match self {
+            Action::Server(Server { version, shared_buffers, seed }) => {
+                Maybe(" ", version).fmt(f)?;
+                Maybe(" shared_buffers=", shared_buffers).fmt(f)?;
+                Maybe(" seed=", seed).fmt(f)
+            }
+            Action::Table { name, pages, unlogged } => {
+                let unlogged = if *unlogged { " unlogged" } else { "" };
+                write!(f, " {name} pages={pages}{unlogged}")
+            }
+            Action::Read { table, pages, hold, .. } => {
+                write!(f, " {table} {pages}{}", Maybe(" hold as ", hold))
+            }
+            Action::Dirty { pin, how } => {
+                let how = match how {
+                    Dirtying::Wal => "",
+                    Dirtying::Hint => " hint",
+                    Dirtying::NoWal => " nowal",
+                };
+                write!(f, " {pin}{how}")
+            }
+            Action::Extend { table, hold } => write!(f, " {table}{}", Maybe(" hold as ", hold)),
+            Action::Checkpoint | Action::WalFlush => Ok(()),
+            Action::BgWriter { maxpages, multiplier, delay } => {
+                Maybe(" maxpages=", maxpages).fmt(f)?;
+                Maybe(" multiplier=", multiplier).fmt(f)?;
+                Maybe(" delay=", delay).fmt(f)
+            }
+            Action::CreateContext { name, parent, small, min, init, max } => {
+                write!(f, " {name}{}", Maybe(" in ", parent))?;
+                f.write_str(if *small { " small" } else { "" })?;
+                Maybe(" min=", min).fmt(f)?;
+                Maybe(" init=", init).fmt(f)?;
+                Maybe(" max=", max).fmt(f)
+            }
+            Action::Palloc { size, context, chunk, .. } => {
+                write!(f, " {size}{}{}", Maybe(" in ", context), Maybe(" as ", chunk))
+            }
+            Action::Repalloc { chunk, size } => write!(f, " {chunk} {size}"),
+            Action::Backend(name)
+            | Action::Unpin(name)
+            | Action::Flush(name)
+            | Action::SwitchTo(name)
+            | Action::Pfree(name)
+            | Action::Reset(name)
+            | Action::Delete(name)
+            | Action::Call { function: name, .. } => write!(f, " {name}"),
+            Action::Repeat { times, .. } => write!(f, " {times}"),
+            Action::Expect { metric, comparison, value } => {
+                write!(f, " {metric} {} {value}", comparison.symbol())
+            }
+            Action::ExpectError(text) => write!(f, " error \"{}\"", text.replace('"', "\"\"")),
+        }
+    }
+}
+
+impl fmt::Display for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pages::Listed(ranges) => {
+                let mut separator = "";
+                for PageRange { first, last, .. } in ranges {
+                    write!(f, "{separator}{first}")?;
+                    if first != last {
+                        write!(f, "..{last}")?;
+                    }
+                    separator = ", ";
+                }
+                Ok(())
+            }
+            Pages::Drawn { generator, times, .. } => {
+                match generator {
+                    Generator::Uniform => f.write_str("uniform")?,
+                    Generator::Zipf { exponent } => write!(f, "zipf({exponent})")?,
+                }
+                Maybe(" times ", times).fmt(f)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Measured::Server(metric) => f.write_str(MetricKind::Server(*metric).name()),
+            Measured::Page(metric, table, page) => {
+                write!(f, "{}({table}, {})", MetricKind::Page(*metric).name(), page.first)
+            }
+            Measured::Relation(metric, table) => {
+                write!(f, "{}({table})", MetricKind::Relation(*metric).name())
+            }
+            Measured::Context(metric, backend, context) => {
+                write!(f, "{}({backend}, {context})", MetricKind::Context(*metric).name())
+            }
+            Measured::Backend(metric, backend) => {
+                write!(f, "{}({backend})", MetricKind::Backend(*metric).name())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::format;
+
+    #[test]
+    fn canonical_form() {
+        let source = "
+-- head
+SERVER  18 seed = 7;table t  pages=20 -- small
+
+ 
+
+repeat 3 {  a:read t 3,5 ,9..11 ; checkpoint }
+a: call f  { -- in
+  palloc   8kB;palloc0 1.50kB as x -- kept
+
+  create context W allocset default init=8kB
+}   -- out
+expect error \"say \"\"hi\"\"\"; expect used(a , W)!=0.0
+";
+        let canonical = "\
+-- head
+server 18 seed=7
+table t pages=20  -- small
+
+repeat 3 { a: read t 3, 5, 9..11; checkpoint }
+a: call f {
+    -- in
+    palloc 8kB
+    palloc0 1.5kB as x  -- kept
+
+    create context W init=8kB
+}  -- out
+expect error \"say \"\"hi\"\"\"
+expect used(a, W) <> 0
+";
+        assert_eq!(format(source).unwrap(), canonical);
+        assert_eq!(format(canonical).unwrap(), canonical);
+    }
+}

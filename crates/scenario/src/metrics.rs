@@ -1,0 +1,158 @@
+//! What an `expect` can look at: one table, grouped by what a metric is a number *of*.
+
+use pgscope_core::ids::{BackendId, BufferTag, ContextSlot, RelId};
+
+/// A number of the whole server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerMetric {
+    /// Hits among all page reads, 0 to 1.
+    HitRatio,
+    /// Reads that found the page in the pool.
+    Hits,
+    /// Reads that didn't.
+    Misses,
+    /// Pages that had to leave for another.
+    Evictions,
+    /// Pages written out.
+    Writes,
+    /// The buffer under the clock hand, from 1.
+    Hand,
+    /// Complete turns of the clock hand.
+    Passes,
+    /// Buffers asked of the clock sweep.
+    Allocs,
+    /// Buffers that hold a dirty page.
+    DirtyBuffers,
+    /// The buffer that the last operation evicted, from 1; 0 if none.
+    Victim,
+}
+
+/// A number of one page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageMetric {
+    /// The usage count of its buffer.
+    Usage,
+    /// Pins on its buffer.
+    Pins,
+    /// 1 if it is dirty, else 0.
+    Dirty,
+    /// The buffer that holds it, from 1; 0 if none.
+    Buffer,
+}
+
+/// A number of one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelationMetric {
+    /// Buffers that hold its pages.
+    Buffers,
+}
+
+/// A number of one memory context, without its children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContextMetric {
+    /// Bytes used.
+    Used,
+    /// Bytes taken from malloc.
+    Total,
+    /// Free chunks.
+    FreeChunks,
+    /// Blocks.
+    Blocks,
+}
+
+/// A number of one backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendMetric {
+    /// Memory contexts it has.
+    Contexts,
+}
+
+/// A number that the machine can be asked for, with what it is a number of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Of the whole server.
+    Server(ServerMetric),
+    /// Of one page.
+    Page(PageMetric, BufferTag),
+    /// Of one table.
+    Relation(RelationMetric, RelId),
+    /// Of one memory context.
+    Context(ContextMetric, BackendId, ContextSlot),
+    /// Of one backend.
+    Backend(BackendMetric, BackendId),
+}
+
+/// A metric without what it is a number of: this decides which arguments it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// No arguments.
+    Server(ServerMetric),
+    /// `(TABLE, BLOCK)`
+    Page(PageMetric),
+    /// `(TABLE)`
+    Relation(RelationMetric),
+    /// `(BACKEND, CONTEXT)`
+    Context(ContextMetric),
+    /// `(BACKEND)`
+    Backend(BackendMetric),
+}
+
+impl MetricKind {
+    /// The arguments, as a reference writes them.
+    pub fn arguments(self) -> &'static str {
+        match self {
+            Self::Server(_) => "",
+            Self::Page(_) => "(TABLE, BLOCK)",
+            Self::Relation(_) => "(TABLE)",
+            Self::Context(_) => "(BACKEND, CONTEXT)",
+            Self::Backend(_) => "(BACKEND)",
+        }
+    }
+
+    /// The word for it in an `expect`.
+    pub fn name(self) -> &'static str {
+        METRICS.iter().find(|info| info.kind == self).map_or("", |info| info.name)
+    }
+}
+
+/// A metric's entry in the reference.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricInfo {
+    /// The word for it.
+    pub name: &'static str,
+    /// Which it is.
+    pub kind: MetricKind,
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+/// Every metric.
+pub const METRICS: &[MetricInfo] = {
+    use {BackendMetric as B, ContextMetric as C, MetricKind as K, PageMetric as P};
+    use {RelationMetric as R, ServerMetric as S};
+    const fn info(name: &'static str, kind: K, meaning: &'static str) -> MetricInfo {
+        MetricInfo { name, kind, meaning }
+    }
+    &[
+        info("hit_ratio", K::Server(S::HitRatio), "hits among all page reads, 0 to 1"),
+        info("hits", K::Server(S::Hits), "page reads that found the page in the pool"),
+        info("misses", K::Server(S::Misses), "page reads that didn't"),
+        info("evictions", K::Server(S::Evictions), "pages that had to leave for another"),
+        info("writes", K::Server(S::Writes), "pages written out"),
+        info("hand", K::Server(S::Hand), "the buffer under the clock hand, from 1"),
+        info("passes", K::Server(S::Passes), "complete turns of the clock hand"),
+        info("allocs", K::Server(S::Allocs), "buffers asked of the clock sweep"),
+        info("dirty_buffers", K::Server(S::DirtyBuffers), "buffers that hold a dirty page"),
+        info("victim", K::Server(S::Victim), "the buffer that the last operation evicted, or 0"),
+        info("usage", K::Page(P::Usage), "the usage count of the page's buffer"),
+        info("pins", K::Page(P::Pins), "pins on the page's buffer"),
+        info("dirty", K::Page(P::Dirty), "1 if the page is dirty, else 0"),
+        info("buffer", K::Page(P::Buffer), "the buffer that holds the page, or 0"),
+        info("buffers", K::Relation(R::Buffers), "buffers that hold the table's pages"),
+        info("used", K::Context(C::Used), "bytes used in the context"),
+        info("total", K::Context(C::Total), "bytes that the context took from malloc"),
+        info("free_chunks", K::Context(C::FreeChunks), "free chunks in the context"),
+        info("blocks", K::Context(C::Blocks), "blocks of the context"),
+        info("contexts", K::Backend(B::Contexts), "memory contexts that the backend has"),
+    ]
+};

@@ -1,0 +1,381 @@
+//! The statements' grammar: what follows each keyword.
+
+use pgscope_core::ids::BlockNumber;
+
+use super::{Expected, Parser};
+use crate::ast::{
+    Action, Comparison, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server,
+};
+use crate::diagnostic::{Problem, Span};
+use crate::highlight::Class;
+use crate::lexer::TokenKind;
+use crate::metrics::{METRICS, MetricKind};
+use crate::suggest::nearest;
+use crate::units::{MEMORY_UNITS, Quantity, TIME_UNITS, Unit};
+
+/// Reads what follows a statement's keyword.
+pub(crate) type Grammar = for<'a> fn(&mut Parser<'a>) -> Result<Action, Problem>;
+
+const CONTEXT: &str = "the name of a memory context";
+const TABLE: &str = "the name of a table";
+const BACKEND: &str = "the name of a backend";
+const PIN: &str = "the name of a pin";
+const CHUNK: &str = "the name of a chunk";
+
+impl Parser<'_> {
+    pub(crate) fn server(&mut self) -> Result<Action, Problem> {
+        let mut server = Server::default();
+        if self.peek().kind == TokenKind::Number {
+            server.version = Some(self.quantity(&[])?);
+        } else {
+            self.expected.push(Expected::Some("a version"));
+        }
+        loop {
+            if self.option("shared_buffers", server.shared_buffers.is_some())? {
+                server.shared_buffers = Some(self.quantity(MEMORY_UNITS)?);
+            } else if self.option("seed", server.seed.is_some())? {
+                server.seed = Some(self.integer()?);
+            } else {
+                return Ok(Action::Server(server));
+            }
+        }
+    }
+
+    pub(crate) fn table(&mut self) -> Result<Action, Problem> {
+        let name = self.name(Class::Table, TABLE)?;
+        let (mut pages, mut unlogged) = (None, false);
+        loop {
+            if self.option("pages", pages.is_some())? {
+                pages = Some(self.block_number()?);
+            } else if !unlogged && self.keyword("unlogged") {
+                unlogged = true;
+            } else if let Some(pages) = pages {
+                return Ok(Action::Table { name, pages, unlogged });
+            } else {
+                return Err(self.unexpected());
+            }
+        }
+    }
+
+    pub(crate) fn backend(&mut self) -> Result<Action, Problem> {
+        self.name(Class::Backend, BACKEND).map(Action::Backend)
+    }
+
+    pub(crate) fn read(&mut self) -> Result<Action, Problem> {
+        self.read_for(Purpose::Read)
+    }
+
+    pub(crate) fn update(&mut self) -> Result<Action, Problem> {
+        self.read_for(Purpose::Update)
+    }
+
+    pub(crate) fn hint(&mut self) -> Result<Action, Problem> {
+        self.read_for(Purpose::Hint)
+    }
+
+    fn read_for(&mut self, purpose: Purpose) -> Result<Action, Problem> {
+        let table = self.name(Class::Table, TABLE)?;
+        let pages = self.pages()?;
+        let hold = self.hold()?;
+        Ok(Action::Read { purpose, table, pages, hold })
+    }
+
+    pub(crate) fn dirty(&mut self) -> Result<Action, Problem> {
+        let pin = self.name(Class::Handle, PIN)?;
+        let how = match () {
+            () if self.keyword("hint") => Dirtying::Hint,
+            () if self.keyword("nowal") => Dirtying::NoWal,
+            () => Dirtying::Wal,
+        };
+        Ok(Action::Dirty { pin, how })
+    }
+
+    pub(crate) fn extend(&mut self) -> Result<Action, Problem> {
+        let table = self.name(Class::Table, TABLE)?;
+        let hold = self.hold()?;
+        Ok(Action::Extend { table, hold })
+    }
+
+    pub(crate) fn unpin(&mut self) -> Result<Action, Problem> {
+        self.name(Class::Handle, PIN).map(Action::Unpin)
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<Action, Problem> {
+        self.name(Class::Handle, PIN).map(Action::Flush)
+    }
+
+    pub(crate) fn checkpoint(&mut self) -> Result<Action, Problem> {
+        Ok(Action::Checkpoint)
+    }
+
+    pub(crate) fn walflush(&mut self) -> Result<Action, Problem> {
+        Ok(Action::WalFlush)
+    }
+
+    pub(crate) fn bgwriter(&mut self) -> Result<Action, Problem> {
+        let (mut maxpages, mut multiplier, mut delay) = (None, None, None);
+        loop {
+            if self.option("maxpages", maxpages.is_some())? {
+                maxpages = Some(self.quantity(&[])?);
+            } else if self.option("multiplier", multiplier.is_some())? {
+                multiplier = Some(self.quantity(&[])?);
+            } else if self.option("delay", delay.is_some())? {
+                delay = Some(self.quantity(TIME_UNITS)?);
+            } else {
+                return Ok(Action::BgWriter { maxpages, multiplier, delay });
+            }
+        }
+    }
+
+    pub(crate) fn create_context(&mut self) -> Result<Action, Problem> {
+        self.expect_keyword("context")?;
+        let name = self.name(Class::Context, CONTEXT)?;
+        let parent = self.in_context()?;
+        self.keyword("allocset");
+        let small = !self.keyword("default") && self.keyword("small");
+        let (mut min, mut init, mut max) = (None, None, None);
+        loop {
+            if self.option("min", min.is_some())? {
+                min = Some(self.quantity(MEMORY_UNITS)?);
+            } else if self.option("init", init.is_some())? {
+                init = Some(self.quantity(MEMORY_UNITS)?);
+            } else if self.option("max", max.is_some())? {
+                max = Some(self.quantity(MEMORY_UNITS)?);
+            } else {
+                return Ok(Action::CreateContext { name, parent, small, min, init, max });
+            }
+        }
+    }
+
+    pub(crate) fn switch_to(&mut self) -> Result<Action, Problem> {
+        self.expect_keyword("to")?;
+        self.name(Class::Context, CONTEXT).map(Action::SwitchTo)
+    }
+
+    pub(crate) fn palloc(&mut self) -> Result<Action, Problem> {
+        self.palloc_zeroed(false)
+    }
+
+    pub(crate) fn palloc0(&mut self) -> Result<Action, Problem> {
+        self.palloc_zeroed(true)
+    }
+
+    fn palloc_zeroed(&mut self, zero: bool) -> Result<Action, Problem> {
+        let size = self.quantity(MEMORY_UNITS)?;
+        let context = self.in_context()?;
+        let chunk = match self.keyword("as") {
+            true => Some(self.name(Class::Handle, "a name")?),
+            false => None,
+        };
+        Ok(Action::Palloc { size, zero, context, chunk })
+    }
+
+    pub(crate) fn pfree(&mut self) -> Result<Action, Problem> {
+        self.name(Class::Handle, CHUNK).map(Action::Pfree)
+    }
+
+    pub(crate) fn repalloc(&mut self) -> Result<Action, Problem> {
+        let chunk = self.name(Class::Handle, CHUNK)?;
+        let size = self.quantity(MEMORY_UNITS)?;
+        Ok(Action::Repalloc { chunk, size })
+    }
+
+    pub(crate) fn reset(&mut self) -> Result<Action, Problem> {
+        self.name(Class::Context, CONTEXT).map(Action::Reset)
+    }
+
+    pub(crate) fn delete(&mut self) -> Result<Action, Problem> {
+        self.name(Class::Context, CONTEXT).map(Action::Delete)
+    }
+
+    pub(crate) fn call(&mut self) -> Result<Action, Problem> {
+        let function = self.name(Class::Function, "the name of a function")?;
+        let body = self.block()?;
+        Ok(Action::Call { function, body })
+    }
+
+    pub(crate) fn repeat(&mut self) -> Result<Action, Problem> {
+        let times = self.integer()?;
+        let body = self.block()?;
+        Ok(Action::Repeat { times, body })
+    }
+
+    pub(crate) fn expect(&mut self) -> Result<Action, Problem> {
+        if self.keyword("error") {
+            let span = self.token(TokenKind::Text, "the error's text in double quotes")?;
+            return self.text(span).map(|text| Action::ExpectError(text.into()));
+        }
+        let metric = self.measured()?;
+        let symbols = Comparison::SYMBOLS.iter();
+        let symbol = symbols.clone().find(|(symbol, _)| self.symbol_if(symbol));
+        let &(_, comparison) = symbol.ok_or_else(|| self.unexpected())?;
+        let value = self.quantity(MEMORY_UNITS)?;
+        Ok(Action::Expect { metric, comparison, value })
+    }
+
+    /// A metric with its arguments.
+    fn measured(&mut self) -> Result<Measured, Problem> {
+        let span = self.peek().span;
+        let Some(info) = METRICS.iter().find(|info| self.keyword(info.name)) else {
+            self.expected.clear();
+            let message = format!("expected what to look at, found {}", self.found());
+            let names = METRICS.iter().map(|info| info.name).chain(["error"]);
+            return Err(Problem::new(span, message).suggest(nearest(self.text_of(span), names)));
+        };
+        if let MetricKind::Server(metric) = info.kind {
+            return Ok(Measured::Server(metric));
+        }
+        self.symbol("(")?;
+        let measured = match info.kind {
+            MetricKind::Server(metric) => Measured::Server(metric),
+            MetricKind::Page(metric) => {
+                let table = self.name(Class::Table, TABLE)?;
+                self.symbol(",")?;
+                let span = self.peek().span;
+                let block = self.block_number()?;
+                Measured::Page(metric, table, PageRange { first: block, last: block, span })
+            }
+            MetricKind::Relation(metric) => {
+                Measured::Relation(metric, self.name(Class::Table, TABLE)?)
+            }
+            MetricKind::Context(metric) => {
+                let backend = self.name(Class::Backend, BACKEND)?;
+                self.symbol(",")?;
+                Measured::Context(metric, backend, self.name(Class::Context, CONTEXT)?)
+            }
+            MetricKind::Backend(metric) => {
+                Measured::Backend(metric, self.name(Class::Backend, BACKEND)?)
+            }
+        };
+        self.symbol(")")?;
+        Ok(measured)
+    }
+
+    // Parts of statements.
+
+    fn expect_keyword(&mut self, word: &'static str) -> Result<(), Problem> {
+        if self.keyword(word) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    /// `word=`, once.
+    fn option(&mut self, word: &'static str, given: bool) -> Result<bool, Problem> {
+        if given || !self.keyword(word) {
+            return Ok(false);
+        }
+        self.symbol("=").map(|()| true)
+    }
+
+    /// `in Work`, if it is there.
+    fn in_context(&mut self) -> Result<Option<Name>, Problem> {
+        let given = self.keyword("in");
+        given.then(|| self.name(Class::Context, CONTEXT)).transpose()
+    }
+
+    /// `hold as p`, if it is there.
+    fn hold(&mut self) -> Result<Option<Name>, Problem> {
+        if !self.keyword("hold") {
+            return Ok(None);
+        }
+        self.expect_keyword("as")?;
+        self.name(Class::Handle, "a name for the pin").map(Some)
+    }
+
+    fn pages(&mut self) -> Result<Pages, Problem> {
+        let start = self.peek().span;
+        let generator = if self.keyword("zipf") {
+            self.symbol("(")?;
+            let exponent = self.quantity(&[])?.value;
+            self.symbol(")")?;
+            Generator::Zipf { exponent }
+        } else if self.keyword("uniform") {
+            Generator::Uniform
+        } else {
+            return self.listed_pages();
+        };
+        let span = start.to(self.last_span());
+        let times = self.keyword("times").then(|| self.integer()).transpose()?;
+        Ok(Pages::Drawn { generator, times, span })
+    }
+
+    fn listed_pages(&mut self) -> Result<Pages, Problem> {
+        let mut ranges = Vec::new();
+        loop {
+            let start = self.peek().span;
+            let first = self.block_number()?;
+            let last = if self.symbol_if("..") { self.block_number()? } else { first };
+            let span = start.to(self.last_span());
+            if last < first {
+                return Err(Problem::new(span, "this range ends before it begins")
+                    .help(format!("write {last}..{first}")));
+            }
+            ranges.push(PageRange { first, last, span });
+            if !self.symbol_if(",") {
+                return Ok(Pages::Listed(ranges));
+            }
+        }
+    }
+
+    // Numbers and texts.
+
+    fn block_number(&mut self) -> Result<BlockNumber, Problem> {
+        let span = self.peek().span;
+        let number = self.integer()?;
+        match BlockNumber::try_from(number) {
+            Ok(block) if block < BlockNumber::MAX => Ok(block),
+            _ => Err(Problem::new(span, "a relation has at most 4294967294 blocks")),
+        }
+    }
+
+    fn integer(&mut self) -> Result<u64, Problem> {
+        let span = self.token(TokenKind::Number, "a whole number")?;
+        let text = self.text_of(span);
+        text.parse().map_err(|_| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => Problem::new(span, format!("a number may be {}, not more", u64::MAX)),
+            false => Problem::new(span, "expected a whole number without a unit"),
+        })
+    }
+
+    /// A number with one of `units`, or without.
+    fn quantity(&mut self, units: &[Unit]) -> Result<Quantity, Problem> {
+        let span = self.token(TokenKind::Number, "a number")?;
+        let text = self.text_of(span);
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, name) = text.split_at_checked(end).unwrap_or((text, ""));
+        let unit = units.iter().find(|unit| unit.name == name);
+        if unit.is_none() && !name.is_empty() {
+            return Err(no_unit(span, number, name, units));
+        }
+        match number.parse::<f64>() {
+            Ok(value) if value <= MAX_NUMBER => Ok(Quantity { value, unit: unit.copied(), span }),
+            _ => Err(Problem::new(span, "this number is too large")),
+        }
+    }
+
+    /// What a text in quotes says.
+    fn text(&self, span: Span) -> Result<String, Problem> {
+        let text = self.text_of(span);
+        let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        match inner {
+            Some(inner) if !inner.replace("\"\"", "").contains('"') => {
+                Ok(inner.replace("\"\"", "\""))
+            }
+            _ => Err(Problem::new(span, "this text has no closing quote")
+                .help("write a double quote within a text twice")),
+        }
+    }
+}
+
+/// No number that is bigger than this means anything here.
+const MAX_NUMBER: f64 = 1e20;
+
+fn no_unit(span: Span, number: &str, name: &str, units: &[Unit]) -> Problem {
+    let names: Vec<_> = units.iter().map(|unit| format!("\"{}\"", unit.name)).collect();
+    if names.is_empty() {
+        return Problem::new(span, format!("expected a number without a unit, found \"{name}\""));
+    }
+    let similar = units.iter().find(|unit| unit.name.eq_ignore_ascii_case(name));
+    let meant = similar.map(|unit| format!("{number}{}", unit.name));
+    Problem::new(span, format!("there is no unit \"{name}\""))
+        .help(format!("Valid units for this parameter are {}.", names.join(", ")))
+        .suggest(meant.as_deref())
+}

@@ -1,0 +1,229 @@
+//! What a scenario does, step by step, without ever being written out.
+//!
+//! A program is a tree with a count of steps at each node. [`Program::step`] walks down by
+//! arithmetic, so ten million reads in a `repeat` take no memory and any step can be asked
+//! for in any order, at the same small price.
+
+use pgscope_core::Op;
+use pgscope_core::ids::{BackendId, BlockNumber, PinSlot, RelId};
+use pgscope_core::op::{DirtyKind, Name, ReadMode};
+use pgscope_core::profile::Version;
+
+use crate::ast::Comparison;
+use crate::metrics::Metric;
+use crate::names::Names;
+use crate::random::Distribution;
+
+/// A scenario that can run.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub(crate) config: ServerConfig,
+    pub(crate) names: Names,
+    pub(crate) steps: Sequence,
+}
+
+/// The server that a scenario runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// PostgreSQL's version.
+    pub version: Version,
+    /// How many shared buffers.
+    pub shared_buffers: u32,
+    /// What random draws and the pages' content grow from.
+    pub seed: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self { version: Version::V18, shared_buffers: 16, seed: 0 }
+    }
+}
+
+/// One step of a scenario, and which of its statements it belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The line, counted from 1.
+    pub line: u32,
+    /// The statement, counted from 0 in the order of the text.
+    pub statement: u32,
+    /// What to do.
+    pub kind: StepKind,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepKind {
+    /// The machine does something.
+    Op(Op),
+    /// Something must be true now.
+    Expect(Expectation),
+}
+
+/// What must be true.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expectation {
+    /// A number of the machine compares like this.
+    Compare {
+        /// The number.
+        metric: Metric,
+        /// How it compares.
+        comparison: Comparison,
+        /// With what.
+        value: f64,
+    },
+    /// The operation before failed with this message.
+    Error(Name),
+}
+
+impl Program {
+    /// The server to run on.
+    pub fn config(&self) -> ServerConfig {
+        self.config
+    }
+
+    /// The scenario's names.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// How many steps there are.
+    pub fn len(&self) -> u64 {
+        self.steps.len()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Step `i`, counted from 0.
+    pub fn step(&self, i: u64) -> Option<Step> {
+        let mut steps = &self.steps;
+        let mut rest = i;
+        loop {
+            let (node, within) = steps.find(rest)?;
+            let op = |op| StepKind::Op(op);
+            let kind = match &node.body {
+                Body::Once(kind) => kind.clone(),
+                Body::Listed(read, blocks) => op(read.op(blocks.find(within)?)),
+                Body::Drawn(read, from) => op(read.op(from.draw(self.config.seed, i))),
+                Body::Repeated(body) => {
+                    rest = within.checked_rem(body.len())?;
+                    steps = body;
+                    continue;
+                }
+            };
+            return Some(Step { line: node.line, statement: node.statement, kind });
+        }
+    }
+
+    /// The first step on `line` or, if there is none, on the next line that has one.
+    pub fn first_step_from_line(&self, line: u32) -> Option<u64> {
+        self.steps.first_step_from_line(line)
+    }
+}
+
+/// Nodes one after the other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sequence {
+    nodes: Vec<Node>,
+    /// Where each node ends, in steps.
+    ends: Vec<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) line: u32,
+    pub(crate) statement: u32,
+    pub(crate) body: Body,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// One step.
+    Once(StepKind),
+    /// A read for each of these blocks.
+    Listed(Read, Blocks),
+    /// A read of whatever is drawn.
+    Drawn(Read, Distribution),
+    /// Steps, as often as the node's length has room for.
+    Repeated(Sequence),
+}
+
+impl Sequence {
+    pub(crate) fn len(&self) -> u64 {
+        self.ends.last().copied().unwrap_or_default()
+    }
+
+    /// Add a node of `steps` steps. False if the sum is beyond counting.
+    pub(crate) fn push(&mut self, node: Node, steps: u64) -> bool {
+        let Some(end) = self.len().checked_add(steps) else { return false };
+        self.nodes.push(node);
+        self.ends.push(end);
+        true
+    }
+
+    /// The node of step `i` and the step within it.
+    fn find(&self, i: u64) -> Option<(&Node, u64)> {
+        let (at, start) = locate(&self.ends, i);
+        Some((self.nodes.get(at)?, i - start))
+    }
+
+    fn first_step_from_line(&self, line: u32) -> Option<u64> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        self.nodes.iter().zip(starts).find_map(|(node, start)| match &node.body {
+            _ if node.line >= line => Some(start),
+            Body::Repeated(body) => Some(start + body.first_step_from_line(line)?),
+            _ => None,
+        })
+    }
+}
+
+/// Which of the parts with these ends `i` lies in, and where that part starts.
+fn locate(ends: &[u64], i: u64) -> (usize, u64) {
+    let at = ends.partition_point(|&end| end <= i);
+    let before = at.checked_sub(1).and_then(|before| ends.get(before));
+    (at, before.copied().unwrap_or_default())
+}
+
+/// Blocks in ranges.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Blocks {
+    firsts: Vec<BlockNumber>,
+    /// Where each range ends, in steps.
+    ends: Vec<u64>,
+}
+
+impl Blocks {
+    /// Add the range `first..=last`.
+    pub(crate) fn push(&mut self, first: BlockNumber, last: BlockNumber) {
+        let count = u64::from(last.saturating_sub(first)) + 1;
+        self.firsts.push(first);
+        self.ends.push(self.len().saturating_add(count));
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.ends.last().copied().unwrap_or_default()
+    }
+
+    fn find(&self, i: u64) -> Option<BlockNumber> {
+        let (at, start) = locate(&self.ends, i);
+        self.firsts.get(at)?.checked_add(u32::try_from(i - start).ok()?)
+    }
+}
+
+/// A read that doesn't know its block yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Read {
+    pub(crate) backend: BackendId,
+    pub(crate) rel: RelId,
+    pub(crate) dirty: Option<DirtyKind>,
+    pub(crate) pin: Option<PinSlot>,
+}
+
+impl Read {
+    fn op(&self, block: BlockNumber) -> Op {
+        let Self { backend, rel, dirty, pin } = *self;
+        Op::Read { backend, rel, block, mode: ReadMode::Normal, dirty, pin }
+    }
+}

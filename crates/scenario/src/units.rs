@@ -1,0 +1,126 @@
+//! Numbers with PostgreSQL's units, as in its settings: `128kB`, `200ms`.
+
+use std::fmt;
+
+use crate::diagnostic::{Problem, Span};
+
+/// A unit and how many of the smallest one it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// As it is written.
+    pub name: &'static str,
+    /// In bytes, or in microseconds.
+    pub scale: u64,
+}
+
+/// Units of memory (`memory_unit_conversion_table` in `guc.c`), in bytes.
+pub const MEMORY_UNITS: &[Unit] = &[
+    Unit { name: "B", scale: 1 },
+    Unit { name: "kB", scale: 1 << 10 },
+    Unit { name: "MB", scale: 1 << 20 },
+    Unit { name: "GB", scale: 1 << 30 },
+    Unit { name: "TB", scale: 1 << 40 },
+];
+
+/// Units of time (`time_unit_conversion_table` in `guc.c`), in microseconds.
+pub const TIME_UNITS: &[Unit] = &[
+    Unit { name: "us", scale: 1 },
+    Unit { name: "ms", scale: 1_000 },
+    Unit { name: "s", scale: 1_000_000 },
+    Unit { name: "min", scale: 60_000_000 },
+    Unit { name: "h", scale: 3_600_000_000 },
+    Unit { name: "d", scale: 86_400_000_000 },
+];
+
+/// A number as written, with its unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantity {
+    /// The number before the unit; finite.
+    pub value: f64,
+    /// The unit, if one is written.
+    pub unit: Option<Unit>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl Quantity {
+    /// How many bytes or microseconds it is, if a number without a unit counts in `scale`.
+    pub fn amount(&self, scale: u64) -> f64 {
+        self.value * self.unit.map_or(scale, |unit| unit.scale) as f64
+    }
+
+    /// Like [`Quantity::amount`], for what there are only whole ones of.
+    pub(crate) fn whole(&self, what: &str) -> Result<u64, Problem> {
+        let amount = self.amount(1);
+        match amount.fract() == 0.0 {
+            true => Ok(amount as u64),
+            false => Err(Problem::new(self.span, format!("{what} must be a whole number"))),
+        }
+    }
+
+    /// The value of a setting that is kept in units of `base`, checked and rounded as
+    /// PostgreSQL does it for a number in the configuration file (`parse_and_validate_value`).
+    pub(crate) fn setting(&self, setting: &Setting) -> Result<u32, Problem> {
+        let value = (self.amount(setting.base) / setting.base as f64).round_ties_even();
+        let Setting { name, unit, min, max, .. } = setting;
+        if (f64::from(*min)..=f64::from(*max)).contains(&value) {
+            return Ok(value as u32);
+        }
+        Err(Problem::new(
+            self.span,
+            format!(
+                "{value}{unit} is outside the valid range for parameter \"{name}\" \
+                 ({min}{unit} .. {max}{unit})"
+            ),
+        ))
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.value, self.unit.map_or("", |unit| unit.name))
+    }
+}
+
+/// An integer setting of PostgreSQL (`config_int` in `guc_tables.h`).
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    /// The unit in PostgreSQL's messages, with a space before it.
+    pub(crate) unit: &'static str,
+    /// That unit in bytes or microseconds.
+    pub(crate) base: u64,
+    pub(crate) min: u32,
+    pub(crate) max: u32,
+}
+
+pub(crate) const SHARED_BUFFERS: Setting =
+    Setting { name: "shared_buffers", unit: " 8kB", base: 8192, min: 16, max: 1_073_741_823 };
+pub(crate) const BGWRITER_DELAY: Setting =
+    Setting { name: "bgwriter_delay", unit: " ms", base: 1_000, min: 10, max: 10_000 };
+pub(crate) const BGWRITER_LRU_MAXPAGES: Setting =
+    Setting { name: "bgwriter_lru_maxpages", unit: "", base: 1, min: 0, max: 1_073_741_823 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quantity(value: f64, unit: Option<Unit>) -> Quantity {
+        Quantity { value, unit, span: Span::default() }
+    }
+
+    #[test]
+    fn settings_round_and_have_a_range() {
+        let kb = Some(MEMORY_UNITS[1]);
+        assert_eq!(quantity(16.0, None).setting(&SHARED_BUFFERS).unwrap(), 16);
+        assert_eq!(quantity(128.0, kb).setting(&SHARED_BUFFERS).unwrap(), 16);
+        assert_eq!(quantity(132.0, kb).setting(&SHARED_BUFFERS).unwrap(), 16);
+        assert_eq!(quantity(133.0, kb).setting(&SHARED_BUFFERS).unwrap(), 17);
+        assert_eq!(quantity(1.0, Some(TIME_UNITS[2])).setting(&BGWRITER_DELAY).unwrap(), 1000);
+        let error = quantity(8.0, kb).setting(&SHARED_BUFFERS).unwrap_err().locate("");
+        assert_eq!(
+            error.message,
+            "1 8kB is outside the valid range for parameter \"shared_buffers\" \
+             (16 8kB .. 1073741823 8kB)"
+        );
+    }
+}
