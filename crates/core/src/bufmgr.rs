@@ -67,6 +67,8 @@ pub struct LocalBufferState {
     pub pins: PrivateRefCount,
     /// Its counters, as `EXPLAIN (BUFFERS)` shows them.
     pub usage: BufferUsage,
+    /// Pages that had to leave for its reads (`pg_stat_io.evictions`).
+    pub evictions: u64,
     /// Its buffer rings by variable.
     pub(crate) strategies: Vec<Option<BufferAccessStrategy>>,
     /// What it remembers from one background-writer round to the next: static variables of

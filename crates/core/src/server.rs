@@ -118,6 +118,11 @@ impl Server {
         sum
     }
 
+    /// Pages that had to leave the pool for others so far.
+    pub fn evictions(&self) -> u64 {
+        self.backends.iter().map(|backend| backend.buffers.evictions).sum()
+    }
+
     /// The bytes of contexts and chunks.
     pub fn arena(&self) -> &Arena {
         &self.arena

@@ -20,8 +20,10 @@
 pub mod ast;
 mod check;
 mod diagnostic;
+mod expect;
 mod format;
 mod highlight;
+mod history;
 mod lexer;
 pub mod limits;
 pub mod link;
@@ -37,8 +39,10 @@ mod units;
 pub use ast::{Comparison, Script};
 pub use check::{check, compile};
 pub use diagnostic::{Diagnostic, Span};
+pub use expect::{Failure, measure};
 pub use format::format;
 pub use highlight::{Class, highlight};
+pub use history::{History, Mark, Position, Totals};
 pub use metrics::{
     BackendMetric, ContextMetric, METRICS, Metric, MetricInfo, MetricKind, PageMetric,
     RelationMetric, ServerMetric,

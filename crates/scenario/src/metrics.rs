@@ -115,6 +115,19 @@ impl MetricKind {
     }
 }
 
+impl Metric {
+    /// Which metric it is, whatever it is a number of.
+    pub fn kind(self) -> MetricKind {
+        match self {
+            Self::Server(metric) => MetricKind::Server(metric),
+            Self::Page(metric, _) => MetricKind::Page(metric),
+            Self::Relation(metric, _) => MetricKind::Relation(metric),
+            Self::Context(metric, ..) => MetricKind::Context(metric),
+            Self::Backend(metric, _) => MetricKind::Backend(metric),
+        }
+    }
+}
+
 /// A metric's entry in the reference.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricInfo {

@@ -114,6 +114,7 @@ impl BufferAccess<'_> {
         let Some(tag) = self.desc(buffer).tag() else { return Ok(()) };
         self.desc(buffer).forget();
         self.pool.table.delete(tag);
+        self.local.evictions += 1;
         self.emit(BufferEvent::Unhashed { buffer, tag })
     }
 

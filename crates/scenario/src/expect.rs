@@ -1,0 +1,128 @@
+//! Whether an expectation holds, and what its number is if it does not.
+
+use pgscope_core::event::BufferEvent;
+use pgscope_core::views;
+use pgscope_core::{Error, Event, Server};
+
+use crate::metrics::{
+    BackendMetric, ContextMetric, Metric, PageMetric, RelationMetric, ServerMetric,
+};
+use crate::program::{Expectation, Program};
+
+/// An expectation that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The step, from 0.
+    pub op: u64,
+    /// Its line, from 1.
+    pub line: u32,
+    /// What was expected and what is.
+    pub message: String,
+}
+
+/// What is wrong, if the expectation does not hold; `error` is how the last operation ended.
+pub(crate) fn check(
+    expectation: &Expectation,
+    program: &Program,
+    server: &Server,
+    error: Option<&Error>,
+) -> Option<String> {
+    match expectation {
+        Expectation::Compare { metric, comparison, value } => {
+            let wanted = || {
+                format!("expected {} {} {value}", describe(*metric, program), comparison.symbol())
+            };
+            match measure(*metric, server) {
+                None => Some(format!("{}, but there is no such thing now", wanted())),
+                Some(got) if comparison.holds(got, *value) => None,
+                Some(got) => Some(format!("{}, it is {got}", wanted())),
+            }
+        }
+        Expectation::Error(message) => {
+            let got = error.map(ToString::to_string);
+            match got {
+                Some(got) if *got == **message => None,
+                Some(got) => Some(format!("expected error \"{message}\", it was \"{got}\"")),
+                None => Some(format!("expected error \"{message}\", there was none")),
+            }
+        }
+    }
+}
+
+/// The number now; `None` if what it is a number of is not there.
+pub fn measure(metric: Metric, server: &Server) -> Option<f64> {
+    let number = match metric {
+        Metric::Server(metric) => return Some(measure_server(metric, server)),
+        Metric::Page(metric, tag) => {
+            let buffer = server.pool().lookup(tag.rel, tag.block);
+            let row = buffer.and_then(|buffer| views::buffer(server, buffer));
+            match metric {
+                PageMetric::Usage => row.map_or(0, |row| row.usage_count.into()),
+                PageMetric::Pins => row.map_or(0, |row| row.pins.into()),
+                PageMetric::Dirty => row.map_or(0, |row| row.dirty.into()),
+                PageMetric::Buffer => row.map_or(0, |row| row.buffer.number().into()),
+            }
+        }
+        Metric::Relation(RelationMetric::Buffers, rel) => views::buffers(server)
+            .filter(|row| row.tag.is_some_and(|tag| tag.rel == rel))
+            .count() as u64,
+        Metric::Context(metric, backend, slot) => {
+            let context = server.backend(backend)?.context(slot)?;
+            let counters = server.context(context).stats(server.profile());
+            match metric {
+                ContextMetric::Used => counters.totalspace - counters.freespace,
+                ContextMetric::Total => counters.totalspace,
+                ContextMetric::FreeChunks => counters.freechunks,
+                ContextMetric::Blocks => counters.nblocks,
+            }
+        }
+        Metric::Backend(BackendMetric::Contexts, backend) => {
+            views::contexts(server, backend).len() as u64
+        }
+    };
+    Some(number as f64)
+}
+
+fn measure_server(metric: ServerMetric, server: &Server) -> f64 {
+    let usage = server.usage();
+    let number = match metric {
+        ServerMetric::HitRatio => {
+            let reads = usage.hit + usage.read;
+            return if reads == 0 { 0.0 } else { usage.hit as f64 / reads as f64 };
+        }
+        ServerMetric::Hits => usage.hit,
+        ServerMetric::Misses => usage.read,
+        ServerMetric::Evictions => server.evictions(),
+        ServerMetric::Writes => usage.written,
+        ServerMetric::Hand => u64::from(server.pool().strategy().hand()) + 1,
+        ServerMetric::Passes => server.pool().strategy().passes().into(),
+        ServerMetric::Allocs => server.pool().strategy().allocs().into(),
+        ServerMetric::DirtyBuffers => views::buffers(server).filter(|row| row.dirty).count() as u64,
+        ServerMetric::Victim => server
+            .events()
+            .iter()
+            .find_map(|event| match event {
+                Event::Buffer(BufferEvent::Unhashed { buffer, .. }) => Some(buffer.number().into()),
+                _ => None,
+            })
+            .unwrap_or(0),
+    };
+    number as f64
+}
+
+/// The metric as the scenario writes it.
+fn describe(metric: Metric, program: &Program) -> String {
+    let names = program.names();
+    let table = |rel| names.table(rel).map_or("?", |name| name);
+    let backend = |id| names.backend(id).map_or("?", |name| name);
+    let kind = metric.kind().name();
+    match metric {
+        Metric::Server(_) => kind.to_owned(),
+        Metric::Page(_, tag) => format!("{kind}({}, {})", table(tag.rel), tag.block),
+        Metric::Relation(_, rel) => format!("{kind}({})", table(rel)),
+        Metric::Context(_, id, slot) => {
+            format!("{kind}({}, {})", backend(id), names.context(id, slot).unwrap_or("?"))
+        }
+        Metric::Backend(_, id) => format!("{kind}({})", backend(id)),
+    }
+}
