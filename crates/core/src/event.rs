@@ -9,7 +9,7 @@
 //! Pictures, narration and statistics are functions of events; they decide nothing.
 
 use crate::error::Error;
-use crate::ids::{BackendId, BufferId, BufferTag, ContextSlot, Lsn};
+use crate::ids::{BackendId, BufferId, BufferTag, Lsn};
 use crate::memory::Addr;
 use crate::op::DirtyKind;
 
@@ -247,13 +247,6 @@ pub enum MemoryEvent {
         context: Addr,
         /// Its name.
         name: Addr,
-    },
-    /// A variable now holds a context.
-    ContextNamed {
-        /// The variable.
-        slot: ContextSlot,
-        /// The context.
-        context: Addr,
     },
     /// An allocation was rounded up to a size class and its freelist looked at.
     SizeClass {

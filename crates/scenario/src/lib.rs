@@ -29,6 +29,7 @@ pub mod limits;
 pub mod link;
 mod metrics;
 mod names;
+mod narrate;
 mod parser;
 mod program;
 mod random;
@@ -48,6 +49,7 @@ pub use metrics::{
     RelationMetric, ServerMetric,
 };
 pub use names::Names;
+pub use narrate::{Narration, Part, Tone, narrate};
 pub use parser::{Parsed, parse};
 pub use program::{Expectation, Program, ServerConfig, Step, StepKind};
 pub use statements::{By, STATEMENTS, StatementInfo};

@@ -106,6 +106,11 @@ impl Backend {
         self.pins.get(slot.0 as usize).copied().flatten()
     }
 
+    /// Whether some variable keeps this buffer pinned.
+    pub fn keeps(&self, buffer: BufferId) -> bool {
+        self.pins.contains(&Some(buffer))
+    }
+
     /// Function calls that are running, the innermost last.
     pub fn calls(&self) -> &[Call] {
         &self.calls

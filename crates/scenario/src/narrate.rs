@@ -1,0 +1,247 @@
+//! What just happened, in a sentence: who did what, hit or miss, what the hand did, what was
+//! taken and why, and the PostgreSQL routine that did it.
+//!
+//! A function of the shown step, its events and the machine; the page shows the parts in
+//! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
+//! [`memory`] of contexts.
+
+mod buffers;
+mod memory;
+
+use std::fmt::Write as _;
+
+use pgscope_core::ids::BackendId;
+use pgscope_core::op::{Name, Op};
+use pgscope_core::profile::Version;
+use pgscope_core::{Event, Server};
+
+use crate::history::History;
+use crate::names::Names;
+use crate::program::StepKind;
+
+/// A sentence or two, and where in PostgreSQL it happens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narration {
+    /// The words, in order.
+    pub parts: Vec<Part>,
+    /// The PostgreSQL routine behind the last event.
+    pub routine: &'static str,
+    /// Its source file, below `src/`.
+    pub file: &'static str,
+    /// That file in the version's public source tree.
+    pub url: String,
+}
+
+/// Words that share a tone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The words, with their spaces.
+    pub text: String,
+    /// How they are meant.
+    pub tone: Tone,
+}
+
+/// What words are about; the page has a colour for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing in particular.
+    Plain,
+    /// Who does what.
+    Who,
+    /// A page that was there, a chunk that was found.
+    Hit,
+    /// A page that was not.
+    Miss,
+    /// A page that has to go; an error.
+    Evict,
+    /// A page that differs from its file.
+    Dirty,
+    /// A pin.
+    Pin,
+}
+
+impl Narration {
+    /// All the words.
+    pub fn text(&self) -> String {
+        self.parts.iter().map(|part| part.text.as_str()).collect()
+    }
+
+    fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        let text = text.into();
+        match self.parts.last_mut() {
+            Some(last) if last.tone == tone => last.text.push_str(&text),
+            _ => self.parts.push(Part { text, tone }),
+        }
+    }
+
+    fn at(&mut self, version: Version, (routine, file): (&'static str, &'static str)) {
+        self.routine = routine;
+        self.file = file;
+        self.url.clear();
+        let branch = version.number();
+        let _ = write!(
+            self.url,
+            "https://github.com/postgres/postgres/blob/REL_{branch}_STABLE/src/{file}"
+        );
+    }
+}
+
+/// What the narration draws on.
+struct Scene<'a> {
+    names: &'a Names,
+    server: &'a Server,
+    events: &'a [Event],
+}
+
+impl Scene<'_> {
+    fn backend(&self, id: BackendId) -> &str {
+        self.server.backend(id).map_or("the server", |backend| &backend.name)
+    }
+}
+
+/// Tell of the step that is under way or ran last.
+pub fn narrate(history: &History) -> Narration {
+    let mut narration = Narration::default();
+    let scene = Scene {
+        names: history.program().names(),
+        server: history.server(),
+        events: history.events(),
+    };
+    let version = history.program().config().version;
+    let Some((number, step)) = history.shown().zip(history.shown_step()) else {
+        narration.say(Tone::Plain, "The server has started. Its shared memory is laid out, its ");
+        narration.say(Tone::Plain, buffers::count(scene.server.pool().nbuffers(), "buffer"));
+        narration.say(Tone::Plain, " are empty, and nobody is connected.");
+        narration.at(version, ("BufferManagerShmemInit", "backend/storage/buffer/buf_init.c"));
+        return narration;
+    };
+    match &step.kind {
+        StepKind::Expect(_) => match history.failures().iter().find(|f| f.op == number) {
+            Some(failure) => {
+                narration.say(Tone::Evict, format!("Not as expected: {}.", failure.message));
+            }
+            None => narration.say(Tone::Hit, "As expected."),
+        },
+        StepKind::Op(op) => {
+            tell(&mut narration, &scene, op);
+            if let Some(place) = scene.events.iter().rev().find_map(routine) {
+                narration.at(version, place);
+            }
+        }
+    }
+    if let Some(error) = history.error() {
+        narration.say(Tone::Evict, format!(" ERROR: {error}."));
+        if let Some(hint) = error.hint() {
+            narration.say(Tone::Plain, format!(" {hint}"));
+        }
+    }
+    narration
+}
+
+fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
+    match op {
+        Op::CreateRelation { name, nblocks, .. } => {
+            narration.say(Tone::Who, format!("Table {name}"));
+            let blocks = buffers::count(*nblocks, "page");
+            narration.say(Tone::Plain, format!(" has {blocks} on disk, none of them in memory."));
+        }
+        Op::Connect { backend, name } => connect(narration, scene, *backend, name),
+        Op::CreateContext { .. }
+        | Op::SwitchTo { .. }
+        | Op::Palloc { .. }
+        | Op::Pfree { .. }
+        | Op::Repalloc { .. }
+        | Op::Reset { .. }
+        | Op::Delete { .. }
+        | Op::CallBegin { .. }
+        | Op::CallEnd { .. } => memory::tell(narration, scene, op),
+        _ => buffers::tell(narration, scene, op),
+    }
+}
+
+fn connect(narration: &mut Narration, scene: &Scene<'_>, backend: BackendId, name: &Name) {
+    let contexts = pgscope_core::views::contexts(scene.server, backend).len() as u32;
+    narration.say(Tone::Who, format!("{name} connects"));
+    narration.say(
+        Tone::Plain,
+        format!(
+            ": the postmaster forks a backend, which shares the buffers and has local memory of \
+             its own, {} so far.",
+            buffers::count(contexts, "memory context")
+        ),
+    );
+}
+
+/// The routine that an event happens in, and its file below `src/`.
+fn routine(event: &Event) -> Option<(&'static str, &'static str)> {
+    match event {
+        Event::RelationCreated(_) => Some(("RelationCreateStorage", "backend/catalog/storage.c")),
+        Event::BackendStarted(_) => Some(("BackendStartup", "backend/postmaster/postmaster.c")),
+        Event::Buffer(event) => Some(buffers::routine(event)),
+        Event::Memory(_, event) => Some(memory::routine(event)),
+        Event::Failed(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::compile;
+    use crate::history::Position;
+
+    fn last_sentence(text: &str) -> String {
+        let program = compile(text).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let mut history = History::new(Rc::new(program)).unwrap();
+        history.run_slice(u64::MAX);
+        narrate(&history).text()
+    }
+
+    #[test]
+    fn a_hit_says_so() {
+        let text = "table t pages=5\nbackend alice\nalice: read t 3\nalice: read t 3";
+        assert_eq!(
+            last_sentence(text),
+            "alice reads t 3: a hit, in buffer 1. Its usage count rises from 1 to 2."
+        );
+    }
+
+    #[test]
+    fn a_sweep_is_told_tick_by_tick() {
+        let text = "table t pages=50\nbackend alice\nbackend bob\nalice: read t 0..15\n\
+                    bob: read t 2 hold as p\nalice: update t 1\nalice: read t 0..15\n\
+                    bob: unpin p\nbob: read t 2 hold as p\nalice: read t 40";
+        assert_eq!(
+            last_sentence(text),
+            "alice reads t 40: not in the pool. The freelist is empty: the hand lowers 30 usage \
+             counts in 3 passes, passes over buffer 3 twice (pinned by bob) and takes buffer 1: \
+             t 0, clean, leaves. t 40 is loaded into it with usage count 1."
+        );
+    }
+
+    #[test]
+    fn memory_is_told_with_its_waste() {
+        let text = "backend alice\nalice: palloc 100 as a";
+        assert_eq!(
+            last_sentence(text),
+            "alice allocates 100 bytes in MessageContext as a: size class 128, whose freelist is \
+             empty, so the chunk is cut from the active block. 28 bytes of it stay unused."
+        );
+        let text = "backend alice\nalice: palloc 100 as a\nalice: pfree a";
+        assert_eq!(
+            last_sentence(text),
+            "alice frees a: its chunk goes to the freelist of class 128 in MessageContext. \
+             Nothing goes back to malloc."
+        );
+    }
+
+    #[test]
+    fn the_start_has_a_sentence_too() {
+        let program = compile("backend alice").unwrap();
+        let mut history = History::new(Rc::new(program)).unwrap();
+        assert!(narrate(&history).text().starts_with("The server has started."));
+        history.seek(Position { op: 0, event: 1 });
+        assert_eq!(narrate(&history).routine, "BackendStartup");
+    }
+}
