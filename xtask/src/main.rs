@@ -1,3 +1,108 @@
-//! The commands of the README.
+//! The commands of the README, behind `cargo xtask`.
+//!
+//! This file reads the command line; each command is a [`steps::Plan`] put together in a module of
+//! its own. Set-up is part of every command that needs it, so that each works as the first act on a
+//! fresh machine:
+//!
+//! | command       | module          | set-up                        |
+//! |---------------|-----------------|-------------------------------|
+//! | `serve`       | [`page`]        | target, wasm-bindgen, Trunk   |
+//! | `build`       | [`page`]        | target, wasm-bindgen, Trunk   |
+//! | `size`        | [`size`]        | none                          |
+//! | `test`        | [`checks`]      | all of these and a browser    |
+//! | `conformance` | [`conformance`] | none                          |
+//! | `screenshots` | [`screenshots`] | all of these and a browser    |
+//!
+//! What it is not: a build system. Trunk builds the page, cargo builds the rest.
 
-fn main() {}
+mod args;
+mod checks;
+mod conformance;
+mod page;
+mod process;
+mod screenshots;
+mod setup;
+mod size;
+mod steps;
+mod trouble;
+
+use std::process::ExitCode;
+
+use args::Args;
+
+const HELP: &str = "\
+The commands of pgscope. Each sets up what it needs first, under target/.
+
+  cargo xtask serve [--open] [--release] [--port N]
+      Build the page, serve it on 127.0.0.1 and rebuild it at each change of a source file.
+        --open      open it in your browser
+        --release   build it small instead of fast
+        --port N    serve on port N instead of 8080
+  cargo xtask build
+      Build the page for publishing into dist/ and print the size of its first load.
+  cargo xtask test
+      Run every check and every test, from rustfmt to a reader's way through the page in Chromium.
+  cargo xtask conformance [FILE or DIR ...]
+      Replay recorded traces of real servers in the core and compare every operation; without a
+      path, those under tests/traces. Exits non-zero if one differs.
+  cargo xtask size
+      Print the size of what lies in dist/, compressed, against budget.toml.
+  cargo xtask screenshots
+      Take the pictures in docs/screenshots/ anew.
+
+The first run builds Trunk and wasm-bindgen into target/tools, which takes some minutes;
+afterwards set-up takes less than a second. `rm -r target` undoes all of it.";
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let command = words.next().unwrap_or_else(|| "--help".into());
+    match dispatch(&command, Args::new(words)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("\n{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
+    match command {
+        "--help" | "-h" | "help" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        "serve" => {
+            let options = page::ServeOptions {
+                open: args.flag("--open"),
+                release: args.flag("--release"),
+                port: args.number("--port")?.unwrap_or(8080),
+            };
+            args.finish(command)?;
+            page::serve(options)
+        }
+        "build" => {
+            args.finish(command)?;
+            page::build()
+        }
+        "test" => {
+            args.finish(command)?;
+            checks::test()
+        }
+        "size" => {
+            args.finish(command)?;
+            size::print()
+        }
+        "conformance" => {
+            let paths = args.rest(command)?;
+            println!("{}", conformance::run(&paths)?);
+            Ok(())
+        }
+        "screenshots" => {
+            args.finish(command)?;
+            screenshots::take()
+        }
+        unknown => Err(format!(
+            "there is no command `{unknown}`\n  way out: `cargo xtask --help` lists the commands"
+        )),
+    }
+}

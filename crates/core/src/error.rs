@@ -57,10 +57,25 @@ pub enum Error {
     DanglingChunk(Addr),
     /// A context variable is empty or its context was deleted.
     NoSuchContext,
-    /// A context that must live as long as its backend was to be deleted or is in use.
+    /// A context was to be deleted that is current, or belongs to a call that is running.
     ContextInUse(String),
+    /// A context was to be deleted that lives as long as its backend.
+    PermanentContext(String),
+    /// A setting outside its range (`set_config_option`).
+    SettingOutOfRange {
+        /// The setting.
+        name: &'static str,
+        /// The value, in the setting's unit.
+        value: u32,
+        /// The least.
+        min: u32,
+        /// The most.
+        max: u32,
+    },
     /// A return without a call.
     NoCallRunning,
+    /// A strategy variable is empty.
+    NoSuchStrategy,
     /// A pin variable that already holds a pin was to get another.
     PinInUse,
     /// A context parameter that PostgreSQL's assertions forbid.
@@ -79,8 +94,6 @@ pub enum Error {
 /// An error's kind alone, small enough for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// `ERRCODE_INSUFFICIENT_RESOURCES`, 53000.
-    InsufficientResources,
     /// `ERRCODE_OUT_OF_MEMORY`, 53200.
     OutOfMemory,
     /// `ERRCODE_DATA_CORRUPTED`, XX001.
@@ -95,12 +108,12 @@ impl Error {
     /// The kind alone.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Error::NoUnpinnedBuffers => ErrorCode::InsufficientResources,
             Error::OutOfMemory { .. } | Error::OutOfMemoryCreating { .. } => ErrorCode::OutOfMemory,
             Error::ShortRead { .. } => ErrorCode::DataCorrupted,
-            Error::BadBufferId(_) | Error::InvalidAllocSize(_) | Error::InvalidPointer { .. } => {
-                ErrorCode::Internal
-            }
+            Error::NoUnpinnedBuffers
+            | Error::BadBufferId(_)
+            | Error::InvalidAllocSize(_)
+            | Error::InvalidPointer { .. } => ErrorCode::Internal,
             _ => ErrorCode::Playground,
         }
     }
@@ -155,7 +168,6 @@ impl ErrorCode {
     /// The SQLSTATE, where PostgreSQL has one.
     pub fn sqlstate(self) -> Option<&'static str> {
         match self {
-            ErrorCode::InsufficientResources => Some("53000"),
             ErrorCode::OutOfMemory => Some("53200"),
             ErrorCode::DataCorrupted => Some("XX001"),
             ErrorCode::Internal => Some("XX000"),
@@ -188,7 +200,16 @@ impl fmt::Display for Error {
             Error::DanglingChunk(at) => write!(f, "the pointer {at} is dangling"),
             Error::NoSuchContext => f.write_str("no memory context has this name now"),
             Error::ContextInUse(name) => write!(f, "memory context \"{name}\" is in use"),
+            Error::PermanentContext(name) => {
+                write!(f, "memory context \"{name}\" lives as long as its backend")
+            }
+            Error::SettingOutOfRange { name, value, min, max } => write!(
+                f,
+                "{value} 8kB is outside the valid range for parameter \"{name}\" \
+                 ({min} 8kB .. {max} 8kB)"
+            ),
             Error::NoCallRunning => f.write_str("no function call is running"),
+            Error::NoSuchStrategy => f.write_str("no buffer ring has this name"),
             Error::PinInUse => f.write_str("this name already holds a pin"),
             Error::InvalidContextParameter(what) => write!(f, "invalid context size: {what}"),
             Error::Protocol(what) => f.write_str(what),

@@ -74,6 +74,20 @@ pub enum BufferEvent {
         /// False if it was pinned or in use after all, so the next is tried.
         taken: bool,
     },
+    /// The ring moved on to its next slot and looked at the buffer there.
+    RingLook {
+        /// The slot, from 0.
+        slot: u32,
+        /// The buffer in it; an empty slot has none.
+        buffer: Option<BufferId>,
+        /// It is unpinned and not used by others, so it is taken.
+        taken: bool,
+    },
+    /// The ring gave up a dirty buffer whose WAL is not flushed yet (`StrategyRejectBuffer`).
+    RingRejected {
+        /// The buffer.
+        buffer: BufferId,
+    },
     /// The hand looked at a buffer and moved on by one.
     Tick {
         /// The buffer under the hand.

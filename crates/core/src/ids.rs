@@ -67,21 +67,18 @@ impl ContextSlot {
     pub const MESSAGE: Self = Self(3);
     /// `TopPortalContext`.
     pub const TOP_PORTAL: Self = Self(4);
-    /// `TopTransactionContext`.
-    pub const TOP_TRANSACTION: Self = Self(5);
     /// The innermost `FunctionCallContext`: the context of the `call` that is running.
-    pub const FUNCTION_CALL: Self = Self(6);
+    pub const FUNCTION_CALL: Self = Self(5);
     /// The first number that a scenario's own contexts get.
     pub const FIRST_USER: Self = Self(16);
 
     /// The contexts that every backend has or can have, by PostgreSQL's names.
-    pub const WELL_KNOWN: [(&'static str, Self); 7] = [
+    pub const WELL_KNOWN: [(&'static str, Self); 6] = [
         ("TopMemoryContext", Self::TOP),
         ("ErrorContext", Self::ERROR),
         ("CacheMemoryContext", Self::CACHE),
         ("MessageContext", Self::MESSAGE),
         ("TopPortalContext", Self::TOP_PORTAL),
-        ("TopTransactionContext", Self::TOP_TRANSACTION),
         ("FunctionCallContext", Self::FUNCTION_CALL),
     ];
 }
@@ -93,6 +90,10 @@ pub struct ChunkSlot(pub u32);
 /// A backend's variable of type `Buffer` that holds a pin, numbered per backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PinSlot(pub u32);
+
+/// A backend's variable of type `BufferAccessStrategy`, numbered per backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StrategySlot(pub u32);
 
 /// The most slots of one kind that a backend may use; a bound on untrusted scenarios.
 pub const MAX_SLOTS: u32 = 1 << 20;

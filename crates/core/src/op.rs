@@ -5,7 +5,9 @@
 
 use std::rc::Rc;
 
-use crate::ids::{BackendId, BlockNumber, ChunkSlot, ContextSlot, Lsn, PinSlot, RelId};
+use crate::ids::{
+    BackendId, BlockNumber, ChunkSlot, ContextSlot, Lsn, PinSlot, RelId, StrategySlot,
+};
 
 /// A name that a reader gave: a relation's, a backend's, a context's, a function's.
 pub type Name = Rc<str>;
@@ -42,6 +44,8 @@ pub enum Op {
         block: BlockNumber,
         /// How the page gets into a buffer that does not hold it yet.
         mode: ReadMode,
+        /// The buffer ring to use; `None` is the default strategy.
+        strategy: Option<StrategySlot>,
         /// Mark the page dirty while it is pinned.
         dirty: Option<DirtyKind>,
         /// Keep the pin under this variable.
@@ -69,10 +73,21 @@ pub enum Op {
         backend: BackendId,
         /// The relation.
         rel: RelId,
+        /// The buffer ring to use; `None` is the default strategy.
+        strategy: Option<StrategySlot>,
         /// Mark the new page dirty while it is pinned.
         dirty: Option<DirtyKind>,
         /// Keep the pin under this variable.
         pin: Option<PinSlot>,
+    },
+    /// `GetAccessStrategy`: a ring of buffers for one bulk operation.
+    CreateStrategy {
+        /// Whose.
+        backend: BackendId,
+        /// The variable that gets it.
+        strategy: StrategySlot,
+        /// For which kind of operation.
+        kind: StrategyKind,
     },
     /// `FlushOneBuffer`: write the page under a kept pin, if it is dirty.
     FlushBuffer {
@@ -92,7 +107,12 @@ pub enum Op {
         all: bool,
     },
     /// One round of the background writer (`BgBufferSync`).
-    BackgroundWriter(BgWriterRound),
+    BackgroundWriter {
+        /// The process that executes it; `None` is the background writer itself.
+        backend: Option<BackendId>,
+        /// Its parameters.
+        round: BgWriterRound,
+    },
     /// Create a memory context.
     CreateContext {
         /// Whose.
@@ -180,6 +200,7 @@ impl Op {
             | Op::Unpin { backend, .. }
             | Op::MarkDirty { backend, .. }
             | Op::Extend { backend, .. }
+            | Op::CreateStrategy { backend, .. }
             | Op::FlushBuffer { backend, .. }
             | Op::CreateContext { backend, .. }
             | Op::SwitchTo { backend, .. }
@@ -190,10 +211,8 @@ impl Op {
             | Op::Delete { backend, .. }
             | Op::CallBegin { backend, .. }
             | Op::CallEnd { backend } => Some(backend),
-            Op::CreateRelation { .. }
-            | Op::WalFlush { .. }
-            | Op::Checkpoint { .. }
-            | Op::BackgroundWriter(_) => None,
+            Op::BackgroundWriter { backend, .. } => backend,
+            Op::CreateRelation { .. } | Op::WalFlush { .. } | Op::Checkpoint { .. } => None,
         }
     }
 }
@@ -216,6 +235,17 @@ pub enum ReadMode {
     Normal,
     /// `RBM_ZERO_AND_LOCK`: don't read it, the caller will fill it.
     ZeroAndLock,
+}
+
+/// What a buffer ring is for (`BufferAccessStrategyType` in `bufmgr.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrategyKind {
+    /// `BAS_BULKREAD`: a scan of a table larger than a quarter of the pool.
+    BulkRead,
+    /// `BAS_BULKWRITE`: COPY IN, CREATE TABLE AS.
+    BulkWrite,
+    /// `BAS_VACUUM`.
+    Vacuum,
 }
 
 /// How a page is made dirty.

@@ -68,4 +68,8 @@ pub struct BufmgrProfile {
     pub freelist: bool,
     /// Dirtying sets `BM_JUST_DIRTIED`.
     pub just_dirtied: bool,
+    /// Bytes in kB of the ring of a bulk read, for a pool of this many buffers.
+    pub bulkread_ring_kb: fn(u32) -> u32,
+    /// Bytes in kB of VACUUM's ring (`vacuum_buffer_usage_limit`).
+    pub vacuum_ring_kb: u32,
 }

@@ -224,6 +224,6 @@ pub(crate) struct Read {
 impl Read {
     fn op(&self, block: BlockNumber) -> Op {
         let Self { backend, rel, dirty, pin } = *self;
-        Op::Read { backend, rel, block, mode: ReadMode::Normal, dirty, pin }
+        Op::Read { backend, rel, block, mode: ReadMode::Normal, strategy: None, dirty, pin }
     }
 }

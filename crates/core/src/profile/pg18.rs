@@ -4,6 +4,22 @@ use super::{BufmgrProfile, MmgrProfile, Profile, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V18,
-    mmgr: MmgrProfile { aset_context: 200, aset_block: 40, chunk: 8, node_tag_aset: 0 },
-    bufmgr: BufmgrProfile { freelist: true, just_dirtied: true },
+    mmgr: MmgrProfile { aset_context: 200, aset_block: 40, chunk: 8, node_tag_aset: 474 },
+    bufmgr: BufmgrProfile {
+        freelist: true,
+        just_dirtied: true,
+        bulkread_ring_kb,
+        vacuum_ring_kb: 2048,
+    },
 };
+
+/// `MaxBackends` and the auxiliary processes of a server with the defaults that the traces
+/// were recorded with (max_connections 10).
+const BACKENDS_AND_AUX_PROCS: u32 = 28 + 38;
+
+/// 256 kB, and a page for each I/O that may be under way (`io_combine_limit` 16 times
+/// `effective_io_concurrency` 16), within a backend's share of the pool (`GetPinLimit`).
+fn bulkread_ring_kb(nbuffers: u32) -> u32 {
+    let share = nbuffers / BACKENDS_AND_AUX_PROCS;
+    (256 + 8 * 16 * 16).min((8 * share).max(256))
+}

@@ -49,7 +49,7 @@ impl Checker {
             Action::WalFlush => op(Op::WalFlush { end: None }),
             Action::BgWriter { maxpages, multiplier, delay } => {
                 let round = self.bgwriter(maxpages, multiplier, delay)?;
-                op(Op::BackgroundWriter(round))
+                op(Op::BackgroundWriter { backend: None, round })
             }
             Action::Repeat { times, body } => self.repeat(*times, body, span, place),
             Action::Call { function, body } => self.call(&function.text, body, span, place),
@@ -102,7 +102,13 @@ impl Checker {
             }
             Action::Extend { table, hold } => {
                 let pin = self.define_pin(backend, hold.as_ref());
-                op(Op::Extend { backend, rel: self.table(table)?, dirty: None, pin })
+                op(Op::Extend {
+                    backend,
+                    rel: self.table(table)?,
+                    strategy: None,
+                    dirty: None,
+                    pin,
+                })
             }
             Action::Unpin(pin) => op(Op::Unpin { backend, pin: self.pin(backend, pin)? }),
             Action::Flush(pin) => op(Op::FlushBuffer { backend, pin: self.pin(backend, pin)? }),

@@ -30,7 +30,7 @@ fn ops(source: &str) -> Vec<Op> {
 }
 
 fn read(backend: BackendId, block: u32, dirty: Option<DirtyKind>, pin: Option<PinSlot>) -> Op {
-    Op::Read { backend, rel: RelId(0), block, mode: ReadMode::Normal, dirty, pin }
+    Op::Read { backend, rel: RelId(0), block, mode: ReadMode::Normal, strategy: None, dirty, pin }
 }
 
 /// What is wrong, without the quoted lines.
@@ -89,7 +89,7 @@ fn pages() {
         Op::MarkDirty { backend: BOB, pin, kind: DirtyKind::Plain },
         Op::FlushBuffer { backend: BOB, pin },
         Op::Unpin { backend: BOB, pin },
-        Op::Extend { backend: ALICE, rel: RelId(0), dirty: None, pin: Some(pin) },
+        Op::Extend { backend: ALICE, rel: RelId(0), strategy: None, dirty: None, pin: Some(pin) },
     ];
     assert_eq!(found, wanted);
 }
@@ -120,8 +120,8 @@ fn contexts_and_chunks() {
 fn what_the_server_does() {
     let round = BgWriterRound { maxpages: 10, multiplier: 0.5, delay_ms: 1000 };
     let wanted = [
-        Op::BackgroundWriter(BgWriterRound::default()),
-        Op::BackgroundWriter(round),
+        Op::BackgroundWriter { backend: None, round: BgWriterRound::default() },
+        Op::BackgroundWriter { backend: None, round },
         Op::Checkpoint { all: false },
         Op::WalFlush { end: None },
     ];

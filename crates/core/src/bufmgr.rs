@@ -1,0 +1,217 @@
+//! The buffer manager (`src/backend/storage/buffer`): a pool of 8 kB buffers in shared
+//! memory between the backends and the relations' files.
+//!
+//! A backend that wants a page asks for it by *tag* (relation and block). If a buffer holds
+//! it, that is a hit. If not, a *victim* is chosen, its page written out if it is dirty, its
+//! old tag forgotten, the new page loaded. A buffer that somebody uses is *pinned* and never
+//! chosen. Who is chosen decides the *clock sweep*: a hand goes round and round over all
+//! buffers; each has a usage count, raised (to 5 at most) when it is pinned and lowered when
+//! the hand passes; the first unpinned buffer found at 0 is the victim.
+//!
+//! - [`desc`]: one buffer's descriptor and its state word
+//! - [`buf_table`]: from tag to buffer
+//! - [`freelist`]: who is the next victim; buffer rings
+//! - [`read`]: reading and extending, the way of one page into the pool
+//! - [`pin`]: pins, shared and private
+//! - [`write`](mod@write): dirty pages, their way out, the checkpoint
+//! - [`bgwriter`]: the background writer's round
+//! - [`smgr`]: relations as virtual files
+//! - [`wal`]: as much of the write-ahead log as the rules above need
+//!
+//! For speed the descriptors are compact arrays here. The bytes that PostgreSQL would have
+//! for them in shared memory are computed from these when somebody looks
+//! ([`server::shmem`](crate::server::shmem)).
+
+pub mod bgwriter;
+pub mod buf_table;
+pub mod desc;
+pub mod freelist;
+pub mod pin;
+pub mod read;
+pub mod smgr;
+pub mod wal;
+pub mod write;
+
+use crate::error::Error;
+use crate::event::{BufferEvent, EventLog};
+use crate::ids::{BackendId, BlockNumber, BufferId, BufferTag, RelId, StrategySlot};
+use crate::profile::BufmgrProfile;
+
+use bgwriter::BgWriterState;
+use buf_table::BufTable;
+use desc::BufferDesc;
+use freelist::{BufferAccessStrategy, StrategyControl};
+use pin::PrivateRefCount;
+use smgr::Smgr;
+use wal::Wal;
+
+/// Bytes of a page (`BLCKSZ`).
+pub const BLCKSZ: u64 = 8192;
+
+/// Everything about buffers that lies in shared memory, and the files behind it.
+#[derive(Clone)]
+pub struct BufferPool {
+    pub(crate) descs: Vec<BufferDesc>,
+    pub(crate) table: BufTable,
+    pub(crate) strategy: StrategyControl,
+    /// The relations' files.
+    pub smgr: Smgr,
+    /// The write-ahead log's positions.
+    pub wal: Wal,
+}
+
+/// What one process has of its own for buffers.
+#[derive(Clone, Debug, Default)]
+pub struct LocalBufferState {
+    /// Its pins.
+    pub pins: PrivateRefCount,
+    /// Its counters, as `EXPLAIN (BUFFERS)` shows them.
+    pub usage: BufferUsage,
+    /// Its buffer rings by variable.
+    pub(crate) strategies: Vec<Option<BufferAccessStrategy>>,
+    /// What it remembers from one background-writer round to the next: static variables of
+    /// `BgBufferSync`, so every process would have its own.
+    pub(crate) bgwriter: BgWriterState,
+}
+
+/// `BufferUsage` (`instrument.h`): shared blocks only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BufferUsage {
+    /// Found in the pool.
+    pub hit: u64,
+    /// Read from disk.
+    pub read: u64,
+    /// Became dirty.
+    pub dirtied: u64,
+    /// Written by this process.
+    pub written: u64,
+}
+
+/// The pool as one process sees it, for the time of one operation.
+pub struct BufferAccess<'a> {
+    /// Which backend; the checkpointer and the background writer act as none.
+    pub who: BackendId,
+    /// Shared memory.
+    pub pool: &'a mut BufferPool,
+    /// Its own part.
+    pub local: &'a mut LocalBufferState,
+    /// Where events go.
+    pub log: &'a mut EventLog,
+    /// The version.
+    pub profile: &'static BufmgrProfile,
+}
+
+/// A pool as it was found on a real server: what a trace starts from.
+#[derive(Clone, Debug, Default)]
+pub struct PoolState {
+    /// Every buffer in order: its page if it holds one, usage count, dirty.
+    pub buffers: Vec<Option<PoolBuffer>>,
+    /// `nextVictimBuffer`, counted from 0.
+    pub hand: u32,
+    /// `completePasses`.
+    pub passes: u32,
+    /// `numBufferAllocs`.
+    pub allocs: u32,
+    /// The freelist, first to be taken first.
+    pub freelist: Vec<BufferId>,
+}
+
+/// One buffer of a [`PoolState`].
+#[derive(Clone, Copy, Debug)]
+pub struct PoolBuffer {
+    /// The page.
+    pub tag: BufferTag,
+    /// Usage count.
+    pub usage_count: u8,
+    /// The page differs from the one on disk.
+    pub dirty: bool,
+}
+
+impl BufferPool {
+    /// A pool of `nbuffers` empty buffers, as it is when the server starts.
+    pub fn new(nbuffers: u32, profile: &BufmgrProfile) -> Self {
+        let mut pool = Self {
+            descs: vec![BufferDesc::default(); nbuffers as usize],
+            table: BufTable::new(nbuffers),
+            strategy: StrategyControl::new(nbuffers),
+            smgr: Smgr::default(),
+            wal: Wal::default(),
+        };
+        if profile.freelist {
+            pool.link_freelist((0..nbuffers).map(BufferId));
+        }
+        pool
+    }
+
+    /// `NBuffers`.
+    pub fn nbuffers(&self) -> u32 {
+        self.descs.len() as u32
+    }
+
+    /// One buffer's descriptor.
+    pub fn desc(&self, buffer: BufferId) -> Option<&BufferDesc> {
+        self.descs.get(buffer.index())
+    }
+
+    /// Every descriptor, in order.
+    pub fn descs(&self) -> impl ExactSizeIterator<Item = (BufferId, &BufferDesc)> {
+        self.descs.iter().enumerate().map(|(index, desc)| (BufferId(index as u32), desc))
+    }
+
+    /// The buffer that holds a page.
+    pub fn lookup(&self, rel: RelId, block: BlockNumber) -> Option<BufferId> {
+        self.table.lookup(BufferTag { rel, block })
+    }
+
+    /// Clock hand, passes, allocations, freelist.
+    pub fn strategy(&self) -> &StrategyControl {
+        &self.strategy
+    }
+
+    /// Take over the state of a real server's pool. The relations must exist.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] if the state contradicts itself or the pool.
+    pub fn restore(&mut self, state: &PoolState, profile: &BufmgrProfile) -> Result<(), Error> {
+        if state.buffers.len() != self.descs.len() || state.hand > self.nbuffers() {
+            return Err(Error::Protocol("the state is of a pool of another size"));
+        }
+        self.table = BufTable::new(self.nbuffers());
+        for (index, found) in state.buffers.iter().enumerate() {
+            let desc = &mut self.descs[index];
+            *desc = BufferDesc::default();
+            let Some(found) = found else { continue };
+            let relation = self
+                .smgr
+                .relation(found.tag.rel)
+                .ok_or(Error::Protocol("a buffer holds a page of no relation"))?;
+            let dirty = found.dirty.then_some(profile);
+            *desc = BufferDesc::found(found.tag, found.usage_count, relation.persistence, dirty);
+            self.table.insert(found.tag, BufferId(index as u32));
+        }
+        self.strategy = StrategyControl::new(self.nbuffers());
+        self.strategy.set(state.hand, state.passes, state.allocs);
+        self.link_freelist(state.freelist.iter().copied());
+        Ok(())
+    }
+}
+
+impl LocalBufferState {
+    /// A ring: the slot used last, from 0, and what is in each slot.
+    pub fn ring(&self, slot: StrategySlot) -> Option<(usize, &[Option<BufferId>])> {
+        let ring = self.strategies.get(slot.0 as usize)?.as_ref()?;
+        Some((ring.current(), ring.buffers()))
+    }
+}
+
+impl BufferAccess<'_> {
+    #[inline]
+    fn emit(&mut self, event: BufferEvent) -> Result<(), Error> {
+        self.log.emit(event)
+    }
+
+    #[inline]
+    fn desc(&mut self, buffer: BufferId) -> &mut BufferDesc {
+        &mut self.pool.descs[buffer.index()]
+    }
+}

@@ -1,0 +1,130 @@
+//! Relations as virtual files (`smgr.c`, `md.c`).
+//!
+//! No bytes are stored. A page's content follows from the scenario's seed, its place and how
+//! often it was changed, so of a written page its LSN and its number of changes are kept.
+
+use std::collections::HashMap;
+
+use crate::error::Error;
+use crate::ids::{BlockNumber, BufferTag, Lsn, RelId};
+use crate::op::{Name, Persistence};
+
+/// Blocks that a relation may have.
+pub const MAX_BLOCKS: BlockNumber = 1 << 24;
+/// Relations that a server may have.
+pub const MAX_RELATIONS: usize = 10_000;
+/// The first relation's file number, as a fresh server's first user table has it.
+const FIRST_NORMAL_OBJECT_ID: u32 = 16384;
+/// The database that the scenario's tables are in.
+const DATABASE: u32 = 5;
+
+/// One relation's main fork.
+#[derive(Clone, Debug)]
+pub struct Relation {
+    /// Its name.
+    pub name: Name,
+    /// Whether it is WAL-logged.
+    pub persistence: Persistence,
+    /// Blocks on disk.
+    pub nblocks: BlockNumber,
+    /// Pages that were written since the start.
+    written: HashMap<BlockNumber, PageVersion>,
+}
+
+/// Which state of a page lies on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageVersion {
+    /// Its LSN.
+    pub lsn: Lsn,
+    /// How often it was changed.
+    pub changes: u32,
+}
+
+/// All relations.
+#[derive(Clone, Debug, Default)]
+pub struct Smgr {
+    relations: Vec<Relation>,
+}
+
+impl Smgr {
+    /// Create a relation with blocks that are on disk already.
+    ///
+    /// # Errors
+    /// An id that is not the next one; too many relations or blocks.
+    pub fn create(
+        &mut self,
+        rel: RelId,
+        name: Name,
+        nblocks: BlockNumber,
+        persistence: Persistence,
+    ) -> Result<(), Error> {
+        if rel.0 as usize != self.relations.len() {
+            return Err(Error::Protocol("relations must be created in the order of their ids"));
+        }
+        if self.relations.len() >= MAX_RELATIONS {
+            return Err(Error::Limit { what: "relations", limit: MAX_RELATIONS as u64 });
+        }
+        check_blocks(nblocks)?;
+        self.relations.push(Relation { name, persistence, nblocks, written: HashMap::new() });
+        Ok(())
+    }
+
+    /// A relation.
+    pub fn relation(&self, rel: RelId) -> Option<&Relation> {
+        self.relations.get(rel.0 as usize)
+    }
+
+    /// All relations with their ids.
+    pub fn relations(&self) -> impl Iterator<Item = (RelId, &Relation)> {
+        self.relations.iter().enumerate().map(|(id, relation)| (RelId(id as u32), relation))
+    }
+
+    /// A relation's file below the data directory.
+    pub fn path(rel: RelId) -> String {
+        format!("base/{DATABASE}/{}", Self::file_number(rel))
+    }
+
+    /// A relation's file number (`relfilenode` in `pg_class`).
+    pub fn file_number(rel: RelId) -> u32 {
+        FIRST_NORMAL_OBJECT_ID + rel.0
+    }
+
+    /// `smgrread`: which version of the page is on disk.
+    ///
+    /// # Errors
+    /// [`Error::ShortRead`] past the end.
+    pub(super) fn read(&self, tag: BufferTag) -> Result<PageVersion, Error> {
+        let Some(relation) = self.relation(tag.rel).filter(|r| tag.block < r.nblocks) else {
+            let (relation, nblocks) =
+                self.relation(tag.rel).map_or(("".into(), 0), |r| (r.name.clone(), r.nblocks));
+            let path = Self::path(tag.rel);
+            return Err(Error::ShortRead { path, block: tag.block, relation, nblocks });
+        };
+        Ok(relation.written.get(&tag.block).copied().unwrap_or_default())
+    }
+
+    /// `smgrwrite`.
+    pub(super) fn write(&mut self, tag: BufferTag, page: PageVersion) {
+        if let Some(relation) = self.relations.get_mut(tag.rel.0 as usize) {
+            relation.written.insert(tag.block, page);
+        }
+    }
+
+    /// `smgrextend`: one block more; its number.
+    pub(super) fn extend(&mut self, rel: RelId) -> Result<BlockNumber, Error> {
+        let relation = self
+            .relations
+            .get_mut(rel.0 as usize)
+            .ok_or(Error::Protocol("there is no such relation"))?;
+        check_blocks(relation.nblocks + 1)?;
+        relation.nblocks += 1;
+        Ok(relation.nblocks - 1)
+    }
+}
+
+fn check_blocks(nblocks: BlockNumber) -> Result<(), Error> {
+    if nblocks > MAX_BLOCKS {
+        return Err(Error::Limit { what: "blocks in a relation", limit: MAX_BLOCKS.into() });
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The header before every chunk (`utils/memutils_memorychunk.h`, PostgreSQL 16 and later).
+//!
+//! `pfree` gets a pointer and nothing else. The 64-bit word before it says the rest:
+//!
+//! ```text
+//!  bit 63                    34 33                       5    4    3      0
+//! ┌─────────────────────────────┬──────────────────────────┬─────┬─────────┐
+//! │ distance back to the block  │ value: AllocSet's size   │ ext │ method  │
+//! │ (30 bits, lowest shared)    │ class (30 bits)          │     │ id      │
+//! └─────────────────────────────┴──────────────────────────┴─────┴─────────┘
+//! ```
+//!
+//! A chunk too far from its block for the 30 bits, or alone in a block of its own, is
+//! *external*: the bit is set, and a magic number stands in place of distance and value.
+
+use crate::memory::{Addr, Arena};
+
+/// Bytes of a `MemoryChunk` without MEMORY_CONTEXT_CHECKING.
+pub const CHUNK_HEADER: u64 = 8;
+
+const METHOD_BITS: u32 = 4;
+const METHOD_MASK: u64 = (1 << METHOD_BITS) - 1;
+const EXTERNAL_BIT: u64 = 1 << METHOD_BITS;
+const VALUE_BASE: u32 = METHOD_BITS + 1;
+const VALUE_MASK: u64 = 0x3fff_ffff;
+const OFFSET_BASE: u32 = VALUE_BASE + 29;
+const OFFSET_MASK: u64 = 0x3fff_fffe;
+const MAGIC: u64 = 0xb1a8_db85_8eb6_efba >> VALUE_BASE << VALUE_BASE;
+
+/// `MCTX_ASET_ID` (`memutils_internal.h`).
+pub const MCTX_ASET_ID: u8 = 3;
+
+/// The word before a chunk, read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkHeader(pub u64);
+
+impl ChunkHeader {
+    /// The header of the chunk that `pointer` points to.
+    #[inline]
+    pub fn of(arena: &Arena, pointer: Addr) -> Self {
+        Self(arena.read_u64(pointer.back(CHUNK_HEADER)))
+    }
+
+    /// `MemoryChunkSetHdrMask`: a chunk `offset` bytes behind its block's start.
+    #[inline]
+    pub fn new(offset: u64, value: u64, method: u8) -> Self {
+        Self(offset << OFFSET_BASE | value << VALUE_BASE | u64::from(method))
+    }
+
+    /// `MemoryChunkSetHdrMaskExternal`.
+    pub fn external(method: u8) -> Self {
+        Self(MAGIC | EXTERNAL_BIT | u64::from(method))
+    }
+
+    /// Which allocator the chunk belongs to.
+    #[inline]
+    pub fn method(self) -> u8 {
+        (self.0 & METHOD_MASK) as u8
+    }
+
+    /// `MemoryChunkIsExternal`.
+    #[inline]
+    pub fn is_external(self) -> bool {
+        self.0 & EXTERNAL_BIT != 0
+    }
+
+    /// `HdrMaskCheckMagic`: an external header carries the magic number.
+    pub fn magic_ok(self) -> bool {
+        self.0 >> VALUE_BASE << VALUE_BASE == MAGIC
+    }
+
+    /// `MemoryChunkGetValue`: AllocSet's freelist index.
+    #[inline]
+    pub fn value(self) -> u64 {
+        self.0 >> VALUE_BASE & VALUE_MASK
+    }
+
+    /// Bytes from the block's start to this header.
+    #[inline]
+    pub fn block_offset(self) -> u64 {
+        self.0 >> OFFSET_BASE & OFFSET_MASK
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_come_back() {
+        for (offset, value) in [(40, 0), (0x3fff_fff8, 10), (1 << 20, VALUE_MASK >> 1)] {
+            let header = ChunkHeader::new(offset, value, MCTX_ASET_ID);
+            assert_eq!(header.method(), MCTX_ASET_ID);
+            assert_eq!((header.block_offset(), header.value()), (offset, value));
+            assert!(!header.is_external());
+        }
+    }
+
+    #[test]
+    fn an_external_header_carries_the_magic() {
+        let header = ChunkHeader::external(MCTX_ASET_ID);
+        assert!(header.is_external() && header.magic_ok());
+        assert_eq!(header.method(), MCTX_ASET_ID);
+        assert!(!ChunkHeader::new(40, 3, MCTX_ASET_ID).magic_ok());
+    }
+}

@@ -1,0 +1,152 @@
+//! The server: one shared segment, and the backends with what each keeps to itself.
+//!
+//! [`Server::start`] lays out shared memory; [`Server::apply`] executes one [`Op`] and leaves
+//! its events in [`Server::events`]. A server is a value: a clone is a snapshot, cheap because
+//! clones share the pages of the arena.
+
+mod apply;
+mod backend;
+pub mod page;
+pub mod settings;
+pub mod shmem;
+
+pub use apply::Outcome;
+pub use backend::{Backend, Call, ChunkVar};
+pub use settings::Settings;
+
+use crate::bufmgr::{BufferPool, BufferUsage, LocalBufferState};
+use crate::error::Error;
+use crate::event::{Event, EventLog};
+use crate::ids::BackendId;
+use crate::memory::{Addr, Arena, Owner, ProgramText};
+use crate::profile::{Profile, Version};
+use shmem::{Region, ShmemLayout};
+
+/// A PostgreSQL server's memory.
+#[derive(Clone)]
+pub struct Server {
+    profile: &'static Profile,
+    settings: Settings,
+    seed: u64,
+    arena: Arena,
+    program: ProgramText,
+    shmem: ShmemLayout,
+    pool: BufferPool,
+    backends: Vec<Backend>,
+    /// What the checkpointer and the background writer count.
+    auxiliary: LocalBufferState,
+    log: EventLog,
+}
+
+impl Server {
+    /// Start a server: lay out its shared memory. No backend is connected, no relation exists.
+    ///
+    /// # Errors
+    /// A setting out of its range.
+    pub fn start(version: Version, settings: Settings, seed: u64) -> Result<Self, Error> {
+        settings.check()?;
+        let profile = version.profile();
+        Ok(Self {
+            profile,
+            shmem: ShmemLayout::new(&settings),
+            pool: BufferPool::new(settings.shared_buffers, &profile.bufmgr),
+            settings,
+            seed,
+            arena: Arena::new(),
+            program: ProgramText::default(),
+            backends: Vec::new(),
+            auxiliary: LocalBufferState::default(),
+            log: EventLog::default(),
+        })
+    }
+
+    /// What is particular to this server's version.
+    pub fn profile(&self) -> &'static Profile {
+        self.profile
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The seed from which page contents follow.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The events of the last operation.
+    pub fn events(&self) -> &[Event] {
+        self.log.events()
+    }
+
+    /// Which events are recorded.
+    pub fn log_mut(&mut self) -> &mut EventLog {
+        &mut self.log
+    }
+
+    /// The buffer pool.
+    pub fn pool(&self) -> &BufferPool {
+        &self.pool
+    }
+
+    /// The buffer pool, to put it into a state that was recorded elsewhere.
+    pub fn pool_mut(&mut self) -> &mut BufferPool {
+        &mut self.pool
+    }
+
+    /// The backends, in the order in which they connected.
+    pub fn backends(&self) -> impl ExactSizeIterator<Item = (BackendId, &Backend)> {
+        self.backends.iter().enumerate().map(|(id, backend)| (BackendId(id as u16), backend))
+    }
+
+    /// One backend.
+    pub fn backend(&self, id: BackendId) -> Option<&Backend> {
+        self.backends.get(usize::from(id.0))
+    }
+
+    /// Counters of all processes together.
+    pub fn usage(&self) -> BufferUsage {
+        let processes = self.backends.iter().map(|backend| &backend.buffers);
+        let mut sum = BufferUsage::default();
+        for usage in processes.chain([&self.auxiliary]).map(|process| process.usage) {
+            sum.hit += usage.hit;
+            sum.read += usage.read;
+            sum.dirtied += usage.dirtied;
+            sum.written += usage.written;
+        }
+        sum
+    }
+
+    /// The bytes of contexts and chunks.
+    pub fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
+    /// A constant string of the program: a context's or a function's name.
+    pub fn text(&self, addr: Addr) -> &str {
+        self.program.text(addr)
+    }
+
+    /// Who owns what: the areas of shared memory, and each backend's heap.
+    pub fn regions(&self) -> Vec<Region> {
+        let mut regions = self.shmem.regions().to_vec();
+        regions.extend(self.backends().map(|(id, backend)| Region {
+            name: "heap",
+            owner: Owner::Backend(id),
+            addr: Addr::local(id),
+            size: backend.memory.heap.stats().obtained,
+        }));
+        regions
+    }
+
+    /// Any bytes of the arena, as a process would see them. What is kept in compact form
+    /// (descriptors, pages) is laid out as in shared memory.
+    pub fn peek(&self, addr: Addr, out: &mut [u8]) {
+        if addr.owner() == Owner::Shared {
+            self.shmem.read(self, addr, out);
+        } else {
+            self.arena.read(addr, out);
+        }
+    }
+}

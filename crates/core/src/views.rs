@@ -1,0 +1,148 @@
+//! The machine as a reader sees it: the rows of the `pg_*` views, and a context's blocks.
+//!
+//! Read-only functions of the [`Server`]; nothing here decides or changes anything.
+
+use std::collections::HashMap;
+
+use crate::Server;
+use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
+use crate::ids::{BackendId, BufferId, BufferTag, ChunkSlot};
+use crate::memory::Addr;
+use crate::mmgr::chunk::CHUNK_HEADER;
+use crate::mmgr::inspect::{self, BlockView};
+
+/// A row of `pg_buffercache`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferRow {
+    /// `bufferid`, from 1 when shown.
+    pub buffer: BufferId,
+    /// `relfilenode` and `relblocknumber`, by our ids.
+    pub tag: Option<BufferTag>,
+    /// Its bytes are there.
+    pub valid: bool,
+    /// `isdirty`.
+    pub dirty: bool,
+    /// `usagecount`.
+    pub usage_count: u8,
+    /// `pinning_backends`.
+    pub pins: u32,
+}
+
+/// One row of `pg_buffercache`; `None` past the pool's end.
+pub fn buffer(server: &Server, buffer: BufferId) -> Option<BufferRow> {
+    let desc = server.pool().desc(buffer)?;
+    Some(BufferRow {
+        buffer,
+        tag: desc.tag(),
+        valid: desc.is(BM_VALID),
+        dirty: desc.is(BM_DIRTY),
+        usage_count: desc.usage_count(),
+        pins: desc.refcount(),
+    })
+}
+
+/// `pg_buffercache`: every buffer.
+pub fn buffers(server: &Server) -> impl Iterator<Item = BufferRow> {
+    (0..server.pool().nbuffers()).filter_map(|index| buffer(server, BufferId(index)))
+}
+
+/// A row of `pg_backend_memory_contexts`, in the shape of PostgreSQL 18.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextRow {
+    /// The context.
+    pub addr: Addr,
+    /// Its parent.
+    pub parent: Option<Addr>,
+    /// `name`.
+    pub name: String,
+    /// `type`.
+    pub kind: &'static str,
+    /// `level`, from 1.
+    pub level: u32,
+    /// `total_bytes`.
+    pub total_bytes: u64,
+    /// `total_nblocks`.
+    pub total_nblocks: u64,
+    /// `free_bytes`.
+    pub free_bytes: u64,
+    /// `free_chunks`.
+    pub free_chunks: u64,
+    /// It is `CurrentMemoryContext`.
+    pub current: bool,
+    /// The function whose call it serves.
+    pub function: Option<String>,
+}
+
+impl ContextRow {
+    /// `used_bytes`.
+    pub fn used_bytes(&self) -> u64 {
+        self.total_bytes - self.free_bytes
+    }
+}
+
+/// The memory contexts of a backend, parents before their children.
+pub fn contexts(server: &Server, id: BackendId) -> Vec<ContextRow> {
+    let Some(backend) = server.backend(id) else { return Vec::new() };
+    let mut rows = Vec::new();
+    let mut open = vec![(backend.memory.top, None, 1)];
+    while let Some((addr, parent, level)) = open.pop() {
+        if addr.is_null() {
+            continue;
+        }
+        let context = server.context(addr);
+        let counters = context.stats(server.profile());
+        let call = backend.calls().iter().find(|call| call.context == addr);
+        rows.push(ContextRow {
+            addr,
+            parent,
+            name: server.text(context.name()).to_owned(),
+            kind: context.kind(),
+            level,
+            total_bytes: counters.totalspace,
+            total_nblocks: counters.nblocks,
+            free_bytes: counters.freespace,
+            free_chunks: counters.freechunks,
+            current: backend.memory.current == addr,
+            function: call.map(|call| server.text(call.function).to_owned()),
+        });
+        let children: Vec<_> =
+            context.children().map(|c| (c.addr, Some(addr), level + 1)).collect();
+        open.extend(children.into_iter().rev());
+    }
+    rows
+}
+
+/// A context opened: blocks, chunks, and which variable holds which chunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContextView {
+    /// Its blocks, the active one first.
+    pub blocks: Vec<BlockView>,
+    /// Size of each class and how many free chunks it has.
+    pub freelists: Vec<(u64, usize)>,
+    /// Bytes above which a request gets a block of its own.
+    pub chunk_limit: u64,
+    /// Variables that hold chunks, by pointer: the variable, and bytes asked for.
+    pub variables: HashMap<Addr, (ChunkSlot, u64)>,
+}
+
+/// Open a context of a backend.
+pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextView {
+    let (arena, profile) = (server.arena(), server.profile());
+    let variables = server.backend(id).map_or_else(HashMap::new, |backend| {
+        backend.chunks().map(|(slot, var)| (var.pointer, (slot, var.requested))).collect()
+    });
+    ContextView {
+        blocks: inspect::aset_blocks(arena, profile, context),
+        freelists: inspect::aset_freelists(arena, profile, context).to_vec(),
+        chunk_limit: crate::mmgr::aset::alloc_chunk_limit(arena, context),
+        variables,
+    }
+}
+
+/// The bytes of a chunk with its header in front, `limit` at most.
+pub fn chunk_bytes(server: &Server, pointer: Addr, size: u64, limit: usize) -> Vec<u8> {
+    let length = usize::try_from(size.saturating_add(CHUNK_HEADER)).unwrap_or(limit).min(limit);
+    let mut bytes = vec![0; length];
+    server.peek(pointer.back(CHUNK_HEADER), &mut bytes);
+    bytes
+}

@@ -1,0 +1,252 @@
+//! A reader of the page: one Chromium with a fresh profile, and hands and eyes to use it.
+//!
+//! What is here are the few things every test does. For anything rarer, [`Reader::driver`] is the
+//! whole WebDriver client.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use thirtyfour::common::command::FormatRequestData;
+use thirtyfour::extensions::cdp::ChromeDevTools;
+use thirtyfour::prelude::*;
+use thirtyfour::{RequestData, SessionId};
+
+use crate::chromedriver::Chromedriver;
+use crate::{Failure, Result, settings};
+
+/// How long [`Reader::until`] waits.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How often it looks.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What Chromium is started with: no screen, no questions, no traffic of its own, no motion.
+const ARGUMENTS: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-prefers-reduced-motion",
+];
+
+/// The size of what a reader sees, in CSS pixels.
+#[derive(Clone, Copy, Debug)]
+pub enum Window {
+    /// 1440 by 900.
+    Desktop,
+    /// 390 by 844, with touch.
+    Phone,
+    /// Width and height of your choice.
+    Exactly(u32, u32),
+}
+
+/// One browser.
+pub struct Reader {
+    driver: WebDriver,
+    page: String,
+    console: RefCell<Vec<String>>,
+}
+
+impl Reader {
+    /// Opens a browser whose [`Reader::visit`] goes to the page at the address `page`.
+    pub(crate) async fn open(at: &Chromedriver, page: &str, window: Window) -> Result<Self> {
+        let mut wishes = DesiredCapabilities::chrome();
+        for argument in ARGUMENTS {
+            wishes.add_arg(argument)?;
+        }
+        if let Some(program) = settings::chrome() {
+            wishes.set_binary(&program.to_string_lossy())?;
+        }
+        wishes.set_base_capability("goog:loggingPrefs", json!({ "browser": "ALL" }))?;
+        let driver = WebDriver::new(at.address(), wishes).await?;
+        let reader = Self { driver, page: page.into(), console: RefCell::default() };
+        reader.resize(window).await?;
+        Ok(reader)
+    }
+
+    /// The whole WebDriver client.
+    pub fn driver(&self) -> &WebDriver {
+        &self.driver
+    }
+
+    /// Makes the window another size.
+    pub async fn resize(&self, window: Window) -> Result<()> {
+        let (width, height, mobile) = match window {
+            Window::Desktop => (1440, 900, false),
+            Window::Phone => (390, 844, true),
+            Window::Exactly(width, height) => (width, height, false),
+        };
+        // By the DevTools protocol, because a window of the system cannot be as narrow as a phone.
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await?;
+        self.devtools("Emulation.setTouchEmulationEnabled", json!({ "enabled": mobile })).await
+    }
+
+    /// Lets the page read and write the clipboard, as a reader who has agreed to it.
+    pub async fn allow_clipboard(&self) -> Result<()> {
+        let allowed = json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+        self.devtools("Browser.grantPermissions", allowed).await
+    }
+
+    /// Goes to the page with `rest` (query, fragment) behind its address and waits until it is ready.
+    pub async fn visit(&self, rest: &str) -> Result<()> {
+        self.go(&format!("{}{rest}", self.page)).await?;
+        self.until_ready().await
+    }
+
+    /// Goes to any address and does not wait for more than its load.
+    pub async fn go(&self, address: &str) -> Result<()> {
+        // By way of nothing: a new fragment alone would not load the page anew.
+        self.driver.goto("about:blank").await?;
+        self.driver.goto(address).await?;
+        Ok(())
+    }
+
+    /// Waits until the page (or the frame the driver is in) says that it is ready.
+    pub async fn until_ready(&self) -> Result<()> {
+        self.until("the page to be ready", async || {
+            let ready =
+                self.script("return document.documentElement.dataset.ready ?? null").await?;
+            if ready == "true" { Ok(()) } else { Err(format!("data-ready is {ready}").into()) }
+        })
+        .await
+    }
+
+    /// The address in the address bar.
+    pub async fn address(&self) -> Result<String> {
+        Ok(self.driver.current_url().await?.into())
+    }
+
+    /// Runs `script` as the body of a function in the page and returns what it returns.
+    pub async fn script(&self, script: &str) -> Result<Value> {
+        Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
+    }
+
+    /// The first element that `css` selects, as soon as there is one.
+    pub async fn find(&self, css: &str) -> Result<WebElement> {
+        self.until(css, async || Ok(self.driver.find(By::Css(css)).await?)).await
+    }
+
+    /// Clicks on the first element that `css` selects, as soon as that can be clicked.
+    pub async fn click(&self, css: &str) -> Result<()> {
+        self.until(&format!("a click on {css}"), async || {
+            Ok(self.driver.find(By::Css(css)).await?.click().await?)
+        })
+        .await
+    }
+
+    /// Empties the field that `css` selects and types `text` into it, key by key.
+    pub async fn write(&self, css: &str, text: &str) -> Result<()> {
+        let field = self.find(css).await?;
+        field.click().await?;
+        field.send_keys(Key::Control + "a").await?;
+        field.send_keys(Key::Delete + "").await?;
+        field.send_keys(text).await?;
+        Ok(())
+    }
+
+    /// The visible text of the first element that `css` selects.
+    pub async fn text(&self, css: &str) -> Result<String> {
+        self.until(css, async || Ok(self.driver.find(By::Css(css)).await?.text().await?)).await
+    }
+
+    /// Waits until the text of the element that `css` selects is as `wanted`, and returns it.
+    pub async fn until_text(&self, css: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        self.until(&format!("the wanted text in {css}"), async || {
+            let text = self.driver.find(By::Css(css)).await?.text().await?;
+            if wanted(&text) { Ok(text) } else { Err(format!("it says {text:?}").into()) }
+        })
+        .await
+    }
+
+    /// Tries `look` until it succeeds; after ten seconds its last failure is the failure. `what`
+    /// completes "waited in vain for …".
+    pub async fn until<T>(
+        &self,
+        what: &str,
+        mut look: impl AsyncFnMut() -> Result<T>,
+    ) -> Result<T> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match look().await {
+                Ok(found) => return Ok(found),
+                Err(last) if Instant::now() > deadline => {
+                    return Err(format!("waited in vain for {what}: {last}").into());
+                }
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// Everything the browser's console has said so far, one line a message, level first.
+    pub async fn console(&self) -> Result<Vec<String>> {
+        let news = self.driver.cmd(ReadLog).await?.value_json()?;
+        for entry in news.as_array().into_iter().flatten() {
+            let level = entry["level"].as_str().unwrap_or_default();
+            let message = entry["message"].as_str().unwrap_or_default();
+            self.console.borrow_mut().push(format!("{level} {message}"));
+        }
+        Ok(self.console.borrow().clone())
+    }
+
+    /// The errors among them: uncaught exceptions, `console.error`, files that could not be loaded.
+    pub async fn console_errors(&self) -> Result<Vec<String>> {
+        let mut messages = self.console().await?;
+        messages.retain(|message| message.starts_with("SEVERE "));
+        Ok(messages)
+    }
+
+    /// Takes a picture of the window once fonts are there and the page is drawn.
+    pub async fn photograph(&self, path: &Path) -> Result<()> {
+        let drawn = "const done = arguments[0]; document.fonts.ready.then(() =>
+            requestAnimationFrame(() => requestAnimationFrame(() => done(null))));";
+        self.driver.execute_async(drawn, Vec::new()).await?;
+        self.picture(path).await
+    }
+
+    async fn picture(&self, path: &Path) -> Result<()> {
+        let png = self.driver.screenshot_as_png().await?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        Ok(std::fs::write(path, png)?)
+    }
+
+    /// Saves picture, source and console under `folder/name`.
+    pub(crate) async fn keep_evidence(&self, folder: &Path, name: &str) -> Result<()> {
+        self.picture(&folder.join(format!("{name}.png"))).await?;
+        std::fs::write(folder.join(format!("{name}.html")), self.driver.source().await?)?;
+        std::fs::write(folder.join(format!("{name}.log")), self.console().await?.join("\n"))?;
+        Ok(())
+    }
+
+    /// Ends the browser.
+    pub(crate) async fn close(&self) {
+        // One that is gone already is as closed as can be.
+        let _ = self.driver.clone().quit().await;
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) -> Result<(), Failure> {
+        let tools = ChromeDevTools::new(self.driver.handle.clone());
+        tools.execute_cdp_with_params(command, parameters).await?;
+        Ok(())
+    }
+}
+
+/// Chromedriver's own command for the console's messages since the last time it was asked.
+#[derive(Debug)]
+struct ReadLog;
+
+impl FormatRequestData for ReadLog {
+    fn format_request(&self, session: &SessionId) -> RequestData {
+        let post = "POST".parse().expect("POST is a method");
+        RequestData::new(post, format!("/session/{session}/se/log"))
+            .add_body(json!({ "type": "browser" }))
+    }
+}

@@ -1,0 +1,13 @@
+//! The least a page must do: load, become ready, and have no complaint.
+
+use pgscope_e2e::{Window, run};
+
+#[test]
+fn the_page_loads_and_is_ready() {
+    run("the_page_loads_and_is_ready", async |bench| {
+        let reader = bench.reader(Window::Desktop).await?;
+        reader.visit("").await?;
+        assert_eq!(reader.driver().title().await?, "pgscope");
+        Ok(())
+    });
+}

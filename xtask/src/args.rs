@@ -1,0 +1,90 @@
+//! The words after the command's name.
+//!
+//! A command takes the options it knows out of the list and then calls [`Args::finish`], which
+//! complains about whatever is left, so that a mistyped option is never passed over.
+
+use std::str::FromStr;
+
+/// What of the command line is not understood yet.
+pub(crate) struct Args {
+    words: Vec<String>,
+}
+
+impl Args {
+    pub(crate) fn new(words: impl Iterator<Item = String>) -> Self {
+        // `--port=1` is the same as `--port 1`.
+        let words = words.flat_map(|word| match word.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => vec![name.into(), value.into()],
+            _ => vec![word],
+        });
+        Self { words: words.collect() }
+    }
+
+    /// Takes the option `name` out; true when it was there.
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
+        let before = self.words.len();
+        self.words.retain(|word| word != name);
+        self.words.len() < before
+    }
+
+    /// Takes the option `name` and the number after it out.
+    pub(crate) fn number<N: FromStr>(&mut self, name: &str) -> Result<Option<N>, String> {
+        let Some(at) = self.words.iter().position(|word| word == name) else { return Ok(None) };
+        let value = self.words.get(at + 1).cloned().unwrap_or_default();
+        let number = value.parse().map_err(|_| {
+            format!("`{name}` needs a number after it, such as `{name} 8081`, not `{value}`")
+        })?;
+        self.words.drain(at..=at + 1);
+        Ok(Some(number))
+    }
+
+    /// All the words that are left, none of which may look like an option.
+    pub(crate) fn rest(self, command: &str) -> Result<Vec<String>, String> {
+        match self.words.iter().find(|word| word.starts_with("--")) {
+            None => Ok(self.words),
+            Some(option) => {
+                Self { words: vec![option.clone()] }.finish(command).map(|()| Vec::new())
+            }
+        }
+    }
+
+    /// An error that names the first word nobody took.
+    pub(crate) fn finish(self, command: &str) -> Result<(), String> {
+        match self.words.first() {
+            None => Ok(()),
+            Some(word) => Err(format!(
+                "`cargo xtask {command}` does not know `{word}`\n  \
+                 way out: `cargo xtask --help` shows what it knows"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(line: &str) -> Args {
+        Args::new(line.split_whitespace().map(String::from))
+    }
+
+    #[test]
+    fn known_options_are_taken_and_nothing_is_left() {
+        let mut args = args("--port=81 --open");
+        assert_eq!(args.number::<u16>("--port"), Ok(Some(81)));
+        assert!(args.flag("--open"));
+        assert!(!args.flag("--release"));
+        assert_eq!(args.finish("serve"), Ok(()));
+    }
+
+    #[test]
+    fn a_mistyped_option_is_named() {
+        assert!(args("--opne").finish("serve").unwrap_err().contains("`--opne`"));
+    }
+
+    #[test]
+    fn a_port_must_be_a_number_that_fits() {
+        assert!(args("--port").number::<u16>("--port").is_err());
+        assert!(args("--port 99999").number::<u16>("--port").is_err());
+    }
+}

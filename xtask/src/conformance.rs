@@ -1,0 +1,99 @@
+//! `cargo xtask conformance`: replay recorded traces of real servers, operation by operation.
+//!
+//! A trace says what a real PostgreSQL did: each line is one operation, its result, and what
+//! it changed. The same operations go through the core, and everything that the line records
+//! is compared. The first difference of each trace is printed. A trace that uses something
+//! the core does not have yet is counted as not supported, with the reason; it is never
+//! passed over in silence, and never counted as equal.
+//!
+//! [`trace`] reads the files, [`bufmgr`] and [`mmgr`] replay the two kinds.
+
+mod bufmgr;
+mod mmgr;
+mod record;
+mod trace;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use record::Verdict;
+use trace::Trace;
+
+/// What came out of all traces.
+#[derive(Default)]
+struct Tally {
+    /// Operations compared, traces equal and traces in all, by kind, version and theme.
+    themes: BTreeMap<(String, u64, String), (u64, u64, u64)>,
+    compared: u64,
+    differ: u64,
+    unsupported: BTreeMap<String, u64>,
+}
+
+/// Replay the traces in these files and folders; none means those of the repository. The
+/// closing line is the result.
+pub(crate) fn run(paths: &[String]) -> Result<String, String> {
+    let files = if paths.is_empty() {
+        trace::files(&crate::process::root().join("tests").join("traces"))?
+    } else {
+        let mut files = Vec::new();
+        for path in paths {
+            files.extend(trace::files(Path::new(path))?);
+        }
+        files
+    };
+    if files.is_empty() {
+        return Err("there are no traces (*.jsonl or *.jsonl.br) there".into());
+    }
+    let tally = replay(&files)?;
+    print(&tally);
+    let closing = format!(
+        "{} operations compared, {} traces differ, {} not supported",
+        tally.compared,
+        tally.differ,
+        tally.unsupported.values().sum::<u64>()
+    );
+    if tally.differ > 0 { Err(closing) } else { Ok(closing) }
+}
+
+fn replay(files: &[PathBuf]) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    for file in files {
+        let trace = Trace::read(file)?;
+        let key = (trace.kind().to_owned(), trace.version(), trace.theme().to_owned());
+        let verdict = match trace.kind() {
+            "pg-bufmgr-trace/1" => bufmgr::replay(&trace),
+            "pg-mmgr-trace/1" => mmgr::replay(&trace),
+            other => Verdict::Unsupported(format!("format {other}")),
+        };
+        match verdict {
+            Verdict::Equal { compared } => {
+                tally.compared += compared;
+                let theme = tally.themes.entry(key).or_default();
+                *theme = (theme.0 + compared, theme.1 + 1, theme.2 + 1);
+            }
+            Verdict::Differs { compared, difference } => {
+                tally.compared += compared;
+                tally.differ += 1;
+                let theme = tally.themes.entry(key).or_default();
+                *theme = (theme.0 + compared, theme.1, theme.2 + 1);
+                println!("{}\n{difference}", file.display());
+            }
+            Verdict::Unsupported(reason) => {
+                *tally.unsupported.entry(reason).or_default() += 1;
+            }
+        }
+    }
+    Ok(tally)
+}
+
+fn print(tally: &Tally) {
+    for ((kind, version, theme), (compared, equal, all)) in &tally.themes {
+        let kind = kind.trim_start_matches("pg-").trim_end_matches("-trace/1");
+        println!(
+            "{kind:7} {version}  {theme:20} {compared:6} operations, {equal} of {all} traces equal"
+        );
+    }
+    for (reason, count) in &tally.unsupported {
+        println!("not supported: {count} with {reason}");
+    }
+}

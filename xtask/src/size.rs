@@ -1,0 +1,125 @@
+//! What a reader's first load weighs, and whether that is within the budget.
+//!
+//! Counted is every file in dist/, compressed by brotli at its highest level as a web server would
+//! send it: wasm, JavaScript, CSS, HTML, icons, everything. That is a little more than any one visit
+//! transfers, and there is no way to hide a file from it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::page;
+use crate::process;
+use crate::steps::{Outcome, Plan, Screen};
+use crate::trouble::Trouble;
+
+const BUDGET_FILE: &str = "budget.toml";
+const BUDGET_KEY: &str = "first_load_brotli_bytes";
+
+struct Weighed {
+    name: String,
+    raw: usize,
+    brotli: usize,
+}
+
+/// `cargo xtask size`.
+pub(crate) fn print() -> Result<(), String> {
+    Plan::new().step("size of the first load", |(), screen| check(screen)).run(&mut ())
+}
+
+/// Prints the table; fails when the sum is over the budget.
+pub(crate) fn check(screen: &Screen) -> Outcome {
+    let dist = page::dist();
+    if !dist.join("index.html").is_file() {
+        return Err(Trouble::new("there is no page in dist", "build it first: cargo xtask build"));
+    }
+    let budget = read_budget()?;
+    let weighed = weigh(&dist).map_err(|error| {
+        Trouble::new(format!("dist cannot be read: {error}"), "build it again: cargo xtask build")
+    })?;
+    screen.break_line();
+    print!("{}", table(&weighed));
+
+    let sum: usize = weighed.iter().map(|file| file.brotli).sum();
+    if sum > budget {
+        return Err(Trouble::new(
+            format!("{sum} bytes compressed, and {BUDGET_FILE} allows {budget}"),
+            format!(
+                "find what grew in the table above and make it smaller; raising {BUDGET_KEY} in\n\
+                 {BUDGET_FILE} is a decision to be argued for in its own commit"
+            ),
+        ));
+    }
+    Ok(format!("{sum} of {budget} bytes, {} %", sum * 100 / budget))
+}
+
+fn read_budget() -> Result<usize, Trouble> {
+    let way_out = format!("{BUDGET_FILE} needs a line such as: {BUDGET_KEY} = 300_000");
+    let text = std::fs::read_to_string(process::root().join(BUDGET_FILE))
+        .map_err(|error| Trouble::new(format!("{BUDGET_FILE}: {error}"), way_out.clone()))?;
+    budget_in(&text).ok_or_else(|| {
+        Trouble::new(format!("{BUDGET_FILE} has no number called {BUDGET_KEY}"), way_out)
+    })
+}
+
+/// The one number of the budget file.
+fn budget_in(text: &str) -> Option<usize> {
+    let value = text.lines().find_map(|line| line.strip_prefix(BUDGET_KEY))?;
+    value.trim().strip_prefix('=')?.trim().replace('_', "").parse().ok()
+}
+
+fn weigh(folder: &Path) -> std::io::Result<Vec<Weighed>> {
+    let mut weighed = Vec::new();
+    for path in files_under(folder)? {
+        let content = std::fs::read(&path)?;
+        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        weighed.push(Weighed { name, raw: content.len(), brotli: compressed(&content)? });
+    }
+    weighed.sort_by_key(|file| std::cmp::Reverse(file.brotli));
+    Ok(weighed)
+}
+
+fn files_under(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.append(&mut files_under(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn compressed(content: &[u8]) -> std::io::Result<usize> {
+    let highest = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+    let mut out = Vec::new();
+    brotli::BrotliCompress(&mut &content[..], &mut out, &highest)
+}
+
+fn table(weighed: &[Weighed]) -> String {
+    let mut text = format!("      {:>10} {:>10}  file\n", "bytes", "brotli");
+    for Weighed { name, raw, brotli } in weighed {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "      {raw:>10} {brotli:>10}  {name}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_is_read_with_or_without_underscores() {
+        assert_eq!(budget_in("# why\nfirst_load_brotli_bytes = 300_000\n"), Some(300_000));
+        assert_eq!(budget_in("first_load_brotli_bytes=7"), Some(7));
+        assert_eq!(budget_in("first_load = 7"), None);
+    }
+
+    #[test]
+    fn compressing_makes_text_smaller() {
+        let text = "page ".repeat(1000);
+        assert!(compressed(text.as_bytes()).unwrap() < 50);
+    }
+}
