@@ -1,7 +1,9 @@
 //! Whatever the text or the link, nothing panics and nothing grows without bound.
 
+use pgscope_core::server::Settings;
+use pgscope_core::{Error, Server};
 use pgscope_scenario::link::{self, Link};
-use pgscope_scenario::{METRICS, STATEMENTS, compile, format, highlight, limits, parse};
+use pgscope_scenario::{METRICS, STATEMENTS, StepKind, compile, format, highlight, limits, parse};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -210,6 +212,22 @@ proptest! {
         let errors = compile(&source).map(|_| ()).err();
         prop_assert!(errors.is_none(), "{}\n{:?}", source, errors);
         survives(&source);
+    }
+
+    #[test]
+    fn the_machine_knows_every_number(source in prop_oneof![valid_script(), token_soup()]) {
+        let Ok(program) = compile(&source) else { return Ok(()) };
+        let config = program.config();
+        let settings = Settings { shared_buffers: config.shared_buffers };
+        let started = Server::start(config.version, settings, config.seed);
+        prop_assert!(started.is_ok());
+        let Ok(mut server) = started else { return Ok(()) };
+        for step in (0..300).map_while(|i| program.step(i)) {
+            if let StepKind::Op(op) = step.kind {
+                let result = server.apply(&op);
+                prop_assert!(!matches!(result, Err(Error::Protocol(_))), "{:?}: {:?}", op, result);
+            }
+        }
     }
 }
 
