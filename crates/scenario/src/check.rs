@@ -51,6 +51,7 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
         extended: BTreeSet::new(),
         tolerated: script.doubtful.iter().cloned().collect(),
         statements: 0,
+        too_long: false,
         problems: Vec::new(),
     };
     checker.find_extended(&script.items);
@@ -72,6 +73,7 @@ struct Checker {
     /// Unknown names that nothing more is said about.
     tolerated: BTreeSet<Rc<str>>,
     statements: u32,
+    too_long: bool,
     problems: Vec<Problem>,
 }
 
@@ -131,7 +133,7 @@ impl Checker {
         {
             let node = Node { line: statement.span.line, statement: number, body };
             let fits = sequence.push(node, steps) && sequence.len() <= MAX_STEPS;
-            if !fits && self.tolerated.insert("".into()) {
+            if !fits {
                 self.too_long(statement.span);
             }
         }
@@ -139,6 +141,9 @@ impl Checker {
 
     /// A scenario that does too much, which is said once.
     fn too_long(&mut self, span: Span) {
+        if std::mem::replace(&mut self.too_long, true) {
+            return;
+        }
         let message = format!("the scenario has more than {MAX_STEPS} steps here");
         self.problems.push(Problem::new(span, message).help("repeat less often"));
     }
@@ -173,7 +178,7 @@ impl Checker {
     fn repeat(&mut self, times: u64, body: &Block, span: Span, place: Place) -> Compiled {
         let sequence = self.sequence(&body.items, Place { top: false, ..place });
         let steps = sequence.len().checked_mul(times);
-        if steps.is_none() && self.tolerated.insert("".into()) {
+        if steps.is_none() {
             self.too_long(span);
         }
         Some((Body::Repeated(sequence), steps?))

@@ -16,6 +16,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::limits::MAX_NAME;
+
 /// How many characters of a line are quoted.
 const QUOTED: usize = 100;
 
@@ -53,6 +55,13 @@ pub(crate) struct Problem {
     message: String,
     help: Option<String>,
     suggestion: Option<String>,
+}
+
+/// A reader's own word for a message: in quotes, and not longer than a word can be.
+pub(crate) fn quoted(word: &str) -> String {
+    let shown: String = word.chars().take(MAX_NAME).collect();
+    let more = if shown.len() < word.len() { "…" } else { "" };
+    format!("\"{shown}{more}\"")
 }
 
 impl Problem {

@@ -14,7 +14,5 @@ pub const MAX_NAME: usize = 63;
 pub const MAX_DIAGNOSTICS: usize = 50;
 /// The longest link, in bytes.
 pub const MAX_LINK: usize = 64 * 1024;
-/// The most buffers that `server` may ask for: 1 GB of them.
-pub const MAX_BUFFERS: u32 = 131_072;
 /// The most backends, all of them with memory of their own.
 pub const MAX_BACKENDS: usize = 1_000;

@@ -15,7 +15,7 @@ mod grammar;
 use std::rc::Rc;
 
 use crate::ast::{Block, Item, Name, Script, Statement};
-use crate::diagnostic::{Diagnostic, Problem, Span};
+use crate::diagnostic::{Diagnostic, Problem, Span, quoted};
 use crate::highlight::Class;
 use crate::lexer::{Token, TokenKind, lex};
 use crate::limits::{MAX_DIAGNOSTICS, MAX_NAME, MAX_NESTING, MAX_TEXT};
@@ -100,6 +100,8 @@ impl<'a> Parser<'a> {
         loop {
             let token = self.peek();
             match (token.kind, self.text_of(token.span)) {
+                // So many errors, and it is no scenario: no more of it is read.
+                _ if self.diagnostics.len() >= MAX_DIAGNOSTICS => break,
                 (TokenKind::End, _) => break,
                 (TokenKind::Symbol, "}") if in_braces => break,
                 (TokenKind::Newline, _) => {
@@ -206,11 +208,16 @@ impl<'a> Parser<'a> {
         let word = self.text_of(token.span);
         let problem = match token.kind {
             TokenKind::Word => {
-                Problem::new(token.span, format!("there is no statement \"{word}\""))
+                Problem::new(token.span, format!("there is no statement {}", quoted(word)))
             }
             _ => Problem::new(token.span, format!("expected a statement, found {}", self.found())),
         };
-        problem.suggest(nearest(word, STATEMENTS.iter().map(|info| info.word())))
+        let mut words = STATEMENTS.iter().map(|info| info.word());
+        let next = self.tokens.get(self.at + 1).map_or("", |next| self.text_of(next.span));
+        match words.clone().any(|word| word == next) {
+            true => problem.help(format!("write a colon after a backend: {word}: {next} …")),
+            false => problem.suggest(nearest(word, &mut words)),
+        }
     }
 
     fn end_of_statement(&mut self) -> Result<(), Problem> {
@@ -375,12 +382,7 @@ impl<'a> Parser<'a> {
             TokenKind::End => "the end of the text".to_owned(),
             TokenKind::Newline => "the end of the line".to_owned(),
             TokenKind::Comment => "a comment".to_owned(),
-            _ => {
-                let text = self.text_of(token.span);
-                let shown: String = text.chars().take(MAX_NAME).collect();
-                let more = if shown.len() < text.len() { "…" } else { "" };
-                format!("\"{shown}{more}\"")
-            }
+            _ => quoted(self.text_of(token.span)),
         }
     }
 }

@@ -8,6 +8,7 @@ use pgscope_core::Op;
 use pgscope_core::ids::{BackendId, BlockNumber, PinSlot, RelId};
 use pgscope_core::op::{DirtyKind, Name, ReadMode};
 use pgscope_core::profile::Version;
+use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
 
 use crate::ast::Comparison;
 use crate::metrics::Metric;
@@ -35,7 +36,7 @@ pub struct ServerConfig {
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { version: Version::V18, shared_buffers: 16, seed: 0 }
+        Self { version: Version::V18, shared_buffers: MIN_SHARED_BUFFERS, seed: 0 }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
+
 use crate::diagnostic::{Problem, Span};
 
 /// A unit and how many of the smallest one it is.
@@ -93,8 +95,13 @@ pub(crate) struct Setting {
     pub(crate) max: u32,
 }
 
-pub(crate) const SHARED_BUFFERS: Setting =
-    Setting { name: "shared_buffers", unit: " 8kB", base: 8192, min: 16, max: 1_073_741_823 };
+pub(crate) const SHARED_BUFFERS: Setting = Setting {
+    name: "shared_buffers",
+    unit: " 8kB",
+    base: 8192,
+    min: MIN_SHARED_BUFFERS,
+    max: 1_073_741_823,
+};
 pub(crate) const BGWRITER_DELAY: Setting =
     Setting { name: "bgwriter_delay", unit: " ms", base: 1_000, min: 10, max: 10_000 };
 pub(crate) const BGWRITER_LRU_MAXPAGES: Setting =

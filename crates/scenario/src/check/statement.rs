@@ -1,14 +1,17 @@
 //! What each statement compiles to.
 
 use pgscope_core::Op;
-use pgscope_core::ids::{BackendId, BlockNumber, ChunkSlot, PinSlot, RelId};
+use pgscope_core::ids::{
+    BackendId, BlockNumber, BufferTag, ChunkSlot, ContextSlot, PinSlot, RelId,
+};
 use pgscope_core::op::{Allocator, BgWriterRound, DirtyKind, Persistence};
 use pgscope_core::profile::Version;
+use pgscope_core::server::settings::MAX_SHARED_BUFFERS;
 
 use super::{Backend, Checker, Compiled, Place};
 use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
 use crate::diagnostic::{Problem, Span};
-use crate::limits::{MAX_BACKENDS, MAX_BUFFERS};
+use crate::limits::MAX_BACKENDS;
 use crate::metrics::Metric;
 use crate::names::{Locals, user_context};
 use crate::program::{Blocks, Body, Expectation, Read, StepKind};
@@ -168,8 +171,9 @@ impl Checker {
         if let Some(size) = &server.shared_buffers
             && let Some(buffers) = self.noted(size.setting(&SHARED_BUFFERS))
         {
-            if buffers > MAX_BUFFERS {
-                let message = format!("pgscope has room for {MAX_BUFFERS} buffers, not {buffers}");
+            if buffers > MAX_SHARED_BUFFERS {
+                let message =
+                    format!("pgscope has room for {MAX_SHARED_BUFFERS} buffers, not {buffers}");
                 self.problems.push(Problem::new(size.span, message).help("at most 1GB"));
             }
             self.config.shared_buffers = buffers;
@@ -321,7 +325,7 @@ impl Checker {
             Measured::Page(metric, table, page) => {
                 let rel = self.table(table)?;
                 self.check_block(table, page, self.fixed_size(&table.text, rel))?;
-                Metric::Page(*metric, pgscope_core::ids::BufferTag { rel, block: page.first })
+                Metric::Page(*metric, BufferTag { rel, block: page.first })
             }
             Measured::Relation(metric, table) => Metric::Relation(*metric, self.table(table)?),
             Measured::Context(metric, backend, context) => {
@@ -344,14 +348,10 @@ impl Checker {
         Some(ChunkSlot(chunks.define(&name?.text)))
     }
 
-    fn define_context(
-        &mut self,
-        backend: BackendId,
-        name: &Name,
-    ) -> Option<pgscope_core::ids::ContextSlot> {
-        let known = pgscope_core::ids::ContextSlot::WELL_KNOWN.iter();
+    fn define_context(&mut self, backend: BackendId, name: &Name) -> Option<ContextSlot> {
+        let known = ContextSlot::WELL_KNOWN.iter();
         if known.clone().any(|(known, _)| **known == *name.text) {
-            let message = format!("every backend has a memory context \"{name}\" already");
+            let message = format!("\"{name}\" is a memory context of PostgreSQL's own");
             self.problems.push(Problem::new(name.span, message));
             return None;
         }

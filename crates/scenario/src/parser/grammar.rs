@@ -6,7 +6,7 @@ use super::{Expected, Parser};
 use crate::ast::{
     Action, Comparison, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server,
 };
-use crate::diagnostic::{Problem, Span};
+use crate::diagnostic::{Problem, Span, quoted};
 use crate::highlight::Class;
 use crate::lexer::TokenKind;
 use crate::metrics::{METRICS, MetricKind};
@@ -371,11 +371,14 @@ const MAX_NUMBER: f64 = 1e20;
 fn no_unit(span: Span, number: &str, name: &str, units: &[Unit]) -> Problem {
     let names: Vec<_> = units.iter().map(|unit| format!("\"{}\"", unit.name)).collect();
     if names.is_empty() {
-        return Problem::new(span, format!("expected a number without a unit, found \"{name}\""));
+        return Problem::new(
+            span,
+            format!("expected a number without a unit, found {}", quoted(name)),
+        );
     }
     let similar = units.iter().find(|unit| unit.name.eq_ignore_ascii_case(name));
     let meant = similar.map(|unit| format!("{number}{}", unit.name));
-    Problem::new(span, format!("there is no unit \"{name}\""))
+    Problem::new(span, format!("there is no unit {}", quoted(name)))
         .help(format!("Valid units for this parameter are {}.", names.join(", ")))
         .suggest(meant.as_deref())
 }
