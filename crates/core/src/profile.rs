@@ -4,35 +4,52 @@
 //! the profile and never the version's number. One file a version; a version is offered
 //! once traces of a real server of that version replay without a difference.
 
+mod pg15;
+mod pg17;
 mod pg18;
+mod pg19;
 
 /// A major version of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
+    /// PostgreSQL 15.
+    V15,
+    /// PostgreSQL 17.
+    V17,
     /// PostgreSQL 18.
     V18,
+    /// PostgreSQL 19 (release candidate 1).
+    V19,
 }
 
 impl Version {
-    /// Every version that is offered.
-    pub const ALL: &'static [Version] = &[Version::V18];
+    /// Every version that the core knows something of.
+    pub const ALL: [Version; 4] = [Version::V15, Version::V17, Version::V18, Version::V19];
+    /// The versions that scenarios may ask for.
+    pub const OFFERED: &'static [Version] = &[Version::V18];
 
     /// The major version's number.
     pub fn number(self) -> u32 {
         match self {
+            Version::V15 => 15,
+            Version::V17 => 17,
             Version::V18 => 18,
+            Version::V19 => 19,
         }
     }
 
-    /// The version with this number, if it is offered.
+    /// The version with this number.
     pub fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.iter().copied().find(|version| version.number() == number)
+        Self::ALL.into_iter().find(|version| version.number() == number)
     }
 
     /// Everything that is particular to it.
     pub fn profile(self) -> &'static Profile {
         match self {
+            Version::V15 => &pg15::PROFILE,
+            Version::V17 => &pg17::PROFILE,
             Version::V18 => &pg18::PROFILE,
+            Version::V19 => &pg19::PROFILE,
         }
     }
 }

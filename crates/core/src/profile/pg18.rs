@@ -19,7 +19,7 @@ const BACKENDS_AND_AUX_PROCS: u32 = 28 + 38;
 
 /// 256 kB, and a page for each I/O that may be under way (`io_combine_limit` 16 times
 /// `effective_io_concurrency` 16), within a backend's share of the pool (`GetPinLimit`).
-fn bulkread_ring_kb(nbuffers: u32) -> u32 {
+pub(super) fn bulkread_ring_kb(nbuffers: u32) -> u32 {
     let share = nbuffers / BACKENDS_AND_AUX_PROCS;
     (256 + 8 * 16 * 16).min((8 * share).max(256))
 }

@@ -1,0 +1,14 @@
+//! PostgreSQL 15, as read in its source and confirmed by the traces of 15.18.
+
+use super::{BufmgrProfile, MmgrProfile, Profile, Version};
+
+pub(super) static PROFILE: Profile = Profile {
+    version: Version::V15,
+    mmgr: MmgrProfile { aset_context: 224, aset_block: 40, chunk: 16, node_tag_aset: 262 },
+    bufmgr: BufmgrProfile {
+        freelist: true,
+        just_dirtied: true,
+        bulkread_ring_kb: |_| 256,
+        vacuum_ring_kb: 256,
+    },
+};

@@ -1,0 +1,14 @@
+//! PostgreSQL 17, as read in its source and confirmed by the traces of 17.10.
+
+use super::{BufmgrProfile, MmgrProfile, Profile, Version};
+
+pub(super) static PROFILE: Profile = Profile {
+    version: Version::V17,
+    mmgr: MmgrProfile { aset_context: 200, aset_block: 40, chunk: 8, node_tag_aset: 470 },
+    bufmgr: BufmgrProfile {
+        freelist: true,
+        just_dirtied: true,
+        bulkread_ring_kb: |_| 256,
+        vacuum_ring_kb: 2048,
+    },
+};
