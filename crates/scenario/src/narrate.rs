@@ -94,6 +94,10 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    fn failed(&self) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::Failed(_)))
+    }
+
     fn backend(&self, id: BackendId) -> &str {
         self.server.backend(id).map_or("the server", |backend| &backend.name)
     }
@@ -130,6 +134,9 @@ pub fn narrate(history: &History) -> Narration {
         }
     }
     if let Some(error) = history.error() {
+        if !narration.parts.last().is_some_and(|part| part.text.ends_with('.')) {
+            narration.say(Tone::Plain, ".");
+        }
         narration.say(Tone::Evict, format!(" ERROR: {error}."));
         if let Some(hint) = error.hint() {
             narration.say(Tone::Plain, format!(" {hint}"));

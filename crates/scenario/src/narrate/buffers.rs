@@ -40,7 +40,8 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             let Some((buffer, shared)) = unpinned else { return };
             let left = match shared {
                 0 => "nobody uses it now, and the hand may take it".to_owned(),
-                shared => format!("{} still has it pinned", count(shared, "backend")),
+                1 => "1 backend still has it pinned".to_owned(),
+                shared => format!("{shared} backends still have it pinned"),
             };
             narration.say(Tone::Pin, format!(" buffer {buffer}"));
             narration.say(Tone::Plain, format!(": {left}. Its usage count stays."));
@@ -303,7 +304,9 @@ impl Sweep {
             deeds.push(format!("takes buffer {buffer}"));
         }
         let deeds: Vec<&str> = deeds.iter().map(String::as_str).collect();
-        narration.say(Tone::Plain, format!(" The freelist is empty: the hand {}", list(&deeds)));
+        let has_freelist = scene.server.profile().bufmgr.freelist;
+        let why = if has_freelist { " The freelist is empty: the" } else { " The" };
+        narration.say(Tone::Plain, format!("{why} hand {}", list(&deeds)));
         if self.taken.is_none() {
             narration.say(Tone::Plain, ".");
         }

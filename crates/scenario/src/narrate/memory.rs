@@ -45,18 +45,20 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         Op::Reset { context, .. } => {
             let context = scene.context(backend, *context);
             narration.say(Tone::Who, format!("{who} resets {context}"));
+            if scene.failed() {
+                return narration.say(Tone::Plain, ".");
+            }
             narration.say(Tone::Plain, ": every chunk in it is gone at once");
-            gone(narration, scene, None);
+            gone(narration, scene, false);
         }
-        Op::Delete { .. } => {
-            let name = scene.memory_events().filter_map(|event| match event {
-                MemoryEvent::ContextDeleted { name, .. } => Some(scene.server.text(*name)),
-                _ => None,
-            });
-            let name = name.last().unwrap_or("a context");
-            narration.say(Tone::Who, format!("{who} deletes {name}"));
+        Op::Delete { context, .. } => {
+            let context = scene.context(backend, *context);
+            narration.say(Tone::Who, format!("{who} deletes {context}"));
+            if scene.failed() {
+                return narration.say(Tone::Plain, ".");
+            }
             narration.say(Tone::Plain, ": it and everything in it is gone at once");
-            gone(narration, scene, Some(name));
+            gone(narration, scene, true);
         }
         Op::CallBegin { function, .. } => {
             narration.say(Tone::Who, format!("{who} calls {function}"));
@@ -74,7 +76,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             let function = function.unwrap_or("the function").to_owned();
             narration.say(Tone::Who, format!("{function} returns to {who}"));
             narration.say(Tone::Plain, ": its FunctionCallContext is deleted, all chunks with it");
-            gone(narration, scene, Some("FunctionCallContext"));
+            gone(narration, scene, true);
         }
         _ => {}
     }
@@ -201,13 +203,18 @@ fn freed(narration: &mut Narration, scene: &Scene<'_>) {
 fn resized(narration: &mut Narration, scene: &Scene<'_>) {
     for event in scene.memory_events() {
         match *event {
+            MemoryEvent::BlockResized { from, to, size, .. } => {
+                narration.say(Tone::Plain, format!(": its block becomes {}", bytes(size)));
+                let (tone, place) = if from == to {
+                    (Tone::Hit, ", where it was.")
+                } else {
+                    (Tone::Miss, ", at another place.")
+                };
+                return narration.say(tone, place);
+            }
             MemoryEvent::RepallocInPlace { usable, .. } => {
                 narration.say(Tone::Plain, ": its chunk has room for ");
                 narration.say(Tone::Hit, format!("{}, the pointer stays.", bytes(usable)));
-            }
-            MemoryEvent::BlockResized { size, .. } => {
-                let size = bytes(size);
-                narration.say(Tone::Plain, format!(": its block is resized to {size}"));
             }
             MemoryEvent::RepallocMoved { copied, .. } => {
                 let copied = bytes(copied);
@@ -220,7 +227,7 @@ fn resized(narration: &mut Narration, scene: &Scene<'_>) {
 }
 
 /// What a reset or delete gave back.
-fn gone(narration: &mut Narration, scene: &Scene<'_>, deleted: Option<&str>) {
+fn gone(narration: &mut Narration, scene: &Scene<'_>, deleted: bool) {
     let (mut blocks, mut size, mut children, mut kept) = (0, 0, 0, false);
     for event in scene.memory_events() {
         match *event {
@@ -235,7 +242,7 @@ fn gone(narration: &mut Narration, scene: &Scene<'_>, deleted: Option<&str>) {
             _ => {}
         }
     }
-    children -= u32::from(deleted.is_some() && children > 0);
+    children -= u32::from(deleted && children > 0);
     if children > 0 {
         narration.say(Tone::Plain, format!(", {} too", count(children, "child context")));
     }
@@ -245,11 +252,11 @@ fn gone(narration: &mut Narration, scene: &Scene<'_>, deleted: Option<&str>) {
         narration.say(Tone::Hit, format!(" {blocks}, {size}, went back to malloc."));
     }
     match deleted {
-        None => narration.say(Tone::Plain, " The keeper block stays."),
-        Some(_) if kept => {
+        false => narration.say(Tone::Plain, " The keeper block stays."),
+        true if kept => {
             narration.say(Tone::Plain, " Its first block is kept for the next context like it.");
         }
-        Some(_) => {}
+        true => {}
     }
 }
 
