@@ -133,6 +133,12 @@ impl Server {
         self.program.text(addr)
     }
 
+    /// Bytes that a clone takes of its own: roughly those of the pool's descriptors.
+    pub fn snapshot_bytes(&self) -> usize {
+        const DESCRIPTOR_AND_TABLE: usize = 64;
+        self.pool.nbuffers() as usize * DESCRIPTOR_AND_TABLE + 4096
+    }
+
     /// Who owns what: the areas of shared memory, and each backend's heap.
     pub fn regions(&self) -> Vec<Region> {
         let mut regions = self.shmem.regions().to_vec();

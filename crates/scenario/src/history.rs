@@ -68,8 +68,9 @@ struct Point {
 
 /// Steps between two snapshots, at first.
 const INTERVAL: u64 = 256;
-/// Snapshots kept at most.
+/// Snapshots kept at most: by number, and by the bytes that they may take together.
 const SNAPSHOTS: usize = 64;
+const SNAPSHOT_BYTES: usize = 64 << 20;
 /// Failed expectations kept at most.
 const FAILURES: usize = 1000;
 
@@ -382,7 +383,8 @@ impl History {
             return;
         }
         self.snapshots.push(self.base.clone());
-        if self.snapshots.len() > SNAPSHOTS {
+        let most = (SNAPSHOT_BYTES / self.base.server.snapshot_bytes()).clamp(4, SNAPSHOTS);
+        if self.snapshots.len() > most {
             let mut number = 0;
             self.snapshots.retain(|_| {
                 number += 1;

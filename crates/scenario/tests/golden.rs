@@ -4,6 +4,8 @@
 //! `UPDATE_GOLDEN=1 cargo test -p pgscope-scenario --test golden` writes the narration anew;
 //! what changed is for a person to look at.
 
+#![expect(clippy::unwrap_used, reason = "a test says what broke by panicking")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -14,14 +14,27 @@ use super::Addr;
 /// Bytes of a page of the arena.
 pub const PAGE_SIZE: usize = 8192;
 
+/// Pages of a directory: 4 MB together.
+const DIRECTORY: usize = 512;
+
 type Page = [u8; PAGE_SIZE];
+type Directory = [Option<Rc<Page>>; DIRECTORY];
+/// The pages of one segment, in two steps, so that a clone copies few pointers.
+type Table = Vec<Option<Rc<Directory>>>;
 
 /// One linear memory, read as zeros where nothing was written.
 #[derive(Clone, Default)]
 pub struct Arena {
-    /// Page tables, one a segment: shared memory, then the backends'.
-    segments: Vec<Vec<Option<Rc<Page>>>>,
-    program: Vec<Option<Rc<Page>>>,
+    /// Shared memory, then the backends'.
+    segments: Vec<Table>,
+    program: Table,
+}
+
+/// Where a page stands in its segment's table.
+#[inline]
+fn place(offset: u64) -> (usize, usize) {
+    let page = offset as usize / PAGE_SIZE;
+    (page / DIRECTORY, page % DIRECTORY)
 }
 
 impl Arena {
@@ -30,24 +43,22 @@ impl Arena {
         Self::default()
     }
 
-    fn table(&self, segment: u64) -> Option<&Vec<Option<Rc<Page>>>> {
-        if segment == Addr::PROGRAM_INDEX {
-            Some(&self.program)
-        } else {
-            self.segments.get(usize::try_from(segment).ok()?)
-        }
-    }
-
     #[inline]
     fn page(&self, addr: Addr) -> Option<&Page> {
         let (segment, offset) = addr.split();
-        self.table(segment)?.get(offset as usize / PAGE_SIZE)?.as_deref()
+        let table = if segment == Addr::PROGRAM_INDEX {
+            &self.program
+        } else {
+            self.segments.get(segment as usize)?
+        };
+        let (directory, page) = place(offset);
+        table.get(directory)?.as_ref()?[page].as_deref()
     }
 
+    /// The place of a page, made if it is not there; the page itself may be missing.
     #[inline]
-    fn page_mut(&mut self, addr: Addr) -> &mut Page {
+    fn slot(&mut self, addr: Addr) -> &mut Option<Rc<Page>> {
         let (segment, offset) = addr.split();
-        let index = offset as usize / PAGE_SIZE;
         let table = if segment == Addr::PROGRAM_INDEX {
             &mut self.program
         } else {
@@ -57,16 +68,32 @@ impl Arena {
             }
             &mut self.segments[segment]
         };
-        if table.len() <= index {
-            table.resize(index + 1, None);
+        let (directory, page) = place(offset);
+        if table.len() <= directory {
+            table.resize(directory + 1, None);
         }
-        Rc::make_mut(table[index].get_or_insert_with(|| Rc::new([0; PAGE_SIZE])))
+        let directory =
+            table[directory].get_or_insert_with(|| Rc::new([const { None }; DIRECTORY]));
+        &mut Rc::make_mut(directory)[page]
+    }
+
+    #[inline]
+    fn page_mut(&mut self, addr: Addr) -> &mut Page {
+        Rc::make_mut(self.slot(addr).get_or_insert_with(|| Rc::new([0; PAGE_SIZE])))
+    }
+
+    /// Give up the page that holds `addr`: it reads as zeros again.
+    fn drop_page(&mut self, addr: Addr) {
+        if self.page(addr).is_some() {
+            *self.slot(addr) = None;
+        }
     }
 
     /// Bytes of pages that were written at least once.
     pub fn resident(&self) -> usize {
-        let tables = self.segments.iter().chain(std::iter::once(&self.program));
-        tables.map(|table| table.iter().flatten().count() * PAGE_SIZE).sum()
+        let tables = self.segments.iter().chain([&self.program]);
+        let pages = tables.flatten().flatten().flat_map(|directory| directory.iter().flatten());
+        pages.count() * PAGE_SIZE
     }
 
     /// The unsigned 64-bit integer at `addr`.
@@ -185,19 +212,6 @@ impl Arena {
                 self.write(target, &buffer[..count]);
             }
             done += count as u64;
-        }
-    }
-
-    /// Give up the page that holds `addr`, if it exists: it reads as zeros again.
-    fn drop_page(&mut self, addr: Addr) {
-        let (segment, offset) = addr.split();
-        let table = if segment == Addr::PROGRAM_INDEX {
-            Some(&mut self.program)
-        } else {
-            self.segments.get_mut(segment as usize)
-        };
-        if let Some(page) = table.and_then(|table| table.get_mut(offset as usize / PAGE_SIZE)) {
-            *page = None;
         }
     }
 }
