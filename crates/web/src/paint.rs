@@ -11,4 +11,5 @@ pub mod hex;
 pub mod polar;
 pub mod relations;
 pub mod story;
+pub mod timeline;
 pub mod words;
