@@ -1,3 +1,5 @@
-//! The page of pgscope.
+//! The page of pgscope: everything is in the library, so that tests can reach it.
 
-fn main() {}
+fn main() {
+    pgscope_web::start();
+}

@@ -1,0 +1,89 @@
+//! The page's address: the query says how to show, the fragment what.
+//!
+//! ```text
+//! https://…/pgscope/?embed&panel=memory&theme=light#s1=…
+//! ```
+//!
+//! An embed never changes its own address; that is up to whoever calls [`keep`].
+
+use gloo_events::EventListener;
+use pgscope_scenario::link::{self, Link, LinkError};
+use wasm_bindgen::JsValue;
+use web_sys::UrlSearchParams;
+
+use super::window;
+use crate::state::Theme;
+
+/// How the address asks to be shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// The compact form for an iframe.
+    pub embed: bool,
+    /// The embed shows local memory instead of the buffer pool.
+    pub memory: bool,
+    /// The theme, whatever the reader's system prefers.
+    pub theme: Option<Theme>,
+}
+
+impl Query {
+    /// What follows the question mark of an address, with or without it.
+    pub fn parse(search: &str) -> Self {
+        let Ok(words) = UrlSearchParams::new_with_str(search) else { return Self::default() };
+        Self {
+            embed: words.has("embed"),
+            memory: words.get("panel").is_some_and(|panel| panel == "memory"),
+            theme: words.get("theme").and_then(|theme| Theme::named(&theme)),
+        }
+    }
+}
+
+/// How this page is to be shown.
+pub fn query() -> Query {
+    let search = window().and_then(|window| window.location().search().ok());
+    search.map_or_else(Query::default, |search| Query::parse(&search))
+}
+
+/// The link in the address, if there is any.
+pub fn link() -> Option<Result<Link, LinkError>> {
+    match link::decode(&window()?.location().hash().ok()?) {
+        Err(LinkError::Empty) => None,
+        link => Some(link),
+    }
+}
+
+/// The address of the page for `link`, with this query.
+pub fn of(link: &Link, query: &str) -> String {
+    let location = window().map(|window| window.location());
+    let part = |get: fn(&web_sys::Location) -> Result<String, JsValue>| {
+        location.as_ref().and_then(|location| get(location).ok()).unwrap_or_default()
+    };
+    let (origin, path) = (part(web_sys::Location::origin), part(web_sys::Location::pathname));
+    format!("{origin}{path}{query}#{}", link::encode(link))
+}
+
+/// Put `address` into the address bar, without a step for the browser's back button.
+pub fn keep(address: &str) {
+    if let Some(history) = window().and_then(|window| window.history().ok()) {
+        // A page opened from a file or in a sandbox may not; then the address stays as it was.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(address));
+    }
+}
+
+/// Take the link out of the address bar: what is shown is no longer what it says.
+pub fn forget_link() {
+    let Some(location) = window().map(|window| window.location()) else { return };
+    if location.hash().is_ok_and(|hash| !hash.is_empty()) {
+        let part = |part: Result<String, JsValue>| part.unwrap_or_default();
+        keep(&format!("{}{}", part(location.pathname()), part(location.search())));
+    }
+}
+
+/// Call `heed` whenever another link is put into the address.
+pub fn on_link(heed: impl Fn(Result<Link, LinkError>) + 'static) -> Option<EventListener> {
+    let listener = EventListener::new(&window()?.into(), "hashchange", move |_| {
+        if let Some(link) = link() {
+            heed(link);
+        }
+    });
+    Some(listener)
+}

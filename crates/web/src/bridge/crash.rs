@@ -1,0 +1,75 @@
+//! What a reader sees if the program panics: what happened, the script, and a way to go on.
+//!
+//! After a panic nothing of this program can be trusted any more, Yew included. So the notice is
+//! made of plain elements by the panic hook itself, its button is a function of the browser,
+//! and the script comes from a copy that [`remember`] keeps apart from the state.
+
+use std::cell::RefCell;
+use std::panic::PanicHookInfo;
+
+use js_sys::{Function, Reflect};
+use pgscope_scenario::link::Link;
+use wasm_bindgen::JsCast;
+use web_sys::{Document, Element, HtmlElement};
+
+use super::{address, document, window};
+
+thread_local! {
+    static SCRIPT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Keep a copy of the script for the worst case.
+pub fn remember(script: &str) {
+    SCRIPT.with_borrow_mut(|kept| script.clone_into(kept));
+}
+
+/// Show panics to the reader from now on.
+pub fn install() {
+    yew::set_custom_panic_hook(Box::new(|panic| {
+        // If even this fails, the console still has the trap that follows a panic.
+        let _ = show(panic);
+    }));
+}
+
+fn show(panic: &PanicHookInfo<'_>) -> Option<()> {
+    let document = document()?;
+    let script = SCRIPT.try_with(|kept| kept.try_borrow().map(|it| it.clone())).ok()?.ok()?;
+
+    let notice = element(&document, "main", "")?;
+    notice.set_class_name("crash");
+    notice.set_attribute("role", "alert").ok()?;
+    let body = document.body()?;
+    body.set_inner_html("");
+    body.append_child(&notice).ok()?;
+
+    let add = |tag: &str, text: &str| {
+        let child = element(&document, tag, text)?;
+        notice.append_child(&child).ok()?;
+        Some(child)
+    };
+    add("h1", "pgscope has stopped")?;
+    add("p", "This is a mistake in pgscope, not in your scenario. Please report these lines:")?;
+    add("pre", &panic.to_string())?;
+    add("p", "Your script is here, nothing of it is lost. Start again with it, or copy it first.")?;
+    let field = add("textarea", &script)?;
+    field.set_attribute("aria-label", "Scenario").ok()?;
+    field.set_attribute("readonly", "").ok()?;
+    let restart = add("button", "Restart")?;
+
+    // From its beginning: where it stood may be what brought us here. An embed keeps its address.
+    if !address::query().embed {
+        let search = window()?.location().search().unwrap_or_default();
+        address::keep(&address::of(&Link { text: script, ..Link::default() }, &search));
+    }
+    let location = window()?.location();
+    let reload = Reflect::get(&location, &"reload".into()).ok()?.dyn_into::<Function>().ok()?;
+    let restart = restart.dyn_into::<HtmlElement>().ok()?;
+    restart.set_onclick(Some(&reload.bind0(&location)));
+    restart.focus().ok()
+}
+
+fn element(document: &Document, tag: &str, text: &str) -> Option<Element> {
+    let element = document.create_element(tag).ok()?;
+    element.set_text_content(Some(text));
+    Some(element)
+}

@@ -1,0 +1,96 @@
+//! Writing into a text field so that the browser's own undo can take it back.
+//!
+//! Setting a field's value forgets its undo history. An `insertText` command over the part that
+//! differs is one more step in that history, as if the reader had typed it.
+
+use js_sys::{Function, Reflect};
+use wasm_bindgen::prelude::*;
+use web_sys::{Document, HtmlElement, HtmlTextAreaElement};
+
+use super::{document, window};
+
+/// `document.execCommand`: old, without a successor, and the only way to a field's undo history.
+pub(super) fn exec_command(document: &Document, command: &str, argument: &str) -> bool {
+    let run = Reflect::get(document, &"execCommand".into()).ok();
+    let run = run.and_then(|run| run.dyn_into::<Function>().ok());
+    let done = run
+        .and_then(|it| it.call3(document, &command.into(), &JsValue::FALSE, &argument.into()).ok());
+    done.is_some_and(|done| done.is_truthy())
+}
+
+/// Make the field read `text`.
+pub fn write(field: &HtmlTextAreaElement, text: &str) {
+    let old = field.value();
+    if old == text {
+        return;
+    }
+    // A first text is nothing to be undone; and on a phone the keyboard would come up.
+    if old.is_empty() || touch() || !type_over(field, &old, text) {
+        field.set_value(text);
+    }
+}
+
+/// The part of `old` that differs from `new`, and what stands there instead, in UTF-16 units as
+/// the browser counts.
+fn difference(old: &str, new: &str) -> (u32, u32, String) {
+    let (old, new): (Vec<u16>, Vec<u16>) =
+        (old.encode_utf16().collect(), new.encode_utf16().collect());
+    let same =
+        |pairs: &mut dyn Iterator<Item = (&u16, &u16)>| pairs.take_while(|(a, b)| a == b).count();
+    let head = same(&mut old.iter().zip(&new));
+    let shorter = old.len().min(new.len()) - head;
+    let tail = same(&mut old.iter().rev().zip(new.iter().rev())).min(shorter);
+    let units = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let put = new.get(head..new.len() - tail).unwrap_or_default();
+    (units(head), units(old.len() - tail), String::from_utf16_lossy(put))
+}
+
+fn type_over(field: &HtmlTextAreaElement, old: &str, new: &str) -> bool {
+    let Some(document) = document() else { return false };
+    let before = document.active_element().and_then(|it| it.dyn_into::<HtmlElement>().ok());
+    let (start, end, put) = difference(old, new);
+    // The command works on what has the focus; it goes back in the same turn, so nobody sees it.
+    let typed = field.focus().is_ok() && field.set_selection_range(start, end).is_ok() && {
+        let command = if put.is_empty() { "delete" } else { "insertText" };
+        exec_command(&document, command, &put)
+    };
+    if let Some(before) = before.filter(|before| **before != ***field) {
+        // Where the focus can't go back, the page's own order takes over.
+        let _ = before.focus();
+    }
+    typed && field.value() == new
+}
+
+fn touch() -> bool {
+    let asked = window().and_then(|window| window.match_media("(pointer: coarse)").ok()?);
+    asked.is_some_and(|asked| asked.matches())
+}
+
+/// Put the caret at a place in the field, in characters, and look there.
+pub fn go_to(field: &HtmlTextAreaElement, line: u32, column: u32) {
+    let lines = field.value();
+    let lines = lines.split('\n').take(usize::try_from(line).unwrap_or(usize::MAX));
+    let lines: Vec<&str> = lines.collect();
+    let Some((last, before)) = lines.split_last() else { return };
+    let units = |text: &str| text.encode_utf16().count();
+    let column = usize::try_from(column.saturating_sub(1)).unwrap_or_default();
+    let within: String = last.chars().take(column).collect();
+    let at = before.iter().map(|line| units(line) + 1).sum::<usize>() + units(&within);
+    let at = u32::try_from(at).unwrap_or(u32::MAX);
+    // A field that can't be focused is not on the page; then there is no caret to put.
+    let _ = field.focus().and_then(|()| field.set_selection_range(at, at));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::difference;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn only_what_differs_is_typed() {
+        assert_eq!(difference("a b c", "a x c"), (2, 3, "x".into()));
+        assert_eq!(difference("aa", "aaa"), (2, 2, "a".into()));
+        assert_eq!(difference("aaa", "a"), (1, 3, String::new()));
+        assert_eq!(difference("é\u{1f418}", "é\u{1f418}!"), (3, 3, "!".into()));
+    }
+}

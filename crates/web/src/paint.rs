@@ -1,0 +1,15 @@
+//! Drawing: from the machine's state and events to shapes, colours and words.
+//!
+//! Plain functions without Yew's state; they decide nothing, and where the same fact is shown
+//! twice (picture and aria-label) it comes from one function here.
+
+pub mod blocks;
+pub mod cells;
+pub mod grid;
+pub mod heap_story;
+pub mod hex;
+pub mod polar;
+pub mod relations;
+pub mod story;
+pub mod timeline;
+pub mod words;

@@ -1,0 +1,58 @@
+//! A buffer as the pictures show it: the few facts on which its look depends.
+//!
+//! [`Cell`] is what the dial compares to know whether a buffer has to be drawn again.
+
+use pgscope_core::Server;
+use pgscope_core::bufmgr::desc::{BM_DIRTY, BM_VALID, BufferDesc};
+use pgscope_core::ids::{BufferId, BufferTag};
+
+/// One buffer's visible state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// The page it belongs to.
+    pub tag: Option<BufferTag>,
+    /// The page's bytes are there.
+    pub valid: bool,
+    /// The page differs from the one on disk.
+    pub dirty: bool,
+    /// 0 to 5.
+    pub usage: u8,
+    /// Backends that pin it.
+    pub pins: u32,
+    /// Its place on the freelist, from 1.
+    pub free: Option<u32>,
+}
+
+impl Cell {
+    /// Read a descriptor.
+    pub fn of(desc: &BufferDesc) -> Self {
+        Self {
+            tag: desc.tag(),
+            valid: desc.is(BM_VALID),
+            dirty: desc.is(BM_DIRTY),
+            usage: desc.usage_count(),
+            pins: desc.refcount(),
+            free: None,
+        }
+    }
+}
+
+/// Every buffer of the pool, with its place on the freelist.
+pub fn cells(server: &Server) -> Vec<Cell> {
+    let mut cells: Vec<_> = server.pool().descs().map(|(_, desc)| Cell::of(desc)).collect();
+    for (place, buffer) in (1..).zip(server.pool().freelist().take(cells.len())) {
+        if let Some(cell) = cells.get_mut(buffer.index()) {
+            cell.free = Some(place);
+        }
+    }
+    cells
+}
+
+/// One buffer.
+pub fn cell(server: &Server, buffer: BufferId) -> Option<Cell> {
+    let mut cell = Cell::of(server.pool().desc(buffer)?);
+    if cell.tag.is_none() {
+        cell.free = (1..).zip(server.pool().freelist()).find(|(_, b)| *b == buffer).map(|f| f.0);
+    }
+    Some(cell)
+}

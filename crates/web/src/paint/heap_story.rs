@@ -1,0 +1,115 @@
+//! What an operation did in a backend's memory contexts, read from its events.
+//!
+//! Names are resolved here, since a context or block that went can only be told of, not shown.
+
+use pgscope_core::event::MemoryEvent;
+use pgscope_core::ids::BackendId;
+use pgscope_core::memory::Addr;
+use pgscope_core::{Event, Server};
+
+use super::words;
+
+/// One line about something that is gone or not visible in the picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The class that colours it.
+    pub class: &'static str,
+    /// The words.
+    pub words: String,
+}
+
+/// One operation's story so far, in one backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeapStory {
+    /// Chunks handed out, by pointer.
+    pub allocated: Vec<Addr>,
+    /// Chunks freed, by pointer.
+    pub freed: Vec<Addr>,
+    /// Free chunks carved out of an exhausted block.
+    pub carved: Vec<Addr>,
+    /// Blocks that came from malloc.
+    pub blocks: Vec<Addr>,
+    /// Contexts created.
+    pub contexts: Vec<Addr>,
+    /// Contexts reset.
+    pub reset: Vec<Addr>,
+    /// The context, size class in bytes and whether a free chunk was found there.
+    pub class: Option<(Addr, u64, bool)>,
+    /// What is to be said in words.
+    pub notes: Vec<Note>,
+}
+
+impl HeapStory {
+    /// Read the events of one backend.
+    pub fn of(server: &Server, backend: BackendId, events: &[Event]) -> Self {
+        let mut story = Self::default();
+        for event in events {
+            match event {
+                Event::Memory(who, event) if *who == backend => story.tell(server, event),
+                _ => {}
+            }
+        }
+        story
+    }
+
+    fn say(&mut self, class: &'static str, words: String) {
+        self.notes.push(Note { class, words });
+    }
+
+    fn tell(&mut self, server: &Server, event: &MemoryEvent) {
+        match *event {
+            MemoryEvent::ContextCreated { context, name, recycled } => {
+                self.contexts.push(context);
+                if recycled {
+                    let name = server.text(name);
+                    self.say("new", format!("{name} reuses a deleted context and its block"));
+                }
+            }
+            MemoryEvent::ContextDeleted { name, kept, .. } => {
+                let name = server.text(name);
+                let fate = if kept { "kept for reuse" } else { "given back to malloc" };
+                self.say("gone", format!("{name} deleted, its keeper block {fate}"));
+            }
+            MemoryEvent::ContextReset { context, name } => {
+                self.reset.push(context);
+                self.say("gone", format!("{} reset", server.text(name)));
+            }
+            MemoryEvent::ContextStoreEmptied { contexts } => {
+                let count = words::count(contexts.into(), "deleted context");
+                self.say("gone", format!("{count} given back to malloc"));
+            }
+            MemoryEvent::SizeClass { context, class, found, .. } => {
+                self.class = Some((context, class, found));
+            }
+            MemoryEvent::Carved { chunk, .. } => self.carved.push(chunk),
+            MemoryEvent::BlockAllocated { block, size, dedicated, .. } => {
+                self.blocks.push(block);
+                let own = if dedicated { ", for one chunk alone" } else { "" };
+                self.say("new", format!("new block from malloc: {}{own}", words::bytes(size)));
+            }
+            MemoryEvent::BlockFreed { size, .. } => {
+                self.say("gone", format!("block of {} back to malloc", words::bytes(size)));
+            }
+            MemoryEvent::BlockResized { to, size, .. } => {
+                self.blocks.push(to);
+                self.say("new", format!("block resized to {}", words::bytes(size)));
+            }
+            MemoryEvent::Palloc { chunk, .. } => {
+                self.freed.retain(|freed| *freed != chunk);
+                self.allocated.push(chunk);
+            }
+            MemoryEvent::RepallocInPlace { chunk, .. } => {
+                self.allocated.push(chunk);
+                self.say("same", "repalloc: the chunk was large enough".into());
+            }
+            MemoryEvent::RepallocMoved { copied, .. } => {
+                self.say("same", format!("repalloc: {} copied", words::bytes(copied)));
+            }
+            MemoryEvent::Pfree { chunk, .. } => {
+                self.allocated.retain(|allocated| *allocated != chunk);
+                self.freed.push(chunk);
+            }
+            _ => {}
+        }
+    }
+}

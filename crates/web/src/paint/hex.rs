@@ -1,0 +1,97 @@
+//! Bytes of a chunk as hex, and its header in words.
+
+use std::fmt::Write;
+
+use pgscope_core::memory::Addr;
+use pgscope_core::mmgr::aset::class_size;
+use pgscope_core::mmgr::chunk::ChunkHeader;
+use pgscope_core::mmgr::method_name;
+
+use super::words;
+
+/// Bytes in a group: one word of the machine.
+pub const GROUP: usize = 8;
+
+/// Eight bytes and where they lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The address of the first one.
+    pub addr: Addr,
+    /// "83 00 e4 …".
+    pub hex: String,
+    /// The same as characters, a dot for what can't be printed.
+    pub text: String,
+}
+
+/// Bytes in groups of eight.
+pub fn groups(start: Addr, bytes: &[u8]) -> Vec<Group> {
+    let group = |(index, bytes): (usize, &[u8])| {
+        let mut hex = String::with_capacity(GROUP * 3);
+        for (place, byte) in bytes.iter().enumerate() {
+            let _ = write!(hex, "{}{byte:02x}", if place == 0 { "" } else { " " });
+        }
+        let printable = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' };
+        let text = bytes.iter().map(printable).collect();
+        Group { addr: start.offset((index * GROUP) as u64), hex, text }
+    };
+    bytes.chunks(GROUP).enumerate().map(group).collect()
+}
+
+/// An address within a backend's own memory, without the bits that say whose it is.
+pub fn local(addr: Addr) -> String {
+    format!("0x{:04x}", addr.0 & (Addr::SEGMENT_SIZE - 1))
+}
+
+/// What the word before a chunk says.
+pub fn header(header: ChunkHeader) -> String {
+    let method = method_name(header.method()).unwrap_or("unknown allocator");
+    if header.is_external() {
+        let magic = if header.magic_ok() {
+            "the magic number is right"
+        } else {
+            "the magic number is wrong"
+        };
+        return format!("{method}, external: alone in its block; {magic}");
+    }
+    let class = header.value() as usize;
+    let size = if class < 16 { words::bytes(class_size(class)) } else { "?".into() };
+    format!(
+        "{method}, size class {class} ({size}), block {} bytes back",
+        words::thousands(header.block_offset())
+    )
+}
+
+/// "palloc(100) → class 128, 28 bytes spare".
+pub fn request(requested: u64, usable: u64, dedicated: bool) -> String {
+    let spare = match usable.saturating_sub(requested) {
+        0 => "no byte spare".into(),
+        1 => "1 byte spare".into(),
+        spare => format!("{} bytes spare", words::thousands(spare)),
+    };
+    if dedicated {
+        return format!("palloc({requested}) → a block of its own, {spare}");
+    }
+    format!("palloc({requested}) → class {usable}, {spare}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pgscope_core::mmgr::chunk::MCTX_ASET_ID;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn a_header_reads_as_words() {
+        let inside = ChunkHeader::new(456, 4, MCTX_ASET_ID);
+        assert_eq!(header(inside), "AllocSet, size class 4 (128 B), block 456 bytes back");
+        assert!(header(ChunkHeader::external(MCTX_ASET_ID)).contains("magic number is right"));
+        assert_eq!(request(100, 128, false), "palloc(100) → class 128, 28 bytes spare");
+    }
+
+    #[wasm_bindgen_test]
+    fn bytes_come_in_words_of_eight() {
+        let groups = groups(Addr(0x1c8), b"\x83\0\xe4\0\0\0\x40\0row");
+        assert_eq!(groups[0].hex, "83 00 e4 00 00 00 40 00");
+        assert_eq!((groups[1].addr, groups[1].text.as_str()), (Addr(0x1d0), "row"));
+    }
+}

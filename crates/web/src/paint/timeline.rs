@@ -1,0 +1,142 @@
+//! The timeline's shapes: marks for what each operation came to, and the hit ratio as a curve.
+//!
+//! One SVG path per kind of mark, however many operations there are. Kinds differ in shape and height as
+//! well as in colour; where marks get thinner than three pixels, their height is what is left.
+
+use std::fmt::Write as _;
+
+use pgscope_scenario::Mark;
+
+use crate::state::timeline::{Column, Timeline};
+
+/// The height of the drawing in CSS pixels.
+pub const HEIGHT: f64 = 60.0;
+/// Where the curve's 0 % lies; its 100 % is at the top.
+const CURVE_FOOT: f64 = 34.0;
+const CURVE_HEAD: f64 = 3.0;
+/// Where the bar of the position begins.
+pub const BAR: f64 = 37.0;
+/// Its thickness.
+pub const BAR_THICKNESS: f64 = 5.0;
+/// The middle line of the marks.
+const MARKS: f64 = 52.0;
+/// Marks thinner than this are mere strokes.
+const THIN: f64 = 3.0;
+
+/// The marks' kinds with the class that colours them, those that matter most last, so that they
+/// lie on top.
+const KINDS: [(Mark, &str); 7] = [
+    (Mark::Other, "mark-other"),
+    (Mark::Memory, "mark-memory"),
+    (Mark::Hit, "mark-hit"),
+    (Mark::Miss, "mark-miss"),
+    (Mark::Evict, "mark-evict"),
+    (Mark::Write, "mark-write"),
+    (Mark::Error, "mark-error"),
+];
+
+/// A timeline, drawn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drawing {
+    /// The hit ratio.
+    pub curve: String,
+    /// What is under it.
+    pub area: String,
+    /// For each kind of mark its class and its shapes.
+    pub marks: Vec<(&'static str, String)>,
+}
+
+/// Draw a timeline `width` CSS pixels wide.
+pub fn draw(timeline: &Timeline, width: f64) -> Drawing {
+    let columns = timeline.columns();
+    let step = width / (columns.len().max(1) as f64);
+    let middle = |column: usize| (column as f64 + 0.5) * step;
+    let marks = KINDS.iter().filter_map(|&(kind, class)| {
+        let mut path = String::new();
+        let of_kind = |(_, column): &(usize, &Column)| column.mark() == Some(kind);
+        for (place, _) in columns.iter().enumerate().filter(of_kind) {
+            shape(&mut path, kind, middle(place), step);
+        }
+        (!path.is_empty()).then_some((class, path))
+    });
+    let marks = marks.collect();
+    let (curve, area) = curve(timeline, middle);
+    Drawing { curve, area, marks }
+}
+
+/// Where a position stands, in CSS pixels: behind its operations.
+pub fn place(timeline: &Timeline, ops: f64, width: f64) -> f64 {
+    (ops / (timeline.len().max(1) as f64)).clamp(0.0, 1.0) * width
+}
+
+/// The operations that are done at a place.
+pub fn ops_at(timeline: &Timeline, x: f64, width: f64) -> u64 {
+    let part = if width > 0.0 { (x / width).clamp(0.0, 1.0) } else { 0.0 };
+    (part * timeline.len() as f64).round() as u64
+}
+
+fn shape(path: &mut String, kind: Mark, x: f64, step: f64) {
+    let width = (step * 0.62).clamp(0.8, 7.0);
+    let height = match kind {
+        Mark::Other | Mark::Memory => 3.0,
+        Mark::Hit => 4.5,
+        Mark::Miss => 8.0,
+        Mark::Evict => 10.0,
+        Mark::Write | Mark::Error => 12.0,
+    };
+    let (left, top, half) = (x - width / 2.0, MARKS - height / 2.0, width / 2.0);
+    let y = MARKS;
+    // Writing into a String does not fail.
+    let _ = match kind {
+        _ if step < THIN => write!(path, "M{left:.2} {top:.1}h{width:.2}v{height}h-{width:.2}z"),
+        // A page leaves: a triangle that points down; a dirty one, with a bar on top.
+        Mark::Evict | Mark::Write => {
+            let r = half.max(3.0);
+            if kind == Mark::Write {
+                let _ = write!(path, "M{:.2} {:.1}h{:.2}v2h-{:.2}z", x - r, top, 2.0 * r, 2.0 * r);
+            }
+            write!(path, "M{:.2} {:.1}h{:.2}l-{r:.2} 8z", x - r, y - 3.5, 2.0 * r)
+        }
+        // It failed: a cross.
+        Mark::Error => write!(
+            path,
+            "M{:.2} {:.1}l2-2 3 3 3-3 2 2-3 3 3 3-2 2-3-3-3 3-2-2 3-3z",
+            x - 5.0,
+            y - 3.0
+        ),
+        // Memory: a lozenge.
+        Mark::Memory => write!(path, "M{x:.2} {:.1}l3 3-3 3-3-3z", y - 3.0),
+        Mark::Other => write!(path, "M{:.2} {y}a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0z", x - 1.5),
+        Mark::Hit | Mark::Miss => {
+            let r = 1.6_f64.min(half);
+            let (inner, upright) = (width - 2.0 * r, height - 2.0 * r);
+            write!(
+                path,
+                "M{:.2} {top:.1}h{inner:.2}a{r:.2} {r:.2} 0 0 1 {r:.2} {r:.2}v{upright:.2}\
+                 a{r:.2} {r:.2} 0 0 1-{r:.2} {r:.2}h-{inner:.2}a{r:.2} {r:.2} 0 0 1-{r:.2}-{r:.2}\
+                 v-{upright:.2}a{r:.2} {r:.2} 0 0 1 {r:.2}-{r:.2}z",
+                left + r
+            )
+        }
+    };
+}
+
+fn curve(timeline: &Timeline, middle: impl Fn(usize) -> f64) -> (String, String) {
+    let mut points = String::new();
+    let (mut first, mut last) = (None, 0.0);
+    for (place, ratio) in timeline.hit_ratio().enumerate() {
+        let Some(ratio) = ratio else { continue };
+        let (x, y) = (middle(place), CURVE_FOOT - ratio * (CURVE_FOOT - CURVE_HEAD));
+        // Writing into a String does not fail.
+        let _ = write!(points, "{}{x:.1} {y:.1}", if first.is_none() { "" } else { "L" });
+        first.get_or_insert(x);
+        last = x;
+    }
+    match first {
+        None => (String::new(), String::new()),
+        Some(first) => {
+            let area = format!("M{first:.1} {CURVE_FOOT}L{points}L{last:.1} {CURVE_FOOT}z");
+            (format!("M{points}"), area)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The picture of shared memory: the dial of buffers, or the grid for pools beyond its size.
+//!
+//! This file decides which of the two is drawn and puts legend, callouts and the card of the
+//! selected buffer around it; [`ring`](self) and its neighbours draw.
+
+mod callouts;
+mod card;
+mod hand;
+mod legend;
+mod ring;
+mod sector;
+
+use pgscope_core::ids::BufferId;
+use yew::prelude::*;
+
+use crate::frame::Frame;
+use crate::paint::story::Story;
+use crate::panels::grid::Grid;
+
+/// Buffers that still fit around a dial.
+const MOST_ON_A_DIAL: u32 = 64;
+
+/// What the dial is given.
+#[derive(Clone, PartialEq, Properties)]
+pub struct DialProps {
+    /// What to draw.
+    pub frame: Frame,
+    /// The buffer whose card is open.
+    pub selected: Option<BufferId>,
+    /// A buffer was chosen, or the choice taken back.
+    pub on_select: Callback<Option<BufferId>>,
+}
+
+/// Shared memory: the buffers, the hand, and what the running operation did to them.
+#[function_component]
+pub fn Dial(props: &DialProps) -> Html {
+    let DialProps { frame, selected, on_select } = props;
+    let pool = frame.server.pool();
+    let story = use_memo(frame.clone(), |frame| Story::of(&frame.events));
+    let ring = pool.nbuffers() <= MOST_ON_A_DIAL;
+    let selected = selected.filter(|buffer| buffer.0 < pool.nbuffers());
+    html! {
+        <div class={classes!("dial", (!ring).then_some("as-grid"))}>
+            <div class="dial-stage">
+                if ring {
+                    <ring::Ring frame={frame.clone()} story={story.clone()} {selected} {on_select} />
+                } else {
+                    <Grid frame={frame.clone()} story={story.clone()} {selected} {on_select} />
+                }
+                { callouts::strip(&frame.server, &story) }
+            </div>
+            { legend::legend(&frame.server) }
+            if let Some(buffer) = selected {
+                { card::card(&frame.server, buffer, on_select) }
+            }
+        </div>
+    }
+}

@@ -1,0 +1,89 @@
+//! The hand, the trail that its sweep leaves, and the note beside each buffer it passed.
+
+use std::f64::consts::TAU;
+
+use pgscope_core::Server;
+use pgscope_core::event::Tick;
+use pgscope_core::ids::BufferId;
+use yew::prelude::*;
+
+use crate::paint::polar::{Density, HUB, Shapes, arc, coord, degrees};
+use crate::paint::story::Story;
+use crate::paint::words;
+
+/// Distance of the trail from the sectors' inner edge.
+const TRAIL: f64 = 9.0;
+/// Distance of a note's middle from there.
+const NOTE: f64 = 31.0;
+
+/// The hand points at the buffer that the next tick looks at.
+pub(super) fn hand(server: &Server, shapes: &Shapes) -> Html {
+    let strategy = server.pool().strategy();
+    let (hand, passes) = (strategy.hand(), strategy.passes());
+    // Whole turns count, so that the hand goes on past twelve and never swings back.
+    let angle = f64::from(passes) * 360.0 + degrees(hand, shapes.n);
+    let tip = shapes.inner - 3.0;
+    let needle =
+        format!("M-3.5 -{HUB}L-2.2 -{}L0 -{tip}L2.2 -{}L3.5 -{HUB}Z", tip - 10.0, tip - 10.0);
+    html! {
+        <>
+            <g class="hand" style={format!("transform:rotate({angle}deg)")}>
+                <path class="needle" d={needle} />
+                <path class="tip" d={format!("M0 -{tip}l-6.5 -0.5L0 -{} l6.5 11.5Z", tip + 0.0)} />
+                <circle class="pivot" r={coord(HUB)} />
+                <path class="hub-arc" d={arc(HUB, -0.42, 0.42)} />
+            </g>
+            <text class="hub-words" y="-30">{ "hand at buffer" }</text>
+            <text class="hub-number" y="13">{ BufferId(hand).to_string() }</text>
+            <text class="hub-words" y="41">
+                { format!("pass {} · {}", passes + 1, words::count(strategy.allocs().into(), "alloc")) }
+            </text>
+        </>
+    }
+}
+
+/// The arc behind the hand: fading with age, coloured by what was done on the way.
+pub(super) fn trail(shapes: &Shapes, story: &Story) -> Html {
+    let shown = story.sweep.len().min(shapes.n as usize);
+    let last_lap = &story.sweep[story.sweep.len() - shown..];
+    let radius = shapes.inner - TRAIL;
+    let half = TAU / 2.0 / f64::from(shapes.n);
+    let steps = last_lap.iter().enumerate().map(|(age, (buffer, tick))| {
+        let middle = degrees(buffer.0, shapes.n).to_radians();
+        let class = match tick {
+            Tick::Pinned => "passed",
+            Tick::Lowered { .. } => "lowered",
+            Tick::Taken => "taken",
+        };
+        let fresh = (age + 1) as f64 / shown as f64;
+        html! {
+            <path key={buffer.0} class={classes!("trail", class)}
+                d={arc(radius, middle - half + 0.006, middle + half - 0.006)}
+                opacity={format!("{:.2}", 0.18 + 0.82 * fresh * fresh)} />
+        }
+    });
+    html! { <>{ for steps }</> }
+}
+
+/// What was done to each buffer, written beside it.
+pub(super) fn notes(shapes: &Shapes, story: &Story) -> Html {
+    let radius = shapes.inner - NOTE;
+    let note = |buffer: BufferId, words: String, class: &'static str| {
+        let angle = degrees(buffer.0, shapes.n);
+        let turn = match shapes.density {
+            // Where notes stand close they run along the radius, like the block numbers.
+            Density::Roomy => -angle,
+            _ if angle < 180.0 => -90.0,
+            _ => 90.0,
+        };
+        html! {
+            <text key={buffer.0} class={classes!("note", class)}
+                transform={format!("rotate({}) translate(0 -{}) rotate({})",
+                    coord(angle), coord(radius), coord(turn))}>
+                { words }
+            </text>
+        }
+    };
+    let notes = story.deeds.iter().map(|(buffer, deed)| note(*buffer, deed.note(), deed.class()));
+    html! { <>{ for notes }</> }
+}

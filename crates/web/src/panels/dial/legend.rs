@@ -1,0 +1,56 @@
+//! The legend below the buffers: relations with colour and pattern, marks, the freelist.
+
+use pgscope_core::Server;
+use yew::prelude::*;
+
+use crate::paint::{relations, words};
+
+/// Relations that the legend names; a scenario with more says how many.
+const MOST_NAMED: usize = 8;
+
+/// A relation's rim, as it is around the dial.
+pub(crate) fn swatch(rel: pgscope_core::ids::RelId) -> Html {
+    html! {
+        <svg class={classes!("swatch", relations::classes(rel))} viewBox="0 0 22 10" aria-hidden="true">
+            <path class="rim" d="M0 5H22" />
+            <path class="cut" d="M0 5H22" />
+        </svg>
+    }
+}
+
+pub(super) fn legend(server: &Server) -> Html {
+    let pool = server.pool();
+    let total = pool.smgr.relations().count();
+    let named = pool.smgr.relations().take(MOST_NAMED).map(|(rel, relation)| {
+        html! { <li key={rel.0}>{ swatch(rel) }{ &*relation.name }</li> }
+    });
+    let free = pool.freelist().take(pool.nbuffers() as usize).count() as u64;
+    html! {
+        <ul class="dial-legend" aria-label="Legend">
+            { for named }
+            if total > MOST_NAMED {
+                <li class="dim">{ format!("and {} more", total - MOST_NAMED) }</li>
+            }
+            <li class="mark">
+                <svg viewBox="0 0 24 10" aria-hidden="true">
+                    <circle class="pip" cx="5" cy="5" r="4" /><circle class="pip off" cx="17" cy="5" r="3.5" />
+                </svg>
+                { "usage count 0–5" }
+            </li>
+            <li class="mark pinned">
+                <svg viewBox="0 0 12 10" aria-hidden="true"><path d="M6 0L12 10H0Z" /></svg>
+                { "pinned" }
+            </li>
+            <li class="mark dirtied">
+                <svg viewBox="0 0 12 10" aria-hidden="true"><path d="M12 0V10H0Z" /></svg>
+                { "dirty" }
+            </li>
+            if server.profile().bufmgr.freelist {
+                <li class="freelist">
+                    { "freelist: " }
+                    { if free == 0 { "empty".to_owned() } else { words::thousands(free) } }
+                </li>
+            }
+        </ul>
+    }
+}

@@ -1,0 +1,182 @@
+//! The dialogs: the keys, the link where the clipboard is closed, the code that embeds.
+
+use web_sys::{HtmlDialogElement, HtmlInputElement, HtmlSelectElement};
+use yew::prelude::*;
+
+use super::icons;
+use crate::bridge::address;
+use crate::bridge::clipboard;
+use crate::bridge::keys::KEYS;
+use crate::state::compose::BUTTONS;
+use crate::state::{Action, Dialog, Notice, State};
+
+/// Which dialog, and what it needs to know.
+#[derive(Clone, PartialEq, Properties)]
+pub struct DialogsProps {
+    /// The one that is open.
+    pub dialog: Dialog,
+    /// The address of the page with the scenario.
+    pub link: AttrValue,
+    /// The scenario's title.
+    pub title: AttrValue,
+    /// To close it.
+    pub act: Callback<Action>,
+}
+
+/// Copy, and tell the reader how that went; where it can't be, show the link to copy by hand.
+pub fn copy_link(state: &State, act: &Callback<Action>) {
+    let link = address::of(&state.link(), "");
+    address::keep(&link);
+    let act = act.clone();
+    clipboard::copy(&link, move |copied| {
+        act.emit(if copied {
+            Action::Tell(Notice::Done("Link copied".into()))
+        } else {
+            Action::Show(Some(Dialog::Link))
+        });
+    });
+}
+
+/// The dialog that is open.
+#[component]
+pub fn Dialogs(props: &DialogsProps) -> Html {
+    let DialogsProps { dialog, link, title, act } = props;
+    let element = use_node_ref();
+    let opened = element.clone();
+    use_effect_with(*dialog, move |_| {
+        if let Some(dialog) = opened.cast::<HtmlDialogElement>() {
+            // Fails only for one that is open already, and then it is.
+            let _ = dialog.show_modal();
+        }
+    });
+    let onclose = act.reform(|_: Event| Action::Show(None));
+    let close = act.reform(|_: MouseEvent| Action::Show(None));
+    // A click beside the dialog is a click on its backdrop, which is the element itself.
+    let beside = {
+        let (element, act) = (element.clone(), act.clone());
+        Callback::from(move |event: MouseEvent| {
+            if event.target().is_some_and(|it| element.get().is_some_and(|own| *own == it)) {
+                act.emit(Action::Show(None));
+            }
+        })
+    };
+    let (heading, body) = match dialog {
+        Dialog::Keys => ("Keys", keys()),
+        Dialog::Link => ("Link", html! { <LinkField {link} /> }),
+        Dialog::Embed => ("Embed", html! { <EmbedCode {link} {title} act={act.clone()} /> }),
+    };
+    html! {
+        <dialog ref={element} {onclose} onclick={beside} aria-labelledby="dialog-heading">
+            <div class="dialog-body">
+                <header>
+                    <h2 id="dialog-heading">{ heading }</h2>
+                    <button type="button" class="quiet" aria-label="Close" onclick={close}>
+                        { icons::close() }
+                    </button>
+                </header>
+                { body }
+            </div>
+        </dialog>
+    }
+}
+
+fn keys() -> Html {
+    let row = |keys: &str, meaning: &str| {
+        let keys = keys.split(' ').map(|key| html! { <kbd>{ key.to_owned() }</kbd> });
+        html! { <div><dt>{ for keys }</dt><dd>{ meaning.to_owned() }</dd></div> }
+    };
+    html! {
+        <>
+            <h3>{ "Through time" }</h3>
+            <dl class="key-list">{ for KEYS.iter().map(|(keys, meaning)| row(keys, meaning)) }</dl>
+            <h3>{ "Into the script" }</h3>
+            <dl class="key-list">{ for BUTTONS.iter().map(|it| row(it.key, it.label)) }</dl>
+            <p class="dim">{ "Keys rest while you type in a field." }</p>
+        </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct LinkFieldProps {
+    link: AttrValue,
+}
+
+#[component]
+fn LinkField(props: &LinkFieldProps) -> Html {
+    let onfocus = Callback::from(|event: FocusEvent| {
+        event.target_unchecked_into::<HtmlInputElement>().select();
+    });
+    html! {
+        <>
+            <p>{ "The browser keeps its clipboard closed to this page. Copy the link from here:" }</p>
+            <input type="text" readonly=true aria-label="Link" value={props.link.clone()} {onfocus} />
+        </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct EmbedCodeProps {
+    link: AttrValue,
+    title: AttrValue,
+    act: Callback<Action>,
+}
+
+/// The iframe's code, for a page about this scenario.
+fn snippet(link: &str, title: &str, panel: &str, theme: &str) -> String {
+    let (page, fragment) = link.split_once('#').unwrap_or((link, ""));
+    let panel = if panel.is_empty() { String::new() } else { format!("&amp;panel={panel}") };
+    let theme = if theme.is_empty() { String::new() } else { format!("&amp;theme={theme}") };
+    let title: String = title.chars().filter(|c| !matches!(c, '"' | '<' | '>' | '&')).collect();
+    format!(
+        "<iframe src=\"{page}?embed{panel}{theme}#{fragment}\"\n  title=\"pgscope: {title}\" \
+         width=\"100%\" height=\"520\" loading=\"lazy\"\n  style=\"border:1px solid #8884;\
+         border-radius:12px\"\n  sandbox=\"allow-scripts allow-popups \
+         allow-popups-to-escape-sandbox\"></iframe>"
+    )
+}
+
+#[component]
+fn EmbedCode(props: &EmbedCodeProps) -> Html {
+    let EmbedCodeProps { link, title, act } = props;
+    let panel = use_state(String::new);
+    let theme = use_state(String::new);
+    let code = snippet(link, title, &panel, &theme);
+    let set = |state: &UseStateHandle<String>| {
+        let state = state.clone();
+        Callback::from(move |event: Event| {
+            state.set(event.target_unchecked_into::<HtmlSelectElement>().value());
+        })
+    };
+    let copy = {
+        let (act, code) = (act.clone(), code.clone());
+        Callback::from(move |_: MouseEvent| {
+            let act = act.clone();
+            clipboard::copy(&code, move |copied| {
+                let news = if copied { "Code copied" } else { "Copy the code from its field" };
+                act.emit(Action::Tell(Notice::Done(news.into())));
+            });
+        })
+    };
+    html! {
+        <>
+            <p>{ "Put this where the page about it has its HTML. It opens where you stand now." }</p>
+            <div class="options">
+                <label>{ "picture" }
+                    <select onchange={set(&panel)}>
+                        <option value="">{ "shared memory" }</option>
+                        <option value="memory">{ "local memory" }</option>
+                    </select>
+                </label>
+                <label>{ "theme" }
+                    <select onchange={set(&theme)}>
+                        <option value="">{ "as the reader's system" }</option>
+                        <option value="light">{ "light" }</option>
+                        <option value="dark">{ "dark" }</option>
+                    </select>
+                </label>
+            </div>
+            <textarea readonly=true rows="7" aria-label="Embed code" value={code} spellcheck="false" />
+            <button type="button" class="primary" onclick={copy}>{ "Copy code" }</button>
+        </>
+    }
+}

@@ -1,0 +1,173 @@
+//! The script editor: a plain text field over a layer that paints its text.
+//!
+//! The field keeps the browser's caret, selection, undo, spelling of keys and accessibility; its own
+//! letters are transparent. Behind it lies the same text in colours, to the pixel in the same
+//! place, because both have the same font, line height and no wrapping. The box around both
+//! scrolls them as one.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use pgscope_scenario::{Class, Diagnostic, highlight};
+use web_sys::{HtmlElement, HtmlTextAreaElement};
+use yew::prelude::*;
+
+use crate::bridge::editor;
+use crate::state::Action;
+
+/// The height of a line in CSS pixels; `--line-height` in shell.css is the same.
+const LINE_HEIGHT: i32 = 20;
+
+/// What the editor shows.
+#[derive(Clone, PartialEq, Properties)]
+pub struct EditorProps {
+    /// The script.
+    pub text: Rc<str>,
+    /// The line of the operation shown.
+    pub line: Option<u32>,
+    /// What is wrong with the text as it is now.
+    pub diagnostics: Rc<[Diagnostic]>,
+    /// Lines whose expectation did not hold.
+    pub failed: Vec<u32>,
+    /// The text field.
+    pub field: NodeRef,
+    /// To report what was typed.
+    pub act: Callback<Action>,
+    /// To go to where a line begins.
+    pub on_line: Callback<u32>,
+}
+
+fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Keyword => "hl-keyword",
+        Class::Backend => "hl-backend",
+        Class::Table => "hl-table",
+        Class::Context => "hl-context",
+        Class::Handle => "hl-handle",
+        Class::Function => "hl-function",
+        Class::Number => "hl-number",
+        Class::Text => "hl-text",
+        Class::Comment => "hl-comment",
+        Class::Error => "hl-error",
+    }
+}
+
+/// One painted line. A component, so that a keystroke paints one line and not all.
+#[derive(Clone, PartialEq, Properties)]
+struct LineProps {
+    text: AttrValue,
+    parts: Vec<(Range<usize>, Class)>,
+    wrong: Vec<Range<usize>>,
+    current: bool,
+}
+
+#[component]
+fn Line(props: &LineProps) -> Html {
+    let LineProps { text, parts, wrong, current } = props;
+    let mut cuts: Vec<usize> = vec![0, text.len()];
+    cuts.extend(parts.iter().map(|(range, _)| range).chain(wrong).flat_map(|r| [r.start, r.end]));
+    cuts.retain(|&cut| text.is_char_boundary(cut));
+    cuts.sort_unstable();
+    cuts.dedup();
+    let pieces = cuts.windows(2).filter_map(|cut| {
+        let (&from, &to) = (cut.first()?, cut.last()?);
+        let piece = text.get(from..to)?.to_owned();
+        let class = parts.iter().find(|(range, _)| range.contains(&from));
+        let is_wrong = wrong.iter().any(|range| range.contains(&from));
+        let class = class.map(|(_, class)| class_name(*class));
+        Some(html! { <span class={classes!(class, is_wrong.then_some("wrong"))}>{ piece }</span> })
+    });
+    // Something is missing behind the last character.
+    let beyond = wrong.iter().any(|range| range.start >= text.len());
+    html! {
+        <div class={classes!("line", current.then_some("current"))}>
+            { for pieces }
+            if beyond { <span class="wrong">{ " " }</span> }
+            { "\n" }
+        </div>
+    }
+}
+
+/// What is wrong in each line, as bytes within it.
+fn wrong_parts(text: &str, diagnostics: &[Diagnostic]) -> Vec<(u32, Range<usize>)> {
+    let in_line = |wrong: &Diagnostic| {
+        let begin = text.get(..wrong.span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text.get(begin..)?.split('\n').next().unwrap_or_default();
+        let from = wrong.span.start - begin;
+        // An error that spans lines is marked in its first.
+        let to = wrong.span.end.saturating_sub(begin).clamp(from, line.len().max(from));
+        Some((wrong.line, from..to))
+    };
+    diagnostics.iter().filter_map(in_line).collect()
+}
+
+/// The editor.
+#[component]
+pub fn Editor(props: &EditorProps) -> Html {
+    let EditorProps { text, line, diagnostics, failed, field, act, on_line } = props;
+    let colours = use_memo(text.clone(), |text| highlight(text));
+    let scroller = use_node_ref();
+
+    let (written, the_field) = (text.clone(), field.clone());
+    use_effect_with(written, move |text| {
+        if let Some(field) = the_field.cast::<HtmlTextAreaElement>() {
+            editor::write(&field, text);
+        }
+    });
+    let view = scroller.clone();
+    use_effect_with(*line, move |line| {
+        if let (Some(line), Some(view)) = (line, view.cast::<HtmlElement>()) {
+            let top = i32::try_from(line.saturating_sub(1)).unwrap_or_default() * LINE_HEIGHT;
+            let (from, height) = (view.scroll_top(), view.client_height());
+            if top < from + LINE_HEIGHT || top + 3 * LINE_HEIGHT > from + height {
+                view.set_scroll_top((top - height / 2).max(0));
+            }
+        }
+    });
+
+    let oninput = act.reform(|event: InputEvent| {
+        let field: HtmlTextAreaElement = event.target_unchecked_into();
+        Action::Edit(field.value().into())
+    });
+    // Escape gives the keys back to the page.
+    let onkeydown = Callback::from(|event: KeyboardEvent| {
+        if event.key() == "Escape" {
+            let field: HtmlTextAreaElement = event.target_unchecked_into();
+            let _ = field.blur();
+        }
+    });
+    let choose = on_line.clone();
+    let onclick = Callback::from(move |event: MouseEvent| {
+        let gutter: HtmlElement = event.target_unchecked_into();
+        if let Some(line) = gutter.dataset().get("line").and_then(|line| line.parse().ok()) {
+            choose.emit(line);
+        }
+    });
+
+    let wrong = wrong_parts(text, diagnostics);
+    let at = |number: u32| *line == Some(number);
+    let lines: Vec<(u32, &str)> = (1..).zip(text.split('\n')).collect();
+    let digits = lines.len().to_string().len();
+    let gutter = lines.iter().map(|&(number, _)| {
+        let is_wrong = wrong.iter().any(|(line, _)| *line == number) || failed.contains(&number);
+        let class = classes!(at(number).then_some("current"), is_wrong.then_some("has-error"));
+        html! { <span {class} data-line={number.to_string()}>{ number }</span> }
+    });
+    let painted = lines.iter().zip(colours.iter()).map(|(&(number, line), parts)| {
+        let wrong = wrong.iter().filter(|(at, _)| *at == number).map(|(_, it)| it.clone());
+        html! {
+            <Line key={number} text={line.to_owned()} parts={parts.clone()}
+                wrong={wrong.collect::<Vec<_>>()} current={at(number)} />
+        }
+    });
+    html! {
+        <div class="editor" ref={scroller} style={format!("--digits: {}", digits.max(2))}>
+            <div class="gutter" aria-hidden="true" {onclick}>{ for gutter }</div>
+            <div class="code">
+                <div class="paint" aria-hidden="true">{ for painted }</div>
+                <textarea ref={field} aria-label="Scenario" spellcheck="false" autocomplete="off"
+                    autocapitalize="off" wrap="off" rows="1" {oninput} {onkeydown} />
+            </div>
+        </div>
+    }
+}

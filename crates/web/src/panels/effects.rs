@@ -1,0 +1,168 @@
+//! What acts on the state from outside, and what the state does to the world outside: hooks that
+//! tie the reducer to the [`bridge`](crate::bridge).
+
+use gloo_timers::callback::Timeout;
+use yew::prelude::*;
+
+use crate::bridge::address::{self, Query};
+use crate::bridge::keys::{self, Wish};
+use crate::bridge::{announce_ready, clock, crash, storage, theme};
+use crate::state::{Action, Activity, Notice, SPEEDS, State};
+
+/// Milliseconds of each frame that a run may take.
+const SLICE: f64 = 8.0;
+/// Operations of a run's first slice; later ones are as long as the time allows.
+const FIRST_SLICE: u64 = 256;
+/// Milliseconds after the last key until the script is compiled.
+const PATIENCE: u32 = 150;
+/// Milliseconds that good news stays.
+const GOOD_NEWS: u32 = 2_500;
+
+/// Timers: the next event while it plays, the next slice while it runs, compiling after typing,
+/// good news that goes away.
+#[hook]
+pub fn use_clockwork(state: &State, act: &Callback<Action>) {
+    let serial = state.view.as_ref().map_or(0, |view| view.serial);
+    let slice = use_mut_ref(|| FIRST_SLICE);
+
+    let due = act.clone();
+    let playing = state.activity == Activity::Playing;
+    let speed = SPEEDS.get(state.speed).map_or(0, |speed| speed.1);
+    use_effect_with((playing, speed, serial), move |&(playing, speed, _)| {
+        let timer = playing.then(|| Timeout::new(speed, move || due.emit(Action::Tick)));
+        move || drop(timer)
+    });
+
+    let run = act.clone();
+    let running = matches!(state.activity, Activity::Running(_));
+    use_effect_with((running, serial), move |&(running, _)| {
+        let frame = running.then(|| {
+            clock::next_frame(move || {
+                let ops = *slice.borrow();
+                let begun = clock::now();
+                run.emit(Action::Slice(ops));
+                let took = clock::now() - begun;
+                // A first slice measures; then towards the time there is, never by leaps.
+                let factor = (SLICE / took.max(0.5)).clamp(0.25, 2.0);
+                *slice.borrow_mut() = ((ops as f64 * factor) as u64).max(1);
+            })
+        });
+        move || drop(frame)
+    });
+
+    let compile = act.clone();
+    use_effect_with((state.text.clone(), state.stale), move |(_, stale)| {
+        let compile = move || compile.emit(Action::Compile);
+        let timer = stale.then(|| Timeout::new(PATIENCE, compile));
+        move || drop(timer)
+    });
+
+    let dismiss = act.clone();
+    use_effect_with(state.notice.clone(), move |notice| {
+        let good = matches!(notice, Some(Notice::Done(_)));
+        let dismiss = move || dismiss.emit(Action::Dismiss);
+        let timer = good.then(|| Timeout::new(GOOD_NEWS, dismiss));
+        move || drop(timer)
+    });
+}
+
+/// Wear the theme; follow the system's until the reader or the address has chosen one.
+#[hook]
+pub fn use_theme(state: &State, query: Query, act: &Callback<Action>) {
+    let first = use_mut_ref(|| true);
+    use_effect_with(state.theme, move |&theme| {
+        theme::wear(theme);
+        // What the page opened with is no choice yet.
+        if !first.replace(false) && !query.embed && query.theme.is_none() {
+            storage::keep_theme(theme);
+        }
+    });
+    let act = act.clone();
+    use_effect_with((), move |()| {
+        let follow = move |theme| act.emit(Action::Theme(theme));
+        let listener = query.theme.is_none().then(|| theme::on_system_change(follow));
+        move || drop(listener)
+    });
+}
+
+/// Follow links that are put into the address of the open page.
+#[hook]
+pub fn use_links(act: &Callback<Action>) {
+    let act = act.clone();
+    use_effect_with((), move |()| {
+        let listener = address::on_link(move |link| act.emit(Action::Link(link)));
+        move || drop(listener)
+    });
+}
+
+/// Heed the keyboard.
+#[hook]
+pub fn use_keys(state: &UseReducerHandle<State>, query: Query, act: &Callback<Action>) {
+    let (state, act) = (state.clone(), act.clone());
+    let latest = use_mut_ref(|| state.clone());
+    latest.replace(state);
+    use_effect_with((), move |()| {
+        let listener = keys::listen(!query.embed, move |wish| {
+            let state = latest.borrow().clone();
+            match wish {
+                Wish::Act(Action::Show(_)) if query.embed => {}
+                Wish::Act(action) => act.emit(action),
+                Wish::Theme => act.emit(Action::Theme(state.theme.other())),
+                Wish::Speed(steps) => {
+                    act.emit(Action::Speed(keys::speed_from(state.speed, steps)));
+                }
+                Wish::Write(kind) => {
+                    let draft = state.draft(kind);
+                    if draft.is_complete() {
+                        act.emit(Action::Append(draft));
+                    }
+                }
+            }
+        });
+        move || drop(listener)
+    });
+}
+
+/// Keep the script for the next visit and for the worst case. A link that is no longer what the
+/// editor says leaves the address, once the script is safe.
+#[hook]
+pub fn use_memory_of_the_script(state: &State, query: Query) {
+    let link = state.link();
+    let first = use_mut_ref(|| true);
+    use_effect_with(state.text.clone(), move |text| {
+        crash::remember(text);
+        let opened = first.replace(false);
+        // What came by a link is its sender's, until the reader writes something into it.
+        let shown = address::link().and_then(Result::ok);
+        let sent = shown.is_some_and(|shown| *shown.text == **text);
+        if !query.embed && !opened && !sent && storage::keep_scenario(&link) {
+            address::forget_link();
+        }
+    });
+}
+
+/// Name the tab after the scenario.
+#[hook]
+pub fn use_title(state: &State) {
+    let title = state.title().to_owned();
+    use_effect_with(title, |title| {
+        let name = if title.is_empty() { "pgscope".into() } else { format!("{title} · pgscope") };
+        if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+            document.set_title(&name);
+        }
+    });
+}
+
+/// Say when the first picture is drawn.
+#[hook]
+pub fn use_ready() {
+    use_effect_with((), |()| {
+        // The first frame draws it, the second comes when that is done.
+        let second = std::rc::Rc::new(std::cell::RefCell::new(None));
+        let slot = std::rc::Rc::clone(&second);
+        let first = clock::next_frame(move || {
+            *slot.borrow_mut() = clock::next_frame(announce_ready);
+        });
+        move || drop((first, second))
+    });
+}

@@ -1,0 +1,78 @@
+//! The embed: one picture, the sentence and the time, for an iframe beside somebody's text.
+
+use web_sys::Element;
+use yew::prelude::*;
+
+use super::icons;
+use super::narration::NarrationLine;
+use super::notice::Notices;
+use super::page::{local, shared};
+use super::transport::Transport;
+use crate::bridge::host::{Message, tell};
+use crate::bridge::told::Teller;
+use crate::bridge::{address, observe};
+use crate::state::{Action, Activity, State};
+
+/// What the embed shows.
+#[derive(Clone, Properties)]
+pub struct EmbedProps {
+    /// Everything.
+    pub state: State,
+    /// Local memory instead of the buffer pool.
+    pub memory: bool,
+    /// To change it.
+    pub act: Callback<Action>,
+}
+
+impl PartialEq for EmbedProps {
+    /// The embed is drawn whenever the state is another; its parts look closer.
+    fn eq(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+/// The embed.
+#[component]
+pub fn Embed(props: &EmbedProps) -> Html {
+    let EmbedProps { state, memory, act } = props;
+    let root = use_node_ref();
+
+    let watched = root.clone();
+    use_effect_with((), move |()| {
+        let report = |_, height| tell(&Message::Height { height });
+        let watch = watched.cast::<Element>().and_then(|it| observe::size(&it, report));
+        tell(&Message::Ready);
+        move || drop(watch)
+    });
+    use_effect_with(state.view.clone(), |view| {
+        let Some(view) = view else { return };
+        let (op, event) = (view.position.op, view.position.event);
+        tell(&Message::Position { op, event, of: view.len, line: view.line });
+        let teller = Teller { names: view.program.names(), server: &view.frame.server };
+        let events = view.frame.events.iter().map(|event| teller.tell(event)).collect();
+        tell(&Message::Events { events });
+    });
+
+    let whole = address::of(&state.link(), "");
+    html! {
+        <div class="embed" ref={root}>
+            <header class="top">
+                <span class="brand">{ icons::logo() }<span>{ "pgscope" }</span></span>
+                <a href={whole} target="_blank" rel="noopener">
+                    { "Open in pgscope" }<span aria-hidden="true">{ " ↗" }</span>
+                </a>
+            </header>
+            <Notices notice={state.notice.clone()} act={act.clone()} />
+            if let Some(view) = &state.view {
+                <main>
+                    { if *memory { local(state, view, act) } else { shared(state, view, act) } }
+                </main>
+                <footer class="story">
+                    <NarrationLine view={view.clone()} resting={state.activity == Activity::Resting} />
+                    <Transport view={view.clone()} activity={state.activity} speed={state.speed}
+                        act={act.clone()} />
+                </footer>
+            }
+        </div>
+    }
+}

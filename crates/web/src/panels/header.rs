@@ -1,0 +1,89 @@
+//! The header: what this is, which server it runs on, and how to take it elsewhere.
+
+use web_sys::HtmlSelectElement;
+use yew::prelude::*;
+
+use super::icons;
+use crate::state::{Action, Dialog, Theme};
+
+/// Sizes of `shared_buffers` that are offered: dials, then grids.
+const SIZES: [(u32, &str); 7] = [
+    (16, "128kB"),
+    (32, "256kB"),
+    (48, "384kB"),
+    (64, "512kB"),
+    (256, "2MB"),
+    (1024, "8MB"),
+    (16_384, "128MB"),
+];
+
+/// What the header shows.
+#[derive(Clone, PartialEq, Properties)]
+pub struct HeaderProps {
+    /// The scenario's title.
+    pub title: AttrValue,
+    /// PostgreSQL's version.
+    pub version: u32,
+    /// How many shared buffers.
+    pub buffers: u32,
+    /// The page's colours.
+    pub theme: Theme,
+    /// To change something.
+    pub act: Callback<Action>,
+    /// To copy the link.
+    pub on_copy: Callback<()>,
+}
+
+/// A size as PostgreSQL's `SHOW` prints it.
+fn size(buffers: u32) -> String {
+    let kb = u64::from(buffers) * 8;
+    match kb {
+        kb if kb % (1024 * 1024) == 0 => format!("{}GB", kb / (1024 * 1024)),
+        kb if kb % 1024 == 0 => format!("{}MB", kb / 1024),
+        kb => format!("{kb}kB"),
+    }
+}
+
+/// The header.
+#[component]
+pub fn Header(props: &HeaderProps) -> Html {
+    let HeaderProps { title, version, buffers, theme, act, on_copy } = props;
+    let onchange = act.reform(|event: Event| {
+        let select = event.target_unchecked_into::<HtmlSelectElement>();
+        Action::SharedBuffers(select.value().into())
+    });
+    let offered = SIZES.iter().any(|(count, _)| count == buffers);
+    let sizes = SIZES.iter().map(|&(count, name)| {
+        html! { <option value={name} selected={count == *buffers}>{ name }</option> }
+    });
+    let show = |dialog| act.reform(move |_: MouseEvent| Action::Show(Some(dialog)));
+    let other = theme.other();
+    let turn = act.reform(move |_: MouseEvent| Action::Theme(other));
+    let copy = on_copy.reform(|_: MouseEvent| ());
+    html! {
+        <header class="top">
+            <a class="brand" href="./" aria-label="pgscope, from the beginning">
+                { icons::logo() }<span>{ "pgscope" }</span>
+            </a>
+            <h1>{ if title.is_empty() { "Untitled scenario" } else { title } }</h1>
+            <p class="chip version"><span>{ "PostgreSQL" }</span><b>{ version }</b></p>
+            <label class="chip buffers">
+                <span>{ "shared_buffers" }</span>
+                <select {onchange}>
+                    if !offered { <option selected=true>{ size(*buffers) }</option> }
+                    { for sizes }
+                </select>
+            </label>
+            <nav aria-label="Share and settings">
+                <button type="button" class="embed-button" onclick={show(Dialog::Embed)}>
+                    { "Embed" }
+                </button>
+                <button type="button" class="primary" onclick={copy}>{ "Copy link" }</button>
+                <button type="button" class="square" title="Dark, light (t)" onclick={turn}
+                    aria-label={format!("Use the {} theme", other.name())}>{ icons::theme() }</button>
+                <button type="button" class="square help-button" title="Keys (?)"
+                    aria-label="Keyboard shortcuts" onclick={show(Dialog::Keys)}>{ "?" }</button>
+            </nav>
+        </header>
+    }
+}

@@ -1,0 +1,174 @@
+//! The picture of local memory: one backend's context tree, and one context opened.
+//!
+//! The panel shows what the machine's bytes say; which backend, context and chunk are open is
+//! told from outside, so that a link can carry it.
+
+mod blocks;
+mod chunk;
+mod freelists;
+mod tree;
+
+use std::rc::Rc;
+
+use pgscope_core::ids::BackendId;
+use pgscope_core::memory::Addr;
+use pgscope_core::views::{self, ContextRow, ContextView};
+use yew::prelude::*;
+
+use crate::frame::Frame;
+use crate::paint::heap_story::HeapStory;
+use crate::paint::words;
+
+/// What the memory panel is given.
+#[derive(Clone, PartialEq, Properties)]
+pub struct MemoryProps {
+    /// What to draw.
+    pub frame: Frame,
+    /// The backend whose memory is shown; `None` is the first.
+    pub backend: Option<BackendId>,
+    /// Another backend was chosen.
+    pub on_backend: Callback<BackendId>,
+    /// The context that is open; `None`, or one that is gone, is `CurrentMemoryContext`.
+    pub open: Option<Addr>,
+    /// Another context was chosen.
+    pub on_open: Callback<Addr>,
+    /// The chunk whose bytes are shown.
+    pub chunk: Option<Addr>,
+    /// A chunk was chosen, or the choice taken back.
+    pub on_chunk: Callback<Option<Addr>>,
+}
+
+/// What the parts of the panel share.
+#[derive(Clone)]
+struct View {
+    frame: Frame,
+    backend: BackendId,
+    rows: Rc<[ContextRow]>,
+    open: ContextRow,
+    context: Rc<ContextView>,
+    story: Rc<HeapStory>,
+}
+
+impl View {
+    fn new(props: &MemoryProps) -> Option<Self> {
+        let server = &props.frame.server;
+        let chosen = props.backend.filter(|id| server.backend(*id).is_some());
+        let backend = chosen.or_else(|| server.backends().next().map(|(id, _)| id))?;
+        let rows: Rc<[ContextRow]> = views::contexts(server, backend).into();
+        let is_open = |row: &&ContextRow| Some(row.addr) == props.open;
+        let open =
+            rows.iter().find(is_open).or_else(|| rows.iter().find(|row| row.current))?.clone();
+        let context = Rc::new(views::open_context(server, backend, open.addr));
+        let story = Rc::new(HeapStory::of(server, backend, &props.frame.events));
+        Some(Self { frame: props.frame.clone(), backend, rows, open, context, story })
+    }
+
+    /// The name of the variable that holds a chunk, and the bytes it asked for.
+    fn variable(&self, pointer: Addr) -> Option<(&str, u64)> {
+        let (slot, requested) = *self.context.variables.get(&pointer)?;
+        Some((self.frame.chunk_name(self.backend, slot), requested))
+    }
+}
+
+/// Local memory: contexts, blocks, chunks.
+#[function_component]
+pub fn Memory(props: &MemoryProps) -> Html {
+    let Some(view) = View::new(props) else {
+        return html! {
+            <div class="memory"><p class="mem-empty">{ "No backend is connected yet." }</p></div>
+        };
+    };
+    let total: u64 = view.rows.iter().map(|row| row.total_bytes).sum();
+    html! {
+        <div class="memory">
+            <div class="mem-head">
+                { tabs(props, view.backend) }
+                <span class="mem-total">
+                    { format!("{} in {}", words::bytes(total), words::count(view.rows.len() as u64, "context")) }
+                </span>
+            </div>
+            <tree::Tree rows={view.rows.clone()} open={view.open.addr} story={view.story.clone()}
+                frame={props.frame.clone()} on_open={props.on_open.clone()} />
+            { notes(&view.story) }
+            { opened(&view, props) }
+            { for props.chunk.and_then(|chunk| chunk::chunk(&view, chunk, &props.on_chunk)) }
+        </div>
+    }
+}
+
+/// One tab a backend; with a single backend, its name.
+fn tabs(props: &MemoryProps, shown: BackendId) -> Html {
+    let server = &props.frame.server;
+    if server.backends().len() == 1 {
+        return html! { <span class="mem-backend">{ "backend " }<strong>{ words::backend(server, shown) }</strong></span> };
+    }
+    let tab = |id: BackendId, name: &str| {
+        let onclick = props.on_backend.reform(move |_: MouseEvent| id);
+        html! {
+            <button key={id.0} type="button" aria-pressed={(id == shown).to_string()} {onclick}>{ name }</button>
+        }
+    };
+    html! {
+        <div class="mem-tabs" role="group" aria-label="Backend">
+            { for server.backends().map(|(id, backend)| tab(id, &backend.name)) }
+        </div>
+    }
+}
+
+fn notes(story: &HeapStory) -> Html {
+    if story.notes.is_empty() {
+        return Html::default();
+    }
+    let shown = 4;
+    let note = |note: &crate::paint::heap_story::Note| html! { <li class={note.class}>{ &note.words }</li> };
+    html! {
+        <ul class="mem-notes" aria-label="What just happened">
+            { for story.notes.iter().take(shown).map(note) }
+            if story.notes.len() > shown {
+                <li>{ format!("and {} more", story.notes.len() - shown) }</li>
+            }
+        </ul>
+    }
+}
+
+fn opened(view: &View, props: &MemoryProps) -> Html {
+    let row = &view.open;
+    html! {
+        <section class="mem-open" aria-label={format!("Context {}", row.name)}>
+            <header>
+                <h3>{ &row.name }</h3>
+                if let Some(function) = &row.function {
+                    <span class="mem-function">{ format!("{function}()") }</span>
+                }
+                <span class="mem-kind">{ row.kind }</span>
+                <span class="mem-size">
+                    { format!("{}, {}", words::count(row.total_nblocks, "block"), words::bytes(row.total_bytes)) }
+                </span>
+            </header>
+            if row.function.is_some() {
+                { behind_the_name() }
+            }
+            <blocks::Strips frame={props.frame.clone()} backend={view.backend} open={row.addr}
+                context={view.context.clone()} story={view.story.clone()}
+                chunk={props.chunk} on_chunk={props.on_chunk.clone()} />
+            { freelists::freelists(view) }
+        </section>
+    }
+}
+
+/// `FunctionCallContext` is the playground's word; PostgreSQL has others.
+fn behind_the_name() -> Html {
+    html! {
+        <details class="mem-behind">
+            <summary>{ "What stands behind this name in PostgreSQL" }</summary>
+            <p>
+                { "No context there is called FunctionCallContext. A function's result and scratch \
+                   memory lie in the caller's per-tuple " }<code>{ "ExprContext" }</code>
+                { ", reset for each row. What lives longer: " }<code>{ "FmgrInfo.fn_mcxt" }</code>
+                { " across calls, " }<code>{ "SRF multi-call context" }</code>
+                { " for set-returning functions, " }<code>{ "SPI Proc" }</code>{ " and " }
+                <code>{ "SPI Exec" }</code>{ " for SPI." }
+            </p>
+        </details>
+    }
+}

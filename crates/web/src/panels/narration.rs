@@ -1,0 +1,50 @@
+//! The sentence: what just happened, in words, with the routine that did it.
+
+use pgscope_scenario::Tone;
+use yew::prelude::*;
+
+use crate::state::run::View;
+
+/// What the sentence needs.
+#[derive(Clone, PartialEq, Properties)]
+pub struct NarrationProps {
+    /// What is seen.
+    pub view: View,
+    /// Nothing moves: every new sentence is read out. While it plays, none is.
+    pub resting: bool,
+}
+
+fn class(tone: Tone) -> Option<&'static str> {
+    match tone {
+        Tone::Plain => None,
+        Tone::Who => Some("tone-who"),
+        Tone::Hit => Some("tone-hit"),
+        Tone::Miss => Some("tone-miss"),
+        Tone::Evict => Some("tone-evict"),
+        Tone::Dirty => Some("tone-dirty"),
+        Tone::Pin => Some("tone-pin"),
+    }
+}
+
+/// The sentence.
+#[component]
+pub fn NarrationLine(props: &NarrationProps) -> Html {
+    let NarrationProps { view, resting } = props;
+    let narration = &view.narration;
+    let parts = narration.parts.iter().map(|part| match class(part.tone) {
+        Some(class) => html! { <span {class}>{ &part.text }</span> },
+        None => html! { { &part.text } },
+    });
+    let live = if *resting { "polite" } else { "off" };
+    html! {
+        <div class="narration">
+            <p id="narration" role="status" aria-live={live} aria-atomic="true">{ for parts }</p>
+            if !narration.routine.is_empty() {
+                <a class="routine" href={narration.url.clone()} target="_blank" rel="noopener">
+                    { narration.routine }{ " · " }{ narration.file }
+                    <span aria-hidden="true">{ " ↗" }</span>
+                </a>
+            }
+        </div>
+    }
+}

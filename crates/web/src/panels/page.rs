@@ -1,0 +1,162 @@
+//! The page: script, shared memory, local memory, and below them the sentence and the time.
+
+use std::rc::Rc;
+
+use web_sys::HtmlElement;
+use yew::prelude::*;
+
+use super::actions::Actions;
+use super::dial::Dial;
+use super::dialogs::{Dialogs, copy_link};
+use super::editor::Editor;
+use super::header::Header;
+use super::memory::Memory;
+use super::narration::NarrationLine;
+use super::notice::Notices;
+use super::problems::Problems;
+use super::transport::Transport;
+use crate::bridge::address;
+use crate::state::compose::{BUTTONS, Draft};
+use crate::state::run::View;
+use crate::state::{Action, Activity, Move, State};
+
+/// What the page shows.
+#[derive(Clone, Properties)]
+pub struct PageProps {
+    /// Everything.
+    pub state: State,
+    /// To change it.
+    pub act: Callback<Action>,
+}
+
+impl PartialEq for PageProps {
+    /// The page is drawn whenever the state is another; its parts look closer.
+    fn eq(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+/// The page.
+#[component]
+pub fn Page(props: &PageProps) -> Html {
+    let PageProps { state, act } = props;
+    let field = use_node_ref();
+    let script = use_node_ref();
+    let on_copy = {
+        let (state, act) = (state.clone(), act.clone());
+        Callback::from(move |()| copy_link(&state, &act))
+    };
+    let program = state.view.as_ref().map(|view| &view.program);
+    let config = program.map(|program| program.config()).unwrap_or_default();
+    let title: AttrValue = state.title().to_owned().into();
+    let on_line = {
+        let (act, program) = (act.clone(), program.cloned());
+        Callback::from(move |line| {
+            let step = program.as_ref().and_then(|program| program.first_step_from_line(line));
+            if let Some(step) = step {
+                act.emit(Action::Go(Move::To(step + 1)));
+            }
+        })
+    };
+    let jump = {
+        let script = script.clone();
+        Callback::from(move |_: MouseEvent| {
+            if let Some(script) = script.cast::<HtmlElement>() {
+                script.scroll_into_view();
+            }
+        })
+    };
+    // While it runs there is no time to think of what could be next.
+    let serial = match state.activity {
+        Activity::Running(_) => 0,
+        _ => state.view.as_ref().map_or(0, |view| view.serial),
+    };
+    let drafts = use_memo((serial, state.backend), |_| {
+        BUTTONS.iter().map(|button| state.draft(button.kind)).collect::<Vec<Draft>>()
+    });
+    let diagnostics = &state.diagnostics;
+    let failures = state.view.as_ref().map(|view| Rc::clone(&view.failures));
+    let failures = failures.unwrap_or_else(|| Rc::new([]));
+    let failed: Vec<u32> = failures.iter().map(|failure| failure.line).collect();
+    let line = state.view.as_ref().filter(|_| diagnostics.is_empty()).and_then(|view| view.line);
+    html! {
+        <div class="page">
+            <Header {title} version={config.version.number()} buffers={config.shared_buffers}
+                theme={state.theme} act={act.clone()} {on_copy} />
+            <Notices notice={state.notice.clone()} act={act.clone()} />
+            <main>
+                <section class="panel script" aria-labelledby="script-heading" ref={script}>
+                    <header>
+                        <h2 id="script-heading">{ "Scenario" }</h2>
+                        { status(state) }
+                    </header>
+                    <Editor text={state.text.clone()} {line} {failed} field={field.clone()}
+                        diagnostics={if state.stale { Rc::new([]) } else { Rc::clone(diagnostics) }}
+                        act={act.clone()} {on_line} />
+                    <Problems text={state.text.clone()} diagnostics={Rc::clone(diagnostics)}
+                        {failures} {field} act={act.clone()} />
+                    <Actions text={state.text.clone()} drafts={Rc::clone(&drafts)} act={act.clone()} />
+                </section>
+                if let Some(view) = &state.view {
+                    { shared(state, view, act) }
+                    { local(state, view, act) }
+                }
+            </main>
+            if let Some(view) = &state.view {
+                <footer class="story">
+                    <NarrationLine view={view.clone()} resting={state.activity == Activity::Resting} />
+                    <Transport view={view.clone()} activity={state.activity} speed={state.speed}
+                        act={act.clone()} />
+                    <button type="button" class="to-script" onclick={jump}>{ "Script" }</button>
+                </footer>
+            }
+            if let Some(dialog) = state.dialog {
+                <Dialogs {dialog} link={address::of(&state.link(), "")}
+                    title={state.title().to_owned()} act={act.clone()} />
+            }
+        </div>
+    }
+}
+
+/// Whether the script runs.
+fn status(state: &State) -> Html {
+    match state.diagnostics.len() {
+        0 => html! { <span class="dim">{ "runs" }</span> },
+        1 => html! { <span class="bad">{ "1 error" }</span> },
+        many => html! { <span class="bad">{ many }{ " errors" }</span> },
+    }
+}
+
+/// The buffer pool, with how well it serves.
+pub fn shared(state: &State, view: &View, act: &Callback<Action>) -> Html {
+    let buffers = view.frame.server.pool().nbuffers();
+    let reads = view.totals.hits + view.totals.misses;
+    let ratio = if reads > 0 { view.totals.hits as f64 * 100.0 / reads as f64 } else { 0.0 };
+    let title = format!("{} of {reads} page reads found the page", view.totals.hits);
+    html! {
+        <section class="panel shared" aria-labelledby="shared-heading">
+            <header>
+                <h2 id="shared-heading">{ "Shared memory" }</h2>
+                <span class="dim">{ "buffer cache, " }{ buffers }{ " buffers" }</span>
+                <span class="ratio" {title}>
+                    { "hit ratio" }<b>{ if reads > 0 { format!("{ratio:.0} %") } else { "–".into() } }</b>
+                </span>
+            </header>
+            <Dial frame={view.frame.clone()} selected={state.selected}
+                on_select={act.reform(Action::Select)} />
+        </section>
+    }
+}
+
+/// A backend's own memory.
+pub fn local(state: &State, view: &View, act: &Callback<Action>) -> Html {
+    html! {
+        <section class="panel local" aria-labelledby="local-heading">
+            <header><h2 id="local-heading">{ "Local memory" }</h2></header>
+            <Memory frame={view.frame.clone()} backend={state.backend} open={state.open}
+                chunk={state.chunk} on_backend={act.reform(Action::Backend)}
+                on_open={act.reform(|context| Action::Open(Some(context)))}
+                on_chunk={act.reform(Action::Chunk)} />
+        </section>
+    }
+}

@@ -1,0 +1,464 @@
+//! Everything the page knows, and the one way to change it.
+//!
+//! [`State`] is a value; an [`Action`] is something that a reader, a timer or the address asks
+//! for; [`State::reduce`](Reducible::reduce) makes the next state of the two. No part of this
+//! module knows the page, a clock or the network: it runs in a test as it runs in a browser.
+//! Components draw what [`State::view`] holds and send actions; they decide nothing.
+//!
+//! - [`run`]: the program that runs, its history and what is seen of it
+//! - [`compose`]: the statements that the buttons write
+//! - [`timeline`]: a history of any length, summed up in a bounded number of columns
+//! - [`guide`]: the scenario of a first visit
+
+pub mod compose;
+pub mod guide;
+pub mod run;
+pub mod timeline;
+
+use std::rc::Rc;
+
+use pgscope_core::ids::{BackendId, BufferId};
+use pgscope_core::memory::Addr;
+use pgscope_scenario::Position;
+use pgscope_scenario::link::{Link, LinkError};
+use pgscope_scenario::{Diagnostic, compile};
+use yew::Reducible;
+
+use compose::Draft;
+use run::{Run, View};
+
+/// What a reader, a timer or the address asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// The script reads like this now. It is compiled when [`Action::Compile`] comes.
+    Edit(Rc<str>),
+    /// The reader has stopped typing.
+    Compile,
+    /// Write a statement at the end of the script and go through it.
+    Append(Draft),
+    /// Choose how many shared buffers the scenario's server has, as a size with its unit.
+    SharedBuffers(Rc<str>),
+    /// Go somewhere in time.
+    Go(Move),
+    /// Play if it rests, rest if it plays.
+    Toggle,
+    /// Stop playing or running.
+    Rest,
+    /// Playing: the next event is due.
+    Tick,
+    /// Running: execute at most so many operations.
+    Slice(u64),
+    /// Choose a speed, as an index into [`SPEEDS`].
+    Speed(usize),
+    /// Look at a buffer, or at none.
+    Select(Option<BufferId>),
+    /// Look at the local memory of a backend.
+    Backend(BackendId),
+    /// Open a memory context, or none.
+    Open(Option<Addr>),
+    /// Look at a chunk, or at none.
+    Chunk(Option<Addr>),
+    /// A link was opened.
+    Link(Result<Link, LinkError>),
+    /// Tell the reader something.
+    Tell(Notice),
+    /// The reader has read it.
+    Dismiss,
+    /// Open a dialog, or close it.
+    Show(Option<Dialog>),
+    /// Change the colours.
+    Theme(Theme),
+}
+
+/// A way to go in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// To before the first operation.
+    Start,
+    /// Back by one operation.
+    BackOp,
+    /// Back by one event.
+    BackEvent,
+    /// On by one event.
+    StepEvent,
+    /// On by one operation.
+    StepOp,
+    /// To after the last operation.
+    End,
+    /// To where so many operations are done.
+    To(u64),
+}
+
+/// Whether time moves by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activity {
+    /// It doesn't.
+    #[default]
+    Resting,
+    /// Event after event, for a reader to follow.
+    Playing,
+    /// As fast as it can, to this operation.
+    Running(u64),
+}
+
+/// A dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialog {
+    /// The list of keys.
+    Keys,
+    /// The link, for where the clipboard can't be written.
+    Link,
+    /// The code that embeds the scenario.
+    Embed,
+}
+
+/// Something to tell the reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Something worked; it goes away by itself.
+    Done(Rc<str>),
+    /// Something didn't; it stays until it is dismissed.
+    Failed(Rc<str>),
+}
+
+/// The page's colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// Light on dark.
+    #[default]
+    Dark,
+    /// Dark on light.
+    Light,
+}
+
+impl Theme {
+    /// Its name in the address and in the style sheets.
+    pub fn name(self) -> &'static str {
+        match self {
+            Theme::Dark => "dark",
+            Theme::Light => "light",
+        }
+    }
+
+    /// The theme of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Theme::Dark, Theme::Light].into_iter().find(|theme| theme.name() == name)
+    }
+
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Theme::Dark => Theme::Light,
+            Theme::Light => Theme::Dark,
+        }
+    }
+}
+
+/// A speed of playing: its name, and the milliseconds from event to event.
+pub const SPEEDS: [(&str, u32); 5] =
+    [("½×", 900), ("1×", 450), ("2×", 225), ("4×", 110), ("16×", 28)];
+
+/// An index into [`SPEEDS`]: the one to begin with.
+const NORMAL_SPEED: usize = 1;
+
+/// Farther than this many operations ahead is run in slices, so that the page stays awake.
+const FAR: u64 = 2_000;
+
+/// Everything the page knows.
+#[derive(Clone)]
+pub struct State {
+    /// The script as it stands in the editor.
+    pub text: Rc<str>,
+    /// The script was edited since it was compiled.
+    pub stale: bool,
+    /// Why the script can't run; empty if it can.
+    pub diagnostics: Rc<[Diagnostic]>,
+    /// The last script that could run.
+    run: Option<Run>,
+    /// Counts the views that were ever taken, so that no two have the same number.
+    views: u64,
+    /// What is seen of it.
+    pub view: Option<View>,
+    /// Whether time moves by itself.
+    pub activity: Activity,
+    /// An index into [`SPEEDS`].
+    pub speed: usize,
+    /// The buffer looked at.
+    pub selected: Option<BufferId>,
+    /// The backend whose local memory is looked at.
+    pub backend: BackendId,
+    /// The memory context that is open.
+    pub open: Option<Addr>,
+    /// The chunk looked at.
+    pub chunk: Option<Addr>,
+    /// What the reader is being told.
+    pub notice: Option<Notice>,
+    /// The dialog that is open.
+    pub dialog: Option<Dialog>,
+    /// The page's colours.
+    pub theme: Theme,
+}
+
+impl State {
+    /// The page with this scenario, standing at this position.
+    pub fn new(text: &str, position: Position, theme: Theme) -> Self {
+        let mut state = Self {
+            text: text.into(),
+            stale: false,
+            diagnostics: Rc::new([]),
+            run: None,
+            views: 0,
+            view: None,
+            activity: Activity::Resting,
+            speed: NORMAL_SPEED,
+            selected: None,
+            backend: BackendId(0),
+            open: None,
+            chunk: None,
+            notice: None,
+            dialog: None,
+            theme,
+        };
+        state.start(position);
+        state
+    }
+
+    /// The page as a link asks for it, or as on a first visit with the link's error on top.
+    pub fn opened(link: Option<Result<Link, LinkError>>, theme: Theme) -> Self {
+        let mut state = Self::new(guide::TEXT, guide::POSITION, theme);
+        if let Some(link) = link {
+            state.follow(link);
+        }
+        state
+    }
+
+    /// The link to what is shown.
+    pub fn link(&self) -> Link {
+        let position = self.view.as_ref().map_or(Position { op: 0, event: 0 }, |v| v.position);
+        Link { text: self.text.to_string(), op: position.op, event: position.event, panels: 0 }
+    }
+
+    /// What the script calls itself: its first comment.
+    pub fn title(&self) -> &str {
+        let comment = self.text.lines().find_map(|line| line.trim().strip_prefix("--"));
+        comment.map(|comment| comment.trim_matches(['-', ' '])).unwrap_or_default()
+    }
+
+    /// A statement of this kind with everything filled in, ready to be appended.
+    pub fn draft(&self, kind: compose::Kind) -> Draft {
+        let program = self.run.as_ref().map(Run::program);
+        let server = self.view.as_ref().map(|view| &*view.frame.server);
+        Draft::new(kind, program, server, self.backend)
+    }
+
+    fn follow(&mut self, link: Result<Link, LinkError>) {
+        match link {
+            Ok(link) => {
+                self.text = link.text.into();
+                self.notice = None;
+                self.activity = Activity::Resting;
+                self.start(Position { op: link.op, event: link.event });
+            }
+            Err(error) => {
+                let message = format!("This link can't be opened: {error}.");
+                self.notice = Some(Notice::Failed(message.into()));
+            }
+        }
+    }
+
+    /// Compile the script from nothing.
+    fn start(&mut self, position: Position) {
+        self.run = None;
+        self.view = None;
+        self.forget_looks();
+        self.compile(Some(position));
+    }
+
+    fn forget_looks(&mut self) {
+        self.selected = None;
+        self.open = None;
+        self.chunk = None;
+    }
+
+    /// Compile the script. A script that can't run leaves the last one that could in place.
+    /// Without a position, stay where we are, or at the first operation that is another now.
+    fn compile(&mut self, position: Option<Position>) {
+        self.stale = false;
+        match compile(&self.text) {
+            Err(diagnostics) => self.diagnostics = diagnostics.into(),
+            Ok(program) => match Run::new(program) {
+                Err(error) => {
+                    let message = format!("The server doesn't start: {error}.");
+                    self.notice = Some(Notice::Failed(message.into()));
+                }
+                Ok(run) => {
+                    self.diagnostics = Rc::new([]);
+                    let kept = self.run.as_ref().map(|old| run.place_after_edit(old));
+                    let beginning = Position { op: 0, event: 0 };
+                    self.run = Some(run);
+                    self.seek(position.or(kept).unwrap_or(beginning));
+                }
+            },
+        }
+    }
+
+    fn compile_if_stale(&mut self) {
+        if self.stale {
+            self.compile(None);
+        }
+    }
+
+    /// Go to a position: at once if it is near, else by running.
+    fn seek(&mut self, position: Position) {
+        let Some(run) = self.run.clone() else { return };
+        if position.op > run.executed().saturating_add(FAR) {
+            self.activity = Activity::Running(position.op.min(run.len()));
+        } else {
+            run.history_mut().seek(position);
+            self.activity = Activity::Resting;
+        }
+        self.look();
+    }
+
+    fn go(&mut self, to: Move) {
+        self.compile_if_stale();
+        let Some(run) = self.run.clone() else { return };
+        let len = run.len();
+        match to {
+            Move::Start => self.seek(Position { op: 0, event: 0 }),
+            Move::End => self.seek(Position { op: len, event: 0 }),
+            Move::To(op) => self.seek(Position { op: op.min(len), event: 0 }),
+            Move::BackOp | Move::BackEvent | Move::StepEvent | Move::StepOp => {
+                let mut history = run.history_mut();
+                // At either end it stays where it is.
+                let _ = match to {
+                    Move::BackOp => history.back_op(),
+                    Move::BackEvent => history.back_event(),
+                    Move::StepEvent => history.step_event(),
+                    _ => history.step_op(),
+                };
+                drop(history);
+                self.activity = Activity::Resting;
+                self.look();
+            }
+        }
+    }
+
+    /// Take up what the history shows now.
+    fn look(&mut self) {
+        if let Some(run) = &mut self.run {
+            self.views += 1;
+            let view = run.look(self.views);
+            if let Some(backend) = view.actor {
+                if backend != self.backend {
+                    self.backend = backend;
+                    self.open = None;
+                    self.chunk = None;
+                }
+            }
+            self.view = Some(view);
+        }
+    }
+
+    fn append(&mut self, draft: &Draft) {
+        self.compile_if_stale();
+        let before = self.run.as_ref().map_or(0, Run::len);
+        self.text = draft.appended_to(&self.text).into();
+        self.compile(None);
+        if self.diagnostics.is_empty() {
+            let after = self.run.as_ref().map_or(0, Run::len);
+            // A call is worth watching; of anything else the outcome is what matters.
+            let watched = draft.kind == compose::Kind::Call;
+            let op = if watched { (before + 1).min(after) } else { after };
+            self.seek(Position { op, event: 0 });
+            if watched && self.activity == Activity::Resting {
+                self.activity = Activity::Playing;
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let Some(run) = self.run.clone() else { return };
+        run.history_mut().step_event();
+        if run.at_end() {
+            self.activity = Activity::Resting;
+        }
+        self.look();
+    }
+
+    fn slice(&mut self, ops: u64) {
+        let (Some(run), Activity::Running(goal)) = (self.run.clone(), self.activity) else {
+            return;
+        };
+        let mut history = run.history_mut();
+        let left = goal.saturating_sub(history.position().op);
+        let ended = history.run_slice(ops.min(left));
+        if ended || ops >= left {
+            self.activity = Activity::Resting;
+        }
+        drop(history);
+        self.look();
+    }
+
+    fn toggle(&mut self) {
+        if self.activity != Activity::Resting {
+            self.activity = Activity::Resting;
+            return;
+        }
+        self.compile_if_stale();
+        let Some(run) = self.run.clone() else { return };
+        if run.is_empty() {
+            return;
+        }
+        if run.at_end() {
+            run.history_mut().seek(Position { op: 0, event: 0 });
+        }
+        self.activity = Activity::Playing;
+        self.look();
+    }
+}
+
+impl Reducible for State {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        let mut next = (*self).clone();
+        match action {
+            Action::Edit(text) if text == next.text => return self,
+            Action::Edit(text) => {
+                next.text = text;
+                next.stale = true;
+            }
+            Action::Compile => next.compile_if_stale(),
+            Action::Append(draft) => next.append(&draft),
+            Action::SharedBuffers(size) => {
+                next.text = compose::with_shared_buffers(&next.text, &size).into();
+                next.compile(None);
+            }
+            Action::Go(to) => next.go(to),
+            Action::Toggle => next.toggle(),
+            Action::Rest => next.activity = Activity::Resting,
+            Action::Tick if next.activity == Activity::Playing => next.tick(),
+            Action::Tick => return self,
+            Action::Slice(ops) => next.slice(ops),
+            Action::Speed(speed) => next.speed = speed.min(SPEEDS.len() - 1),
+            Action::Select(buffer) => next.selected = buffer,
+            Action::Backend(backend) => {
+                next.backend = backend;
+                next.open = None;
+                next.chunk = None;
+            }
+            Action::Open(context) => {
+                next.open = context;
+                next.chunk = None;
+            }
+            Action::Chunk(chunk) => next.chunk = chunk,
+            Action::Link(link) => next.follow(link),
+            Action::Tell(notice) => next.notice = Some(notice),
+            Action::Dismiss => next.notice = None,
+            Action::Show(dialog) => next.dialog = dialog,
+            Action::Theme(theme) => next.theme = theme,
+        }
+        next.into()
+    }
+}
