@@ -150,10 +150,12 @@ impl Shapes {
             Density::Snug => 3.8,
             Density::Tight => (inner * half * 0.42).clamp(2.6, 3.6),
         };
+        let row = inner + 20.0;
+        let apart = ((2.0 * half * row - gap - 3.0 * pip) / 4.0).min(11.4);
         let pips = std::array::from_fn(|index| {
             let step = index as f64 - 2.0;
             match density {
-                Density::Roomy => point(inner + 20.0, step * 11.4 / (inner + 20.0)),
+                Density::Roomy => point(row, step * apart / row),
                 _ => (0.0, -(inner + 9.0 + index as f64 * (pip * 2.0 + 1.7))),
             }
         });
