@@ -91,8 +91,8 @@ pub(super) fn corners(server: &Server, shapes: &Shapes, story: &Story) -> Html {
                 }
                 <g transform={format!("translate({} {})", coord(x), coord(y))}>
                     <rect width={coord(BOX_WIDTH)} height={coord(BOX_HEIGHT)} rx="9" />
-                    <text class="title" x="12" y="19">{ &callout.title }</text>
-                    <text class="below" x="12" y="35">{ words::short(&callout.below, 26) }</text>
+                    <text class="title" x="11" y="19">{ &callout.title }</text>
+                    <text class="below" x="11" y="35">{ words::short(&callout.below, 26) }</text>
                 </g>
             </g>
         }
@@ -113,31 +113,38 @@ fn beside(n: u32) -> f64 {
     (TAU / 2.0 / f64::from(n)).min(0.08)
 }
 
-/// From the buffer out of the dial, round it outside the numbers, to the corner's box.
+/// From the buffer out of the dial, round it outside the numbers, to the corner's box: to its
+/// inner side if the way leads over the top or the bottom, else to its upper or lower edge.
 fn leader(n: u32, angle: f64, corner: usize, ahead: bool) -> String {
-    let from = angle.to_radians();
-    let mut to = CORNERS[corner].to_radians();
-    if ahead && to < from {
-        to += TAU;
-    } else if !ahead && to > from {
-        to -= TAU;
+    let way = if ahead { 1.0 } else { -1.0 };
+    let start = angle.to_radians() + way * beside(n);
+    let (x, y) = place(corner);
+    let (right, low) = (x > 0.0, y > 0.0);
+    let over_the_top = (right != low) == ahead;
+    let (bx, by) = if over_the_top {
+        (if right { x } else { x + BOX_WIDTH }, y + BOX_HEIGHT / 2.0)
+    } else {
+        (if right { 235.0 } else { -235.0 }, if low { y } else { y + BOX_HEIGHT })
+    };
+    // About where a straight line to the box touches the circle.
+    let mut to = (CORNERS[corner] - way * 28.0).to_radians();
+    if way * (to - start) < -TAU / 2.0 {
+        to += way * TAU;
     }
-    let step = if ahead { beside(n) } else { -beside(n) };
-    let start = from + if (to - from).abs() > step.abs() { step } else { (to - from) / 2.0 };
     let ((x0, y0), (x1, y1)) = (point(OUTER + 3.0, start), point(LEADER, start));
-    let (bx, by) = place(corner);
-    let end_x = if bx > 0.0 { bx } else { bx + BOX_WIDTH };
-    let end_y = if by > 0.0 { by } else { by + BOX_HEIGHT };
-    let inset = if end_x > 0.0 { 7.0 } else { -7.0 };
+    let round = if way * (to - start) > 0.0 {
+        arc(LEADER, start, to).replacen('M', "L", 1)
+    } else {
+        String::new()
+    };
     format!(
-        "M{} {}L{} {}{}L{} {}",
+        "M{} {}L{} {}{round}L{} {}",
         coord(x0),
         coord(y0),
         coord(x1),
         coord(y1),
-        arc(LEADER, start, to).replacen('M', "L", 1),
-        coord(end_x + inset),
-        coord(end_y)
+        coord(bx),
+        coord(by)
     )
 }
 

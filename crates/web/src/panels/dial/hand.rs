@@ -13,8 +13,9 @@ use crate::paint::words;
 
 /// Distance of the trail from the sectors' inner edge.
 const TRAIL: f64 = 9.0;
-/// Distance of a note's middle from there.
-const NOTE: f64 = 31.0;
+/// Distance of a note's outer end from there, and about how wide a letter is.
+const NOTE: f64 = 17.0;
+const LETTER: f64 = 6.9;
 
 /// The hand points at the buffer that the next tick looks at.
 pub(super) fn hand(server: &Server, shapes: &Shapes) -> Html {
@@ -67,7 +68,6 @@ pub(super) fn trail(shapes: &Shapes, story: &Story) -> Html {
 
 /// What was done to each buffer, written beside it; the hand's notes fade with its trail.
 pub(super) fn notes(shapes: &Shapes, story: &Story) -> Html {
-    let radius = shapes.inner - NOTE;
     let count = story.deeds.len().max(1) as f64;
     let note = |(age, (buffer, deed)): (usize, &(BufferId, Deed))| {
         let angle = degrees(buffer.0, shapes.n);
@@ -77,13 +77,21 @@ pub(super) fn notes(shapes: &Shapes, story: &Story) -> Html {
             _ if angle < 180.0 => -90.0,
             _ => 90.0,
         };
+        let words = deed.note();
+        let (sin, cos) = angle.to_radians().sin_cos();
+        let half = words.chars().count() as f64 * LETTER / 2.0;
+        let reach = match shapes.density {
+            Density::Roomy => sin.abs() * half + cos.abs() * 7.0,
+            _ => half * 0.85,
+        };
+        let radius = shapes.inner - NOTE - reach;
         let fresh = if count > 12.0 { 0.45 + 0.55 * (age + 1) as f64 / count } else { 1.0 };
         html! {
             <text key={buffer.0} class={classes!("note", deed.class())}
                 fill-opacity={format!("{fresh:.2}")}
                 transform={format!("rotate({}) translate(0 -{}) rotate({})",
                     coord(angle), coord(radius), coord(turn))}>
-                { deed.note() }
+                { words }
             </text>
         }
     };
