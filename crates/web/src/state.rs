@@ -272,6 +272,12 @@ impl State {
         self.view = None;
         self.forget_looks();
         self.compile(Some(position));
+        if self.run.is_none() {
+            // Nothing of it can run. An idle server still has a picture, and the script its errors.
+            let idle = compile("").ok().and_then(|program| Run::new(program).ok());
+            self.run = idle;
+            self.look();
+        }
     }
 
     fn forget_looks(&mut self) {
@@ -295,6 +301,11 @@ impl State {
                     self.diagnostics = Rc::new([]);
                     let kept = self.run.as_ref().map(|old| run.place_after_edit(old));
                     let beginning = Position { op: 0, event: 0 };
+                    // A short story is known to its end at once, for the timeline and for
+                    // expectations; the reader still stands where they stood.
+                    if run.len() <= FAR {
+                        run.history_mut().seek(Position { op: run.len(), event: 0 });
+                    }
                     self.run = Some(run);
                     self.seek(position.or(kept).unwrap_or(beginning));
                 }

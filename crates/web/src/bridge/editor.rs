@@ -54,10 +54,12 @@ fn type_over(field: &HtmlTextAreaElement, old: &str, new: &str) -> bool {
         let command = if put.is_empty() { "delete" } else { "insertText" };
         exec_command(&document, command, &put)
     };
-    if let Some(before) = before.filter(|before| **before != ***field) {
-        // Where the focus can't go back, the page's own order takes over.
-        let _ = before.focus();
-    }
+    // Where the focus was on nothing it goes back to nothing: the keys are the page's again.
+    let _ = match before {
+        Some(before) if *before == ***field => Ok(()),
+        Some(before) if before.tag_name() != "BODY" => before.focus(),
+        _ => field.blur(),
+    };
     typed && field.value() == new
 }
 
