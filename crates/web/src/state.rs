@@ -260,7 +260,10 @@ impl State {
                 self.start(Position { op: link.op, event: link.event });
             }
             Err(error) => {
-                let message = format!("This link can't be opened: {error}.");
+                let (reason, shown) = (error.to_string(), "What you see is what was here before.");
+                let (first, rest) =
+                    reason.split_at(reason.chars().next().map_or(0, char::len_utf8));
+                let message = format!("{}{rest}. {shown}", first.to_uppercase());
                 self.notice = Some(Notice::Failed(message.into()));
             }
         }
@@ -360,12 +363,16 @@ impl State {
         if let Some(run) = &mut self.run {
             self.views += 1;
             let view = run.look(self.views);
-            if let Some(backend) = view.actor {
-                if backend != self.backend {
-                    self.backend = backend;
-                    self.open = None;
-                    self.chunk = None;
-                }
+            if let Some(actor) = view.actor.filter(|actor| *actor != self.backend) {
+                self.backend = actor;
+                self.open = None;
+                self.chunk = None;
+            }
+            if let Some((context, chunk)) = view.touched(self.backend) {
+                self.open = Some(context);
+                self.chunk = chunk;
+            } else if self.open.is_none() {
+                self.open = view.own_context(self.backend);
             }
             self.view = Some(view);
         }

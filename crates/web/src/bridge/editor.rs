@@ -83,6 +83,18 @@ pub fn go_to(field: &HtmlTextAreaElement, line: u32, column: u32) {
     let _ = field.focus().and_then(|()| field.set_selection_range(at, at));
 }
 
+/// While the reader writes in the field, scroll the box around it to the caret's line.
+pub fn keep_caret_in_view(field: &HtmlTextAreaElement, view: &HtmlElement, line_height: i32) {
+    let focused = document().and_then(|document| document.active_element());
+    let caret = field.selection_end().ok().flatten().filter(|_| focused.as_ref() == Some(field));
+    let Some(caret) = caret.and_then(|caret| usize::try_from(caret).ok()) else { return };
+    let before = field.value().encode_utf16().take(caret).filter(|&unit| unit == 10).count();
+    let bottom = i32::try_from(before + 2).unwrap_or_default().saturating_mul(line_height);
+    if bottom > view.scroll_top() + view.client_height() {
+        view.set_scroll_top(bottom - view.client_height());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::difference;

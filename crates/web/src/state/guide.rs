@@ -11,7 +11,14 @@ table customers pages=40
 backend alice
 backend bob
 
--- Fill all 16 buffers.
+-- alice has memory of her own ...
+alice: create context Work
+alice: palloc 100 in Work as a
+alice: palloc 1000 in Work as b
+alice: palloc 60 in Work as c
+alice: pfree a
+
+-- ... and shares 16 buffers with bob.
 alice: read orders 0..5
 bob: update orders 6
 alice: read orders 7..11
@@ -34,13 +41,8 @@ alice: read orders 1, 6, 3
 bob: unpin p
 checkpoint
 
--- Memory that nobody shares.
-alice: create context Work
-alice: palloc 100 in Work as a
-alice: palloc 1000 in Work as b
-alice: palloc 60 in Work as c
-alice: pfree a
--- The next one that size gets it.
+-- Back to her own memory.
+-- This gets the chunk that was a.
 alice: palloc 120 in Work as d
 alice: call my_func {
   palloc 64 as tmp
@@ -51,4 +53,4 @@ alice: reset Work
 ";
 
 /// Where it stands at first.
-pub const POSITION: Position = Position { op: 28, event: 0 };
+pub const POSITION: Position = Position { op: 33, event: 0 };
