@@ -112,15 +112,6 @@ impl View {
         let slots = slots.take_while(|slot| names.context(backend, *slot).is_some());
         slots.filter_map(|slot| own.context(slot)).last()
     }
-
-    /// Where this is, in words.
-    pub fn place(&self) -> String {
-        match self.shown {
-            0 => format!("op 0 of {}", self.len),
-            op if self.events == 0 => format!("op {op} of {}", self.len),
-            op => format!("op {op} of {}, event {} of {}", self.len, self.event, self.events),
-        }
-    }
 }
 
 impl Run {
