@@ -7,7 +7,7 @@ pub const MAX_TEXT: usize = 200_000;
 /// How deep braces may nest.
 pub const MAX_NESTING: usize = 32;
 /// The most steps that a scenario may unfold to.
-pub const MAX_STEPS: u64 = 100_000_000;
+pub const MAX_STEPS: u64 = 20_000_000;
 /// The longest name, in bytes (`NAMEDATALEN` - 1).
 pub const MAX_NAME: usize = 63;
 /// The most errors reported for one text.

@@ -147,7 +147,7 @@ impl Pixels {
                 self.rect(x, y, size, size, palette.line);
                 self.rect(x + 1, y + 1, size - 2, size - 2, palette.panel);
             } else {
-                self.rect(x, y, size, size, mix(palette.panel, palette.line, 150));
+                self.rect(x, y, size, size, mix(palette.panel, palette.line, 110));
             }
             return;
         };

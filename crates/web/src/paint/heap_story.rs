@@ -35,6 +35,8 @@ pub struct HeapStory {
     pub reset: Vec<Addr>,
     /// The context, size class in bytes and whether a free chunk was found there.
     pub class: Option<(Addr, u64, bool)>,
+    /// Size classes whose freelist got a chunk, with their context.
+    pub listed: Vec<(Addr, u64)>,
     /// What is to be said in words.
     pub notes: Vec<Note>,
 }
@@ -105,7 +107,10 @@ impl HeapStory {
             MemoryEvent::RepallocMoved { copied, .. } => {
                 self.say("same", format!("repalloc: {} copied", words::bytes(copied)));
             }
-            MemoryEvent::Pfree { chunk, .. } => {
+            MemoryEvent::Pfree { context, chunk, usable, freelist } => {
+                if freelist {
+                    self.listed.push((context, usable));
+                }
                 self.allocated.retain(|allocated| *allocated != chunk);
                 self.freed.push(chunk);
             }

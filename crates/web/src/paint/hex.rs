@@ -21,9 +21,12 @@ pub struct Group {
     pub hex: String,
     /// The same as characters, a dot for what can't be printed.
     pub text: String,
+    /// How many groups with the same bytes follow it and are left out.
+    pub again: usize,
 }
 
-/// Bytes in groups of eight.
+/// Bytes in groups of eight. From the third on, equal ones are left out; the chunk's header and
+/// the first word of its data always stand for themselves.
 pub fn groups(start: Addr, bytes: &[u8]) -> Vec<Group> {
     let group = |(index, bytes): (usize, &[u8])| {
         let mut hex = String::with_capacity(GROUP * 3);
@@ -32,9 +35,18 @@ pub fn groups(start: Addr, bytes: &[u8]) -> Vec<Group> {
         }
         let printable = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' };
         let text = bytes.iter().map(printable).collect();
-        Group { addr: start.offset((index * GROUP) as u64), hex, text }
+        Group { addr: start.offset((index * GROUP) as u64), hex, text, again: 0 }
     };
-    bytes.chunks(GROUP).enumerate().map(group).collect()
+    let mut groups: Vec<Group> = Vec::new();
+    for item in bytes.chunks(GROUP).enumerate() {
+        let index = item.0;
+        let group = group(item);
+        match groups.last_mut() {
+            Some(last) if index > 2 && last.hex == group.hex => last.again += 1,
+            _ => groups.push(group),
+        }
+    }
+    groups
 }
 
 /// An address within a backend's own memory, without the bits that say whose it is.
@@ -86,6 +98,13 @@ mod tests {
         assert_eq!(header(inside), "AllocSet, size class 4 (128 B), block 456 bytes back");
         assert!(header(ChunkHeader::external(MCTX_ASET_ID)).contains("magic number is right"));
         assert_eq!(request(100, 128, false), "palloc(100) → class 128, 28 bytes spare");
+    }
+
+    #[wasm_bindgen_test]
+    fn equal_words_are_told_once() {
+        let groups = groups(Addr(0), &[0; 80]);
+        assert_eq!(groups.len(), 3);
+        assert_eq!(groups[2].again, 7);
     }
 
     #[wasm_bindgen_test]

@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 use std::fmt::Write;
 
 /// Width of the picture; the dial takes its middle, the callouts its corners.
-pub const WIDTH: f64 = 700.0;
+pub const WIDTH: f64 = 640.0;
 /// Height of the picture.
 pub const HEIGHT: f64 = 556.0;
 /// Where the sectors end.
@@ -47,10 +47,14 @@ pub struct Shapes {
     pub rim: String,
     /// The orange corner.
     pub dirty: String,
-    /// The violet triangle.
+    /// The violet triangle, around its own middle.
     pub pin: String,
-    /// Where the number of pins stands.
-    pub pin_count: (f64, f64),
+    /// A second one below it, for more pins where there is no room for their number.
+    pub pin_again: String,
+    /// Where the middle is.
+    pub pin_at: (f64, f64),
+    /// Width of the triangle.
+    pub mark: f64,
     /// Where the block number stands, as a distance from the centre.
     pub block_at: f64,
     /// Where the pips are.
@@ -120,6 +124,12 @@ fn triangle(points: [(f64, f64); 3]) -> String {
     data
 }
 
+/// An upright triangle around the origin, `down` below it.
+fn pin(size: f64, down: f64) -> String {
+    let half = size / 2.0;
+    triangle([(0.0, down - half * 0.9), (half, down + half * 0.8), (-half, down + half * 0.8)])
+}
+
 impl Shapes {
     /// The shapes for a pool of `n` buffers.
     pub fn new(n: u32) -> Self {
@@ -140,14 +150,15 @@ impl Shapes {
             Density::Snug => 3.8,
             Density::Tight => (inner * half * 0.42).clamp(2.6, 3.6),
         };
+        let row = inner + 20.0;
+        let apart = ((2.0 * half * row - gap - 3.0 * pip) / 4.0).min(11.4);
         let pips = std::array::from_fn(|index| {
             let step = index as f64 - 2.0;
             match density {
-                Density::Roomy => point(inner + 20.0, step * 11.4 / (inner + 20.0)),
+                Density::Roomy => point(row, step * apart / row),
                 _ => (0.0, -(inner + 9.0 + index as f64 * (pip * 2.0 + 1.7))),
             }
         });
-        let pin_top = left(at(edge - 3.0, 3.0));
         Self {
             n,
             density,
@@ -155,16 +166,14 @@ impl Shapes {
             sector: band(inner, OUTER, half, gap),
             rim: arc(OUTER - RIM / 2.0, -half + gap / 2.0 / OUTER, half - gap / 2.0 / OUTER),
             dirty: triangle([at(edge, 0.0), at(edge, corner), at(edge - corner, 0.0)]),
-            pin: triangle([
-                (pin_top.0 + mark / 2.0, pin_top.1),
-                (pin_top.0 + mark, pin_top.1 + mark * 0.9),
-                (pin_top.0, pin_top.1 + mark * 0.9),
-            ]),
-            pin_count: (pin_top.0 + mark / 2.0, pin_top.1 + mark * 0.9 + 9.0),
+            pin: pin(mark, 0.0),
+            pin_again: pin(mark, mark),
+            pin_at: left(at(edge - 1.5 - mark * 0.62, 1.5 + mark * 0.6)),
+            mark,
             block_at: match density {
                 Density::Roomy => inner + 56.0,
                 Density::Snug => OUTER - 30.0,
-                Density::Tight => OUTER - 32.0,
+                Density::Tight => OUTER - 37.0,
             },
             pips,
             pip,

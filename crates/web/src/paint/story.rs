@@ -3,6 +3,8 @@
 //! The dial and the grid both light up what this says. It looks at nothing but events, so the
 //! middle of an operation tells the first half of the story.
 
+use std::collections::HashSet;
+
 use pgscope_core::Event;
 use pgscope_core::event::{BufferEvent, Tick, WriteReason};
 use pgscope_core::ids::{BufferId, BufferTag};
@@ -90,7 +92,7 @@ pub struct Arriving {
 pub struct Story {
     /// What the hand did, tick by tick.
     pub sweep: Vec<(BufferId, Tick)>,
-    /// The last deed done to each buffer, in order of first mention.
+    /// The last deed done to each buffer, in order.
     pub deeds: Vec<(BufferId, Deed)>,
     /// The buffer in which the page was found.
     pub hit: Option<BufferId>,
@@ -115,6 +117,11 @@ impl Story {
                 story.tell(event);
             }
         }
+        // The last deed counts. Kept in order, and found by a set: a sweep can be long.
+        let mut seen = HashSet::new();
+        story.deeds.reverse();
+        story.deeds.retain(|(buffer, _)| seen.insert(*buffer));
+        story.deeds.reverse();
         story
     }
 
@@ -171,10 +178,7 @@ impl Story {
 
 impl Story {
     fn note(&mut self, buffer: BufferId, deed: Deed) {
-        match self.deeds.iter_mut().find(|(known, _)| *known == buffer) {
-            Some(entry) => entry.1 = deed,
-            None => self.deeds.push((buffer, deed)),
-        }
+        self.deeds.push((buffer, deed));
     }
 
     fn choose(&mut self, buffer: BufferId, taken: bool) {

@@ -64,6 +64,13 @@ pub fn page(server: &Server, tag: BufferTag) -> String {
     format!("{} {}", relations::name(server, tag.rel), tag.block)
 }
 
+/// The same in at most `limit` characters: the name is cut, never the number.
+pub fn short_page(server: &Server, tag: BufferTag, limit: usize) -> String {
+    let block = tag.block.to_string();
+    let room = limit.saturating_sub(block.len() + 1).max(3);
+    format!("{} {block}", short(relations::name(server, tag.rel), room))
+}
+
 /// A backend's name.
 pub fn backend(server: &Server, id: BackendId) -> &str {
     server.backend(id).map_or("?", |backend| &backend.name)

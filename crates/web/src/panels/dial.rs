@@ -49,7 +49,7 @@ pub fn Dial(props: &DialProps) -> Html {
                 }
                 { callouts::strip(&frame.server, &story) }
             </div>
-            { legend::legend(&frame.server) }
+            { legend::legend(&frame.server, ring) }
             if let Some(buffer) = selected {
                 { card::card(&frame.server, buffer, on_select) }
             }

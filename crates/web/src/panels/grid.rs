@@ -35,8 +35,9 @@ pub struct GridProps {
 pub fn Grid(props: &GridProps) -> Html {
     let GridProps { frame, story, selected, on_select } = props;
     let n = frame.server.pool().nbuffers();
-    let (stage, canvas) = (use_node_ref(), use_node_ref());
-    let size = use_size(stage.clone());
+    // What the cells may take is measured on an empty box, so that the picture can be smaller.
+    let (ruler, canvas) = (use_node_ref(), use_node_ref());
+    let size = use_size(ruler.clone());
     let theme = use_theme();
     let hover = use_state_eq(|| None::<BufferId>);
     let ratio = web_sys::window().map_or(1.0, |window| window.device_pixel_ratio()).clamp(1.0, 3.0);
@@ -99,7 +100,8 @@ pub fn Grid(props: &GridProps) -> Html {
                 { "hand at buffer " }<strong>{ words::thousands(u64::from(strategy.hand()) + 1) }</strong>
                 { format!(" · pass {} · {}", strategy.passes() + 1, words::count(strategy.allocs().into(), "alloc")) }
             </p>
-            <div class="grid-stage" ref={stage}>
+            <div class="grid-ruler" ref={ruler} aria-hidden="true"></div>
+            <div class="grid-stage">
                 <div class="grid-sheet" style={css.clone()}>
                     <canvas ref={canvas} width={layout.width.to_string()} height={layout.height.to_string()}
                         style={css} tabindex="0" role="application"

@@ -141,6 +141,9 @@ fn opened(view: &View, props: &MemoryProps) -> Html {
                     <span class="mem-function">{ format!("{function}()") }</span>
                 }
                 <span class="mem-kind">{ row.kind }</span>
+                if row.current {
+                    <span class="mem-current">{ "current" }</span>
+                }
                 <span class="mem-size">
                     { format!("{}, {}", words::count(row.total_nblocks, "block"), words::bytes(row.total_bytes)) }
                 </span>

@@ -13,8 +13,8 @@ use crate::paint::polar::{
 use crate::paint::story::{Arriving, Leaving, Story};
 use crate::paint::words;
 
-const BOX_WIDTH: f64 = 172.0;
-const BOX_HEIGHT: f64 = 50.0;
+const BOX_WIDTH: f64 = 164.0;
+const BOX_HEIGHT: f64 = 46.0;
 const MARGIN: f64 = 3.0;
 
 /// One callout's words.
@@ -29,7 +29,7 @@ fn leaving(server: &Server, page: &Leaving) -> Callout {
     Callout {
         buffer: page.buffer,
         class: "leaves",
-        title: format!("{} leaves", words::page(server, page.tag)),
+        title: format!("{} leaves", words::short_page(server, page.tag, 14)),
         below: if page.written { "written, then unhashed" } else { "clean: just unhashed" }.into(),
     }
 }
@@ -39,9 +39,9 @@ fn arriving(server: &Server, page: &Arriving) -> Callout {
     let below = match (page.loaded, words::pinned_by(server, page.buffer)) {
         (false, _) => "hashed, not read yet".into(),
         (true, Some(who)) => format!("usage {usage}, pinned by {who}"),
-        (true, None) => format!("usage {usage}, pin given back"),
+        (true, None) => format!("usage {usage}, unpinned again"),
     };
-    let title = format!("{} arrives", words::page(server, page.tag));
+    let title = format!("{} arrives", words::short_page(server, page.tag, 14));
     Callout { buffer: page.buffer, class: "arrives", title, below }
 }
 
@@ -49,7 +49,7 @@ fn arriving(server: &Server, page: &Arriving) -> Callout {
 fn chosen(server: &Server, story: &Story) -> Option<Callout> {
     let buffer = story.victim.filter(|_| story.leaving.is_none() && story.arriving.is_none())?;
     let tag = server.pool().desc(buffer)?.tag()?;
-    let title = format!("{} must go", words::page(server, tag));
+    let title = format!("{} must go", words::short_page(server, tag, 13));
     let below = if story.written == Some(buffer) { "written out" } else { "chosen as victim" };
     Some(Callout { buffer, class: "leaves", title, below: below.into() })
 }
@@ -85,14 +85,14 @@ pub(super) fn corners(server: &Server, shapes: &Shapes, story: &Story) -> Html {
         let (x, y) = place(corner);
         html! {
             <g key={callout.class} class={classes!("corner", callout.class)}>
-                <path class="leader" d={leader(angle, corner, leaves)} />
+                <path class="leader" d={leader(shapes.n, angle, corner, leaves)} />
                 if !leaves {
-                    <path class="into" d={arrow(angle)} />
+                    <path class="into" d={arrow(shapes.n, angle)} />
                 }
                 <g transform={format!("translate({} {})", coord(x), coord(y))}>
                     <rect width={coord(BOX_WIDTH)} height={coord(BOX_HEIGHT)} rx="9" />
-                    <text class="title" x="13" y="21">{ words::short(&callout.title, 23) }</text>
-                    <text class="below" x="13" y="38">{ words::short(&callout.below, 27) }</text>
+                    <text class="title" x="11" y="19">{ &callout.title }</text>
+                    <text class="below" x="11" y="35">{ words::short(&callout.below, 26) }</text>
                 </g>
             </g>
         }
@@ -108,38 +108,49 @@ fn place(corner: usize) -> (f64, f64) {
     (x, y)
 }
 
-/// From the buffer out of the dial, round it outside the numbers, to the corner's box.
-fn leader(angle: f64, corner: usize, ahead: bool) -> String {
-    let from = angle.to_radians();
-    let mut to = CORNERS[corner].to_radians();
-    if ahead && to < from {
-        to += TAU;
-    } else if !ahead && to > from {
-        to -= TAU;
+/// How far beside a buffer's middle its leaders run: past its number, not through it.
+fn beside(n: u32) -> f64 {
+    (TAU / 2.0 / f64::from(n)).min(0.08)
+}
+
+/// From the buffer out of the dial, round it outside the numbers, to the corner's box: to its
+/// inner side if the way leads over the top or the bottom, else to its upper or lower edge.
+fn leader(n: u32, angle: f64, corner: usize, ahead: bool) -> String {
+    let way = if ahead { 1.0 } else { -1.0 };
+    let start = angle.to_radians() + way * beside(n);
+    let (x, y) = place(corner);
+    let (right, low) = (x > 0.0, y > 0.0);
+    let over_the_top = (right != low) == ahead;
+    let (bx, by) = if over_the_top {
+        (if right { x } else { x + BOX_WIDTH }, y + BOX_HEIGHT / 2.0)
+    } else {
+        (if right { 235.0 } else { -235.0 }, if low { y } else { y + BOX_HEIGHT })
+    };
+    // About where a straight line to the box touches the circle.
+    let mut to = (CORNERS[corner] - way * 28.0).to_radians();
+    if way * (to - start) < -TAU / 2.0 {
+        to += way * TAU;
     }
-    // Beside the number, not through it.
-    let step: f64 = if ahead { 0.055 } else { -0.055 };
-    let start = from + if (to - from).abs() > step.abs() { step } else { (to - from) / 2.0 };
     let ((x0, y0), (x1, y1)) = (point(OUTER + 3.0, start), point(LEADER, start));
-    let (bx, by) = place(corner);
-    let end_x = if bx > 0.0 { bx } else { bx + BOX_WIDTH };
-    let end_y = if by > 0.0 { by } else { by + BOX_HEIGHT };
-    let inset = if end_x > 0.0 { 7.0 } else { -7.0 };
+    let round = if way * (to - start) > 0.0 {
+        arc(LEADER, start, to).replacen('M', "L", 1)
+    } else {
+        String::new()
+    };
     format!(
-        "M{} {}L{} {}{}L{} {}",
+        "M{} {}L{} {}{round}L{} {}",
         coord(x0),
         coord(y0),
         coord(x1),
         coord(y1),
-        arc(LEADER, start, to).replacen('M', "L", 1),
-        coord(end_x + inset),
-        coord(end_y)
+        coord(bx),
+        coord(by)
     )
 }
 
 /// An arrowhead that points into the buffer.
-fn arrow(angle: f64) -> String {
-    let at = angle.to_radians() - 0.055;
+fn arrow(n: u32, angle: f64) -> String {
+    let at = angle.to_radians() - beside(n);
     let ((x, y), (lx, ly), (rx, ry)) =
         (point(OUTER + 1.0, at), point(OUTER + 9.0, at - 0.017), point(OUTER + 9.0, at + 0.017));
     format!("M{} {}L{} {}L{} {}Z", coord(x), coord(y), coord(lx), coord(ly), coord(rx), coord(ry))

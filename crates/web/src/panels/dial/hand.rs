@@ -8,13 +8,14 @@ use pgscope_core::ids::BufferId;
 use yew::prelude::*;
 
 use crate::paint::polar::{Density, HUB, Shapes, arc, coord, degrees};
-use crate::paint::story::Story;
+use crate::paint::story::{Deed, Story};
 use crate::paint::words;
 
 /// Distance of the trail from the sectors' inner edge.
 const TRAIL: f64 = 9.0;
-/// Distance of a note's middle from there.
-const NOTE: f64 = 31.0;
+/// Distance of a note's outer end from there, and about how wide a letter is.
+const NOTE: f64 = 17.0;
+const LETTER: f64 = 6.9;
 
 /// The hand points at the buffer that the next tick looks at.
 pub(super) fn hand(server: &Server, shapes: &Shapes) -> Html {
@@ -29,13 +30,13 @@ pub(super) fn hand(server: &Server, shapes: &Shapes) -> Html {
         <>
             <g class="hand" style={format!("transform:rotate({angle}deg)")}>
                 <path class="needle" d={needle} />
-                <path class="tip" d={format!("M0 -{tip}l-6.5 -0.5L0 -{} l6.5 11.5Z", tip + 0.0)} />
+                <path class="tip" d={format!("M0 -{tip}l-5.5 13l5.5 -3l5.5 3Z")} />
                 <circle class="pivot" r={coord(HUB)} />
                 <path class="hub-arc" d={arc(HUB, -0.42, 0.42)} />
             </g>
-            <text class="hub-words" y="-30">{ "hand at buffer" }</text>
-            <text class="hub-number" y="13">{ BufferId(hand).to_string() }</text>
-            <text class="hub-words" y="41">
+            <text class="hub-words" y="-33">{ "hand at buffer" }</text>
+            <text class="hub-number" y="7">{ BufferId(hand).to_string() }</text>
+            <text class="hub-words" y="42">
                 { format!("pass {} · {}", passes + 1, words::count(strategy.allocs().into(), "alloc")) }
             </text>
         </>
@@ -65,10 +66,10 @@ pub(super) fn trail(shapes: &Shapes, story: &Story) -> Html {
     html! { <>{ for steps }</> }
 }
 
-/// What was done to each buffer, written beside it.
+/// What was done to each buffer, written beside it; the hand's notes fade with its trail.
 pub(super) fn notes(shapes: &Shapes, story: &Story) -> Html {
-    let radius = shapes.inner - NOTE;
-    let note = |buffer: BufferId, words: String, class: &'static str| {
+    let count = story.deeds.len().max(1) as f64;
+    let note = |(age, (buffer, deed)): (usize, &(BufferId, Deed))| {
         let angle = degrees(buffer.0, shapes.n);
         let turn = match shapes.density {
             // Where notes stand close they run along the radius, like the block numbers.
@@ -76,14 +77,23 @@ pub(super) fn notes(shapes: &Shapes, story: &Story) -> Html {
             _ if angle < 180.0 => -90.0,
             _ => 90.0,
         };
+        let words = deed.note();
+        let (sin, cos) = angle.to_radians().sin_cos();
+        let half = words.chars().count() as f64 * LETTER / 2.0;
+        let reach = match shapes.density {
+            Density::Roomy => sin.abs() * half + cos.abs() * 7.0,
+            _ => half * 0.85,
+        };
+        let radius = shapes.inner - NOTE - reach;
+        let fresh = if count > 12.0 { 0.45 + 0.55 * (age + 1) as f64 / count } else { 1.0 };
         html! {
-            <text key={buffer.0} class={classes!("note", class)}
+            <text key={buffer.0} class={classes!("note", deed.class())}
+                fill-opacity={format!("{fresh:.2}")}
                 transform={format!("rotate({}) translate(0 -{}) rotate({})",
                     coord(angle), coord(radius), coord(turn))}>
                 { words }
             </text>
         }
     };
-    let notes = story.deeds.iter().map(|(buffer, deed)| note(*buffer, deed.note(), deed.class()));
-    html! { <>{ for notes }</> }
+    html! { <>{ for story.deeds.iter().enumerate().map(note) }</> }
 }

@@ -18,7 +18,8 @@ pub(crate) fn swatch(rel: pgscope_core::ids::RelId) -> Html {
     }
 }
 
-pub(super) fn legend(server: &Server) -> Html {
+/// `pips` tells how the usage count is drawn: as pips, or as brightness.
+pub(super) fn legend(server: &Server, pips: bool) -> Html {
     let pool = server.pool();
     let total = pool.smgr.relations().count();
     let named = pool.smgr.relations().take(MOST_NAMED).map(|(rel, relation)| {
@@ -32,9 +33,19 @@ pub(super) fn legend(server: &Server) -> Html {
                 <li class="dim">{ format!("and {} more", total - MOST_NAMED) }</li>
             }
             <li class="mark">
-                <svg viewBox="0 0 24 10" aria-hidden="true">
-                    <circle class="pip" cx="5" cy="5" r="4" /><circle class="pip off" cx="17" cy="5" r="3.5" />
-                </svg>
+                if pips {
+                    <svg viewBox="0 0 24 10" aria-hidden="true">
+                        <circle class="pip" cx="5" cy="5" r="4" />
+                        <circle class="pip off" cx="17" cy="5" r="3.5" />
+                    </svg>
+                } else {
+                    <svg class="ramp" viewBox="0 0 60 10" aria-hidden="true">
+                        { for (0..6).map(|step| html! {
+                            <rect key={step} x={(step * 10).to_string()} width="9" height="10"
+                                fill-opacity={format!("{:.2}", (62 + 38 * step) as f64 / 256.0)} />
+                        }) }
+                    </svg>
+                }
                 { "usage count 0–5" }
             </li>
             <li class="mark pinned">

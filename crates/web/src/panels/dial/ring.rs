@@ -81,8 +81,7 @@ pub(super) fn Ring(props: &RingProps) -> Html {
             <Sector key={index} shapes={shapes.clone()} {buffer} {cell}
                 label={words::buffer(server, buffer, &cell)}
                 selected={*selected == Some(buffer)}
-                focusable={focusable == buffer.0}
-                busy={story.victim == Some(buffer) && !cell.valid} />
+                focusable={focusable == buffer.0} />
         }
     });
     html! {

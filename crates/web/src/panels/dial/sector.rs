@@ -21,13 +21,11 @@ pub(super) struct SectorProps {
     pub(super) label: AttrValue,
     pub(super) selected: bool,
     pub(super) focusable: bool,
-    /// It is the victim whose bytes are on their way in or out.
-    pub(super) busy: bool,
 }
 
 #[function_component]
 pub(super) fn Sector(props: &SectorProps) -> Html {
-    let SectorProps { shapes, buffer, cell, label, selected, focusable, busy } = props;
+    let SectorProps { shapes, buffer, cell, label, selected, focusable } = props;
     let angle = degrees(buffer.0, shapes.n);
     let turn = shapes.turn(buffer.0);
     let look = match cell.tag {
@@ -35,7 +33,7 @@ pub(super) fn Sector(props: &SectorProps) -> Html {
         None => classes!("buf", "empty"),
     };
     html! {
-        <g class={classes!(look, busy.then_some("busy"), (!cell.valid).then_some("unread"))}
+        <g class={classes!(look, (!cell.valid).then_some("unread"))}
             id={format!("buffer-{buffer}")} data-buffer={buffer.0.to_string()}
             transform={format!("rotate({})", coord(angle))}
             role="option" aria-label={label.clone()} aria-selected={selected.to_string()}
@@ -60,10 +58,7 @@ pub(super) fn Sector(props: &SectorProps) -> Html {
                 <path class="dirty" d={shapes.dirty.clone()} />
             }
             if cell.pins > 0 {
-                <path class="pin" d={shapes.pin.clone()} />
-            }
-            if cell.pins > 1 {
-                { pins(shapes, turn, cell.pins) }
+                { pins(shapes, angle, cell.pins) }
             }
             { text(shapes, NUMBERS, -angle, number_class(buffer.0, shapes), buffer.to_string()) }
         </g>
@@ -114,11 +109,18 @@ fn vacancy(shapes: &Shapes, turn: f64, cell: &Cell) -> Html {
     }
 }
 
-fn pins(shapes: &Shapes, turn: f64, pins: u32) -> Html {
-    let (x, y) = shapes.pin_count;
+/// The pin stands upright, wherever its buffer is; how many there are stands beside it.
+fn pins(shapes: &Shapes, angle: f64, pins: u32) -> Html {
+    let (x, y) = shapes.pin_at;
+    let place = format!("translate({} {}) rotate({})", coord(x), coord(y), coord(-angle));
     html! {
-        <text class="pins" transform={format!("translate({} {}) rotate({})", coord(x), coord(y), coord(turn))}>
-            { pins }
-        </text>
+        <g transform={place}>
+            <path class="pin" d={shapes.pin.clone()} />
+            if pins > 1 && shapes.density == Density::Tight {
+                <path class="pin" d={shapes.pin_again.clone()} />
+            } else if pins > 1 {
+                <text class="pins" x={coord(shapes.mark / 2.0 + 5.0)} y="1">{ pins }</text>
+            }
+        </g>
     }
 }

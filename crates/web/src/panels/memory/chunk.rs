@@ -7,14 +7,14 @@ use yew::prelude::*;
 use super::View;
 use crate::paint::{blocks, hex, words};
 
-/// Bytes that are shown: enough for a small chunk, and for the start of any.
-const SHOWN: usize = 136;
+/// Bytes that are looked at, and rows that are shown of them at most.
+const LOOKED_AT: usize = 4104;
+const ROWS: usize = 17;
 
 pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>>) -> Option<Html> {
     let (block, chunk) = blocks::find(&view.context.blocks, pointer)?;
     let header = view.frame.server.profile().mmgr.chunk;
-    let bytes = views::chunk_bytes(&view.frame.server, pointer, chunk.size, SHOWN);
-    let rest = (chunk.size + header).saturating_sub(bytes.len() as u64);
+    let bytes = views::chunk_bytes(&view.frame.server, pointer, chunk.size, LOOKED_AT);
     let variable = view.variable(pointer).filter(|_| !chunk.free);
     let (title, line) = match variable {
         _ if chunk.free => {
@@ -29,7 +29,10 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
             format!("{} usable, no variable holds it", words::bytes(chunk.size)),
         ),
     };
-    let groups = hex::groups(pointer.back(header), &bytes);
+    let mut groups = hex::groups(pointer.back(header), &bytes);
+    groups.truncate(ROWS);
+    let shown: usize = groups.iter().map(|group| (1 + group.again) * hex::GROUP).sum();
+    let rest = (chunk.size + header).saturating_sub(shown as u64);
     let group = |(index, group): (usize, hex::Group)| {
         let class = match index {
             0 => "head",
@@ -38,11 +41,19 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
             _ => "data",
         };
         html! {
-            <div key={index} class={class}>
-                <span class="at">{ hex::local(group.addr) }</span>
-                <span class="hex">{ group.hex }</span>
-                <span class="txt" aria-hidden="true">{ group.text }</span>
-            </div>
+            <>
+                <div class={class}>
+                    <span class="at">{ hex::local(group.addr) }</span>
+                    <span class="hex">{ group.hex }</span>
+                    <span class="txt" aria-hidden="true">{ group.text }</span>
+                </div>
+                if group.again > 0 {
+                    <div class="again">
+                        <span class="at">{ "⋮" }</span>
+                        <span class="same">{ format!("the same {} more", times(group.again)) }</span>
+                    </div>
+                }
+            </>
         }
     };
     let close = on_chunk.reform(|_: MouseEvent| None);
@@ -71,4 +82,8 @@ fn link(server: &pgscope_core::Server, pointer: Addr) -> String {
         return ": the last on its freelist".into();
     }
     format!(": the next free chunk of this class is at {}", hex::local(next))
+}
+
+fn times(count: usize) -> String {
+    words::count(count as u64, "time")
 }

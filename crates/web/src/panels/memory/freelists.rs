@@ -9,13 +9,16 @@ pub(super) fn freelists(view: &View) -> Html {
     let looked = view.story.class.filter(|(context, ..)| *context == view.open.addr);
     let cell = |size: u64, count: usize| {
         let here = looked.filter(|(_, class, _)| *class == size).map(|(.., found)| found);
+        let given = view.story.listed.contains(&(view.open.addr, size));
         let class = classes!(
             (count > 0).then_some("lit"),
             here.map(|found| if found { "found" } else { "missed" }),
+            given.then_some("given"),
         );
         let said = match here {
             Some(true) => ", a free chunk was found here",
             Some(false) => ", looked at and found empty",
+            None if given => ", the freed chunk went here",
             None => "",
         };
         let label =

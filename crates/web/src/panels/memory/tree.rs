@@ -87,7 +87,6 @@ pub(super) fn Tree(props: &TreeProps) -> Html {
                             <em>{ format!(" {function}()") }</em>
                         }
                     </span>
-                    if row.current { <b class="ctx-current" title="CurrentMemoryContext">{ "current" }</b> }
                 </span>
                 <span class="ctx-bar">
                     <i class="used" style={percent(used)} /><i class="freed" style={percent(carved)} />
