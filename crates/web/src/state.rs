@@ -9,11 +9,15 @@
 //! - [`compose`]: the statements that the buttons write
 //! - [`timeline`]: a history of any length, summed up in a bounded number of columns
 //! - [`guide`]: the scenario of a first visit
+//! - `words`: the small types that actions are made of
 
 pub mod compose;
 pub mod guide;
 pub mod run;
 pub mod timeline;
+mod words;
+
+pub use words::{Activity, Dialog, Move, Notice, SPEEDS, Theme};
 
 use std::rc::Rc;
 
@@ -69,94 +73,6 @@ pub enum Action {
     /// Change the colours.
     Theme(Theme),
 }
-
-/// A way to go in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Move {
-    /// To before the first operation.
-    Start,
-    /// Back by one operation.
-    BackOp,
-    /// Back by one event.
-    BackEvent,
-    /// On by one event.
-    StepEvent,
-    /// On by one operation.
-    StepOp,
-    /// To after the last operation.
-    End,
-    /// To where so many operations are done.
-    To(u64),
-}
-
-/// Whether time moves by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Activity {
-    /// It doesn't.
-    #[default]
-    Resting,
-    /// Event after event, for a reader to follow.
-    Playing,
-    /// As fast as it can, to this operation.
-    Running(u64),
-}
-
-/// A dialog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialog {
-    /// The list of keys.
-    Keys,
-    /// The link, for where the clipboard can't be written.
-    Link,
-    /// The code that embeds the scenario.
-    Embed,
-}
-
-/// Something to tell the reader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// Something worked; it goes away by itself.
-    Done(Rc<str>),
-    /// Something didn't; it stays until it is dismissed.
-    Failed(Rc<str>),
-}
-
-/// The page's colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Theme {
-    /// Light on dark.
-    #[default]
-    Dark,
-    /// Dark on light.
-    Light,
-}
-
-impl Theme {
-    /// Its name in the address and in the style sheets.
-    pub fn name(self) -> &'static str {
-        match self {
-            Theme::Dark => "dark",
-            Theme::Light => "light",
-        }
-    }
-
-    /// The theme of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        [Theme::Dark, Theme::Light].into_iter().find(|theme| theme.name() == name)
-    }
-
-    /// The other one.
-    pub fn other(self) -> Self {
-        match self {
-            Theme::Dark => Theme::Light,
-            Theme::Light => Theme::Dark,
-        }
-    }
-}
-
-/// A speed of playing: its name, and the milliseconds from event to event.
-pub const SPEEDS: [(&str, u32); 5] =
-    [("½×", 900), ("1×", 450), ("2×", 225), ("4×", 110), ("16×", 28)];
 
 /// An index into [`SPEEDS`]: the one to begin with.
 const NORMAL_SPEED: usize = 1;
@@ -260,7 +176,10 @@ impl State {
                 self.start(Position { op: link.op, event: link.event });
             }
             Err(error) => {
-                let message = format!("This link can't be opened: {error}.");
+                let (reason, shown) = (error.to_string(), "What you see is what was here before.");
+                let (first, rest) =
+                    reason.split_at(reason.chars().next().map_or(0, char::len_utf8));
+                let message = format!("{}{rest}. {shown}", first.to_uppercase());
                 self.notice = Some(Notice::Failed(message.into()));
             }
         }
@@ -272,6 +191,12 @@ impl State {
         self.view = None;
         self.forget_looks();
         self.compile(Some(position));
+        if self.run.is_none() {
+            // Nothing of it can run. An idle server still has a picture, and the script its errors.
+            let idle = compile("").ok().and_then(|program| Run::new(program).ok());
+            self.run = idle;
+            self.look();
+        }
     }
 
     fn forget_looks(&mut self) {
@@ -295,6 +220,11 @@ impl State {
                     self.diagnostics = Rc::new([]);
                     let kept = self.run.as_ref().map(|old| run.place_after_edit(old));
                     let beginning = Position { op: 0, event: 0 };
+                    // A short story is known to its end at once, for the timeline and for
+                    // expectations; the reader still stands where they stood.
+                    if run.len() <= FAR {
+                        run.history_mut().seek(Position { op: run.len(), event: 0 });
+                    }
                     self.run = Some(run);
                     self.seek(position.or(kept).unwrap_or(beginning));
                 }
@@ -349,12 +279,16 @@ impl State {
         if let Some(run) = &mut self.run {
             self.views += 1;
             let view = run.look(self.views);
-            if let Some(backend) = view.actor {
-                if backend != self.backend {
-                    self.backend = backend;
-                    self.open = None;
-                    self.chunk = None;
-                }
+            if let Some(actor) = view.actor.filter(|actor| *actor != self.backend) {
+                self.backend = actor;
+                self.open = None;
+                self.chunk = None;
+            }
+            if let Some((context, chunk)) = view.touched(self.backend) {
+                self.open = Some(context);
+                self.chunk = chunk;
+            } else if self.open.is_none() {
+                self.open = view.own_context(self.backend);
             }
             self.view = Some(view);
         }

@@ -54,10 +54,12 @@ fn type_over(field: &HtmlTextAreaElement, old: &str, new: &str) -> bool {
         let command = if put.is_empty() { "delete" } else { "insertText" };
         exec_command(&document, command, &put)
     };
-    if let Some(before) = before.filter(|before| **before != ***field) {
-        // Where the focus can't go back, the page's own order takes over.
-        let _ = before.focus();
-    }
+    // Where the focus was on nothing it goes back to nothing: the keys are the page's again.
+    let _ = match before {
+        Some(before) if *before == ***field => Ok(()),
+        Some(before) if before.tag_name() != "BODY" => before.focus(),
+        _ => field.blur(),
+    };
     typed && field.value() == new
 }
 
@@ -79,6 +81,18 @@ pub fn go_to(field: &HtmlTextAreaElement, line: u32, column: u32) {
     let at = u32::try_from(at).unwrap_or(u32::MAX);
     // A field that can't be focused is not on the page; then there is no caret to put.
     let _ = field.focus().and_then(|()| field.set_selection_range(at, at));
+}
+
+/// While the reader writes in the field, scroll the box around it to the caret's line.
+pub fn keep_caret_in_view(field: &HtmlTextAreaElement, view: &HtmlElement, line_height: i32) {
+    let focused = document().and_then(|document| document.active_element());
+    let caret = field.selection_end().ok().flatten().filter(|_| focused.as_ref() == Some(field));
+    let Some(caret) = caret.and_then(|caret| usize::try_from(caret).ok()) else { return };
+    let before = field.value().encode_utf16().take(caret).filter(|&unit| unit == 10).count();
+    let bottom = i32::try_from(before + 2).unwrap_or_default().saturating_mul(line_height);
+    if bottom > view.scroll_top() + view.client_height() {
+        view.set_scroll_top(bottom - view.client_height());
+    }
 }
 
 #[cfg(test)]

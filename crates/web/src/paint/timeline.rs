@@ -1,12 +1,15 @@
 //! The timeline's shapes: marks for what each operation came to, and the hit ratio as a curve.
 //!
-//! One SVG path per kind of mark, however many operations there are. Kinds differ in shape and height as
-//! well as in colour; where marks get thinner than three pixels, their height is what is left.
+//! One SVG path per kind of mark, however many operations there are. Kinds differ in shape and
+//! height as well as in colour; where marks get thinner than three pixels, their height is what is
+//! left. A column that sums up many operations shows the share of each kind.
 
 use std::fmt::Write as _;
 
 use pgscope_scenario::Mark;
 
+use super::words::thousands;
+use crate::state::run::View;
 use crate::state::timeline::{Column, Timeline};
 
 /// The height of the drawing in CSS pixels.
@@ -22,6 +25,8 @@ pub const BAR_THICKNESS: f64 = 5.0;
 const MARKS: f64 = 52.0;
 /// Marks thinner than this are mere strokes.
 const THIN: f64 = 3.0;
+/// The height of a column that sums up many operations.
+const FULL: f64 = 14.0;
 
 /// The marks' kinds with the class that colours them, those that matter most last, so that they
 /// lie on top.
@@ -51,11 +56,15 @@ pub fn draw(timeline: &Timeline, width: f64) -> Drawing {
     let columns = timeline.columns();
     let step = width / (columns.len().max(1) as f64);
     let middle = |column: usize| (column as f64 + 0.5) * step;
+    let summed = timeline.len() > columns.len() as u64;
     let marks = KINDS.iter().filter_map(|&(kind, class)| {
         let mut path = String::new();
-        let of_kind = |(_, column): &(usize, &Column)| column.mark() == Some(kind);
-        for (place, _) in columns.iter().enumerate().filter(of_kind) {
-            shape(&mut path, kind, middle(place), step);
+        for (place, column) in columns.iter().enumerate() {
+            if summed {
+                share(&mut path, kind, column, middle(place), step);
+            } else if column.counts().contains(&(kind, 1)) {
+                shape(&mut path, kind, middle(place), step);
+            }
         }
         (!path.is_empty()).then_some((class, path))
     });
@@ -73,6 +82,22 @@ pub fn place(timeline: &Timeline, ops: f64, width: f64) -> f64 {
 pub fn ops_at(timeline: &Timeline, x: f64, width: f64) -> u64 {
     let part = if width > 0.0 { (x / width).clamp(0.0, 1.0) } else { 0.0 };
     (part * timeline.len() as f64).round() as u64
+}
+
+/// The part of a kind in a column of many operations, as a piece of one upright bar.
+fn share(path: &mut String, kind: Mark, column: &Column, x: f64, step: f64) {
+    let counts = column.counts();
+    let all: f64 = counts.iter().map(|(_, count)| f64::from(*count)).sum();
+    let above = counts.iter().take_while(|(other, _)| *other != kind);
+    let above: f64 = above.map(|(_, count)| f64::from(*count)).sum();
+    let own = counts.iter().find(|(other, _)| *other == kind).map_or(0, |(_, count)| *count);
+    if own > 0 {
+        // However rare, it is to be seen.
+        let (top, height) = (above / all * FULL, (f64::from(own) / all * FULL).max(1.0));
+        let (left, top) = (x - step / 2.0, MARKS - FULL / 2.0 + top.min(FULL - 1.0));
+        // Writing into a String does not fail.
+        let _ = write!(path, "M{left:.2} {top:.2}h{step:.2}v{height:.2}h-{step:.2}z");
+    }
 }
 
 fn shape(path: &mut String, kind: Mark, x: f64, step: f64) {
@@ -119,6 +144,15 @@ fn shape(path: &mut String, kind: Mark, x: f64, step: f64) {
             )
         }
     };
+}
+
+/// Where a view stands, in words.
+pub fn position(view: &View) -> String {
+    let (op, len) = (thousands(view.shown), thousands(view.len));
+    match (view.shown, view.events) {
+        (0, _) | (_, 0) => format!("op {op} of {len}"),
+        _ => format!("op {op} of {len}, event {} of {}", view.event, view.events),
+    }
 }
 
 fn curve(timeline: &Timeline, middle: impl Fn(usize) -> f64) -> (String, String) {

@@ -158,14 +158,16 @@ fn Form(props: &FormProps) -> Html {
     };
     html! {
         <form class="composer" aria-label={*label} {onsubmit} {onkeydown}>
-            <div class="fields">{ for fields }</div>
             <code>{ edited.statement() }</code>
-            <button type="submit" class="primary" disabled={!edited.is_complete()}>
-                { "Add" }<kbd aria-hidden="true">{ "↵" }</kbd>
-            </button>
             <button type="button" class="quiet" aria-label="Close the form" onclick={close}>
                 { icons::close() }
             </button>
+            <div class="fields">
+                { for fields }
+                <button type="submit" class="primary" disabled={!edited.is_complete()}>
+                    { "Add" }<kbd aria-hidden="true">{ "↵" }</kbd>
+                </button>
+            </div>
         </form>
     }
 }

@@ -125,6 +125,14 @@ pub fn Editor(props: &EditorProps) -> Html {
         }
     });
 
+    // Errors below make the editor lower, and must not push away what is being written.
+    let (view, the_field) = (scroller.clone(), field.clone());
+    use_effect_with((diagnostics.len(), failed.len()), move |_| {
+        if let (Some(view), Some(field)) = (view.cast::<HtmlElement>(), the_field.cast()) {
+            editor::keep_caret_in_view(&field, &view, LINE_HEIGHT);
+        }
+    });
+
     let oninput = act.reform(|event: InputEvent| {
         let field: HtmlTextAreaElement = event.target_unchecked_into();
         Action::Edit(field.value().into())

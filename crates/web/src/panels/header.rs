@@ -32,6 +32,8 @@ pub struct HeaderProps {
     pub act: Callback<Action>,
     /// To copy the link.
     pub on_copy: Callback<()>,
+    /// To go to the script, where it is out of sight.
+    pub on_script: Callback<()>,
 }
 
 /// A size as PostgreSQL's `SHOW` prints it.
@@ -47,7 +49,7 @@ fn size(buffers: u32) -> String {
 /// The header.
 #[component]
 pub fn Header(props: &HeaderProps) -> Html {
-    let HeaderProps { title, version, buffers, theme, act, on_copy } = props;
+    let HeaderProps { title, version, buffers, theme, act, on_copy, on_script } = props;
     let onchange = act.reform(|event: Event| {
         let select = event.target_unchecked_into::<HtmlSelectElement>();
         Action::SharedBuffers(select.value().into())
@@ -59,6 +61,7 @@ pub fn Header(props: &HeaderProps) -> Html {
     let show = |dialog| act.reform(move |_: MouseEvent| Action::Show(Some(dialog)));
     let other = theme.other();
     let turn = act.reform(move |_: MouseEvent| Action::Theme(other));
+    let script = on_script.reform(|_: MouseEvent| ());
     let copy = on_copy.reform(|_: MouseEvent| ());
     html! {
         <header class="top">
@@ -75,6 +78,7 @@ pub fn Header(props: &HeaderProps) -> Html {
                 </select>
             </label>
             <nav aria-label="Share and settings">
+                <button type="button" class="script-button" onclick={script}>{ "Script" }</button>
                 <button type="button" class="embed-button" onclick={show(Dialog::Embed)}>
                     { "Embed" }
                 </button>

@@ -35,13 +35,15 @@ pub fn NarrationLine(props: &NarrationProps) -> Html {
         Some(class) => html! { <span {class}>{ &part.text }</span> },
         None => html! { { &part.text } },
     });
+    let file = narration.file.rsplit('/').next();
     let live = if *resting { "polite" } else { "off" };
     html! {
         <div class="narration">
             <p id="narration" role="status" aria-live={live} aria-atomic="true">{ for parts }</p>
             if !narration.routine.is_empty() {
-                <a class="routine" href={narration.url.clone()} target="_blank" rel="noopener">
-                    { narration.routine }{ " · " }{ narration.file }
+                <a class="routine" href={narration.url.clone()} target="_blank" rel="noopener"
+                    title={narration.file}>
+                    { narration.routine }{ " · " }{ file }
                     <span aria-hidden="true">{ " ↗" }</span>
                 </a>
             }

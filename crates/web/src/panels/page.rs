@@ -58,9 +58,9 @@ pub fn Page(props: &PageProps) -> Html {
             }
         })
     };
-    let jump = {
+    let on_script = {
         let script = script.clone();
-        Callback::from(move |_: MouseEvent| {
+        Callback::from(move |()| {
             if let Some(script) = script.cast::<HtmlElement>() {
                 script.scroll_into_view();
             }
@@ -82,7 +82,7 @@ pub fn Page(props: &PageProps) -> Html {
     html! {
         <div class="page">
             <Header {title} version={config.version.number()} buffers={config.shared_buffers}
-                theme={state.theme} act={act.clone()} {on_copy} />
+                theme={state.theme} act={act.clone()} {on_copy} {on_script} />
             <Notices notice={state.notice.clone()} act={act.clone()} />
             <main>
                 <section class="panel script" aria-labelledby="script-heading" ref={script}>
@@ -107,7 +107,6 @@ pub fn Page(props: &PageProps) -> Html {
                     <NarrationLine view={view.clone()} resting={state.activity == Activity::Resting} />
                     <Transport view={view.clone()} activity={state.activity} speed={state.speed}
                         act={act.clone()} />
-                    <button type="button" class="to-script" onclick={jump}>{ "Script" }</button>
                 </footer>
             }
             if let Some(dialog) = state.dialog {
@@ -142,8 +141,8 @@ pub fn shared(state: &State, view: &View, act: &Callback<Action>) -> Html {
                     { "hit ratio" }<b>{ if reads > 0 { format!("{ratio:.0} %") } else { "–".into() } }</b>
                 </span>
             </header>
-            <Dial frame={view.frame.clone()} selected={state.selected}
-                on_select={act.reform(Action::Select)} />
+            <div class="picture"><Dial frame={view.frame.clone()} selected={state.selected}
+                on_select={act.reform(Action::Select)} /></div>
         </section>
     }
 }
@@ -153,10 +152,10 @@ pub fn local(state: &State, view: &View, act: &Callback<Action>) -> Html {
     html! {
         <section class="panel local" aria-labelledby="local-heading">
             <header><h2 id="local-heading">{ "Local memory" }</h2></header>
-            <Memory frame={view.frame.clone()} backend={state.backend} open={state.open}
+            <div class="picture"><Memory frame={view.frame.clone()} backend={state.backend} open={state.open}
                 chunk={state.chunk} on_backend={act.reform(Action::Backend)}
                 on_open={act.reform(|context| Action::Open(Some(context)))}
-                on_chunk={act.reform(Action::Chunk)} />
+                on_chunk={act.reform(Action::Chunk)} /></div>
         </section>
     }
 }

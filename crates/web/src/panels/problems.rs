@@ -37,7 +37,7 @@ pub fn Problems(props: &ProblemsProps) -> Html {
                 editor::go_to(&field, line, column);
             }
         });
-        html! { <button type="button" class="place" onclick={go}>{ label }</button> }
+        html! { <button type="button" class="where" onclick={go}>{ label }</button> }
     };
     let errors = diagnostics.iter().map(|wrong| {
         let mend = wrong.suggestion.as_ref().and_then(|word| {

@@ -6,7 +6,7 @@ use web_sys::Element;
 use yew::prelude::*;
 
 use crate::bridge::observe;
-use crate::paint::timeline::{BAR, BAR_THICKNESS, HEIGHT, draw, ops_at, place};
+use crate::paint::timeline::{BAR, BAR_THICKNESS, HEIGHT, draw, ops_at, place, position};
 use crate::state::run::View;
 use crate::state::timeline::Timeline;
 use crate::state::{Action, Move};
@@ -111,7 +111,7 @@ pub fn TimelineBar(props: &TimelineProps) -> Html {
     html! {
         <div class="timeline" ref={box_ref} role="slider" tabindex="0" aria-label="Timeline"
             aria-valuemin="0" aria-valuemax={view.len.to_string()}
-            aria-valuenow={view.position.op.to_string()} aria-valuetext={view.place()}
+            aria-valuenow={view.position.op.to_string()} aria-valuetext={position(view)}
             {onpointerdown} {onpointermove} onpointerup={release.clone()}
             onpointercancel={release} {onkeydown}>
             <svg width="100%" height={h.to_string()} aria-hidden="true">

@@ -5,6 +5,7 @@ use yew::prelude::*;
 
 use super::icons;
 use super::timeline::TimelineBar;
+use crate::paint::timeline::position;
 use crate::state::run::View;
 use crate::state::{Action, Activity, Move, SPEEDS};
 
@@ -60,7 +61,7 @@ pub fn Transport(props: &TransportProps) -> Html {
             </div>
             <TimelineBar view={view.clone()} act={act.clone()} />
             <div class="place">
-                <p id="position">{ view.place() }</p>
+                <p id="position">{ position(view) }</p>
                 if let Activity::Running(goal) = activity {
                     <progress aria-label="Running" max={goal.to_string()}
                         value={view.position.op.to_string()} />

@@ -11,28 +11,46 @@ table customers pages=40
 backend alice
 backend bob
 
-alice: read orders 0..11      -- the pool fills
-bob: read customers 0..3      -- all 16 are taken now
-bob: read orders 0 hold as p  -- pinned: nobody may take it
-bob: update customers 2       -- dirty: to be written first
-alice: read orders 3, 7, 3, 3
-alice: read orders 12         -- which buffer goes?
-alice: read orders 13..16
-alice: read orders 1, 2       -- and back again: too late
-bob: unpin p
-checkpoint
-
--- Now the memory that nobody shares
-alice: create context Work in TopMemoryContext
+-- alice has memory of her own ...
+alice: create context Work
 alice: palloc 100 in Work as a
 alice: palloc 1000 in Work as b
 alice: palloc 60 in Work as c
 alice: pfree a
-alice: palloc 120 in Work as d  -- a's chunk again
-alice: call my_func { palloc 64 as tmp; palloc 2000 as buf }
+
+-- ... and shares 16 buffers with bob.
+alice: read orders 0..5
+bob: update orders 6
+alice: read orders 7..11
+bob: read customers 0..3
+
+-- bob keeps a page pinned.
+bob: read orders 5 hold as p
+
+-- None is free now: the hand goes
+-- all the way round.
+alice: read orders 12
+alice: read orders 13, 14
+
+-- Pages in use gain a count ...
+alice: read orders 3, 4, 4
+-- ... so which one goes now?
+alice: read orders 15
+
+alice: read orders 1, 6, 3
+bob: unpin p
+checkpoint
+
+-- Back to her own memory.
+-- This gets the chunk that was a.
+alice: palloc 120 in Work as d
+alice: call my_func {
+  palloc 64 as tmp
+  palloc 2000 as buf
+}
 alice: repalloc c 400
 alice: reset Work
 ";
 
 /// Where it stands at first.
-pub const POSITION: Position = Position { op: 31, event: 0 };
+pub const POSITION: Position = Position { op: 33, event: 0 };

@@ -9,8 +9,9 @@ use std::rc::Rc;
 
 use pgscope_core::Error;
 use pgscope_core::Op;
-use pgscope_core::event::Event;
-use pgscope_core::ids::{BackendId, ChunkSlot};
+use pgscope_core::event::{Event, MemoryEvent as M};
+use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot};
+use pgscope_core::memory::Addr;
 use pgscope_scenario::{Failure, History, Position, Totals};
 use pgscope_scenario::{Names, Program, StepKind};
 use pgscope_scenario::{Narration, narrate};
@@ -82,13 +83,34 @@ impl View {
         self.position.op >= self.len
     }
 
-    /// Where this is, in words.
-    pub fn place(&self) -> String {
-        match self.shown {
-            0 => format!("op 0 of {}", self.len),
-            op if self.events == 0 => format!("op {op} of {}", self.len),
-            op => format!("op {op} of {}, event {} of {}", self.len, self.event, self.events),
-        }
+    /// The memory context that was worked on last, and the chunk that came of it.
+    pub fn touched(&self, backend: BackendId) -> Option<(Addr, Option<Addr>)> {
+        let memory = self.frame.events.iter().rev().filter_map(|event| match event {
+            Event::Memory(who, event) if *who == backend => Some(event),
+            _ => None,
+        });
+        memory.into_iter().find_map(|event| match *event {
+            M::Palloc { context, chunk, .. } | M::RepallocInPlace { context, chunk, .. } => {
+                Some((context, Some(chunk)))
+            }
+            M::Pfree { context, .. }
+            | M::ContextCreated { context, .. }
+            | M::ContextReset { context, .. }
+            | M::SizeClass { context, .. }
+            | M::BlockAllocated { context, .. }
+            | M::Switched { context, .. } => Some((context, None)),
+            _ => None,
+        })
+    }
+
+    /// The last of the scenario's own contexts that a backend has.
+    pub fn own_context(&self, backend: BackendId) -> Option<Addr> {
+        let own = self.frame.server.backend(backend)?;
+        let first = ContextSlot::FIRST_USER.0;
+        let names = self.program.names();
+        let slots = (first..).map(ContextSlot);
+        let slots = slots.take_while(|slot| names.context(backend, *slot).is_some());
+        slots.filter_map(|slot| own.context(slot)).last()
     }
 }
 

@@ -30,18 +30,17 @@ pub struct Column {
 }
 
 impl Column {
-    /// What matters most in it: an error over a write, a write over an eviction, and so on.
-    pub fn mark(&self) -> Option<Mark> {
-        let by_weight = [
-            (self.errors, Mark::Error),
-            (self.writes, Mark::Write),
-            (self.evictions, Mark::Evict),
-            (self.misses, Mark::Miss),
-            (self.hits, Mark::Hit),
-            (self.memory, Mark::Memory),
-            (self.others, Mark::Other),
-        ];
-        by_weight.into_iter().find(|(count, _)| *count > 0).map(|(_, mark)| mark)
+    /// How many of each kind.
+    pub fn counts(&self) -> [(Mark, u32); 7] {
+        [
+            (Mark::Error, self.errors),
+            (Mark::Write, self.writes),
+            (Mark::Evict, self.evictions),
+            (Mark::Miss, self.misses),
+            (Mark::Hit, self.hits),
+            (Mark::Memory, self.memory),
+            (Mark::Other, self.others),
+        ]
     }
 
     /// Pages asked for.

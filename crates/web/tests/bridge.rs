@@ -1,0 +1,77 @@
+//! The page's ties to the world outside, in a real browser.
+
+use std::collections::BTreeMap;
+
+use pgscope_core::event::{BufferEvent, Event, Tick};
+use pgscope_core::ids::BufferId;
+use pgscope_scenario::link::Link;
+use pgscope_web::bridge::address::{Query, of};
+use pgscope_web::bridge::told::Teller;
+use pgscope_web::bridge::{editor, storage};
+use pgscope_web::state::{State, Theme, guide};
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_sys::HtmlTextAreaElement;
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+#[wasm_bindgen_test]
+fn the_query_says_how_to_show() {
+    let shown = Query { embed: true, memory: true, theme: Some(Theme::Light) };
+    assert_eq!(Query::parse("?embed&panel=memory&theme=light"), shown);
+    assert_eq!(Query::parse("embed=1"), Query { embed: true, ..Query::default() });
+    assert_eq!(Query::parse("?theme=pink&x=%ff"), Query::default());
+}
+
+#[wasm_bindgen_test]
+fn an_address_holds_a_link_that_opens() {
+    let link = Link { text: "backend a\n".into(), op: 1, ..Link::default() };
+    let address = of(&link, "?embed");
+    let (page, fragment) = address.split_once('#').expect("a link is a fragment");
+    assert!(page.ends_with("?embed"));
+    assert_eq!(pgscope_scenario::link::decode(fragment), Ok(link));
+}
+
+#[wasm_bindgen_test]
+fn what_is_kept_is_found_again() {
+    let link = Link { text: "backend a\n".into(), op: 1, ..Link::default() };
+    assert!(storage::keep_scenario(&link));
+    assert_eq!(storage::scenario(), Some(link));
+}
+
+#[wasm_bindgen_test]
+fn writing_into_the_field_keeps_its_undo() {
+    let document = web_sys::window().and_then(|window| window.document()).expect("a document");
+    let field = document.create_element("textarea").expect("an element");
+    let field: HtmlTextAreaElement = field.unchecked_into();
+    document.body().expect("a body").append_child(&field).expect("a place for it");
+    editor::write(&field, "one\n");
+    editor::write(&field, "one\ntwo\n");
+    assert_eq!(field.value(), "one\ntwo\n");
+    // The focus was on nothing and is on nothing again.
+    assert_ne!(document.active_element().as_ref(), Some(field.as_ref()));
+    field.remove();
+}
+
+#[wasm_bindgen_test]
+fn events_are_told_as_plain_objects() {
+    let state = State::new(guide::TEXT, guide::POSITION, Theme::Dark);
+    let view = state.view.expect("the guide runs");
+    let teller = Teller { names: view.program.names(), server: &view.frame.server };
+    let tick = BufferEvent::Tick { buffer: BufferId(3), tick: Tick::Lowered { from: 1 } };
+    let told = serde::Serialize::serialize(
+        &teller.tell(&Event::Buffer(tick)),
+        &Serializer::json_compatible(),
+    );
+    let text = js_sys::JSON::stringify(&told.expect("a plain object")).expect("a text");
+    assert_eq!(text, r#"{"kind":"tick","buffer":4,"from":1,"met":"lowered"}"#);
+
+    let mut kinds = BTreeMap::new();
+    for event in view.frame.events.iter() {
+        let told = format!("{:?}", teller.tell(event));
+        *kinds.entry(told.contains("orders")).or_insert(0) += 1;
+    }
+    // Tables go by the scenario's names.
+    assert!(kinds.get(&true).is_some_and(|&count| count >= 4), "{kinds:?}");
+}
