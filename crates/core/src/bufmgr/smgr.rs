@@ -27,6 +27,8 @@ pub struct Relation {
     pub persistence: Persistence,
     /// Blocks on disk.
     pub nblocks: BlockNumber,
+    /// It belongs to no database: a catalog that all databases share.
+    pub shared: bool,
     /// Pages that were written since the start.
     written: HashMap<BlockNumber, PageVersion>,
 }
@@ -65,7 +67,8 @@ impl Smgr {
             return Err(Error::Limit { what: "relations", limit: MAX_RELATIONS as u64 });
         }
         check_blocks(nblocks)?;
-        self.relations.push(Relation { name, persistence, nblocks, written: HashMap::new() });
+        let written = HashMap::new();
+        self.relations.push(Relation { name, persistence, nblocks, shared: false, written });
         Ok(())
     }
 
@@ -79,9 +82,23 @@ impl Smgr {
         self.relations.iter().enumerate().map(|(id, relation)| (RelId(id as u32), relation))
     }
 
-    /// A relation's file below the data directory.
-    pub fn path(rel: RelId) -> String {
-        format!("base/{DATABASE}/{}", Self::file_number(rel))
+    /// A relation is a shared catalog.
+    pub(super) fn belongs_to_no_database(&mut self, rel: RelId) {
+        if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
+            relation.shared = true;
+        }
+    }
+
+    /// A relation's file below the data directory (`relpath`).
+    pub fn path(&self, rel: RelId) -> String {
+        let number = Self::file_number(rel);
+        match self.relation(rel) {
+            Some(Relation { shared: true, .. }) => format!("global/{number}"),
+            Some(Relation { persistence: Persistence::Temporary(owner), .. }) => {
+                format!("base/{DATABASE}/t{}_{number}", owner.0)
+            }
+            _ => format!("base/{DATABASE}/{number}"),
+        }
     }
 
     /// A relation's file number (`relfilenode` in `pg_class`).
@@ -97,7 +114,7 @@ impl Smgr {
         let Some(relation) = self.relation(tag.rel).filter(|r| tag.block < r.nblocks) else {
             let (relation, nblocks) =
                 self.relation(tag.rel).map_or(("".into(), 0), |r| (r.name.clone(), r.nblocks));
-            let path = Self::path(tag.rel);
+            let path = self.path(tag.rel);
             return Err(Error::ShortRead { path, block: tag.block, relation, nblocks });
         };
         Ok(relation.written.get(&tag.block).copied().unwrap_or_default())
@@ -110,15 +127,21 @@ impl Smgr {
         }
     }
 
-    /// `smgrextend`: one block more; its number.
-    pub(super) fn extend(&mut self, rel: RelId) -> Result<BlockNumber, Error> {
-        let relation = self
-            .relations
-            .get_mut(rel.0 as usize)
-            .ok_or(Error::Protocol("there is no such relation"))?;
-        check_blocks(relation.nblocks + 1)?;
-        relation.nblocks += 1;
-        Ok(relation.nblocks - 1)
+    /// `smgrnblocks`: blocks on disk.
+    ///
+    /// # Errors
+    /// No such relation; it could not hold `more` blocks more.
+    pub(super) fn nblocks(&self, rel: RelId, more: u32) -> Result<BlockNumber, Error> {
+        let relation = self.relation(rel).ok_or(Error::Protocol("there is no such relation"))?;
+        check_blocks(relation.nblocks.saturating_add(more))?;
+        Ok(relation.nblocks)
+    }
+
+    /// `smgrextend`: one block more.
+    pub(super) fn extend(&mut self, rel: RelId) {
+        if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
+            relation.nblocks += 1;
+        }
     }
 }
 
