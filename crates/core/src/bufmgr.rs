@@ -191,6 +191,11 @@ impl BufferPool {
         self.table.lookup(BufferTag { rel, block })
     }
 
+    /// The lookup table.
+    pub fn table(&self) -> &BufTable {
+        &self.table
+    }
+
     /// Clock hand, passes, allocations, freelist.
     pub fn strategy(&self) -> &StrategyControl {
         &self.strategy

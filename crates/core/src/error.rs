@@ -166,7 +166,7 @@ impl Error {
                     .into()
             }
             Error::NoEmptyLocalBuffer => {
-                "Every local buffer is pinned: unpin one, or start with more temp_buffers.".into()
+                "Every local buffer of this backend is pinned: unpin one.".into()
             }
             Error::PinnedInInvalidateBuffer | Error::StillReferenced { .. } => {
                 "Unpin the page first.".into()
