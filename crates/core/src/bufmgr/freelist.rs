@@ -1,4 +1,11 @@
 //! Who goes next: the freelist, the clock sweep and buffer rings (`freelist.c`).
+//!
+//! A buffer that holds nothing is best, and to PostgreSQL 18 such buffers are on a list: all of
+//! them when the server starts, later those whose pages were dropped. When the list is empty
+//! the hand of the clock looks for a page that was not used lately. A bulk operation would
+//! push everybody's pages out that way, so it brings a *ring*: a few buffers that it fills
+//! again and again, and only a slot that is empty, or whose buffer others have come to use,
+//! makes it ask the whole pool.
 
 use super::desc::{FREENEXT_END_OF_LIST, FREENEXT_NOT_IN_LIST};
 use super::{BLCKSZ, BufferAccess, BufferPool, LocalBufferState};

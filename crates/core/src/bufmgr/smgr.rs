@@ -15,6 +15,9 @@ pub const MAX_BLOCKS: BlockNumber = 1 << 24;
 pub const MAX_RELATIONS: usize = 10_000;
 /// The first relation's file number, as a fresh server's first user table has it.
 const FIRST_NORMAL_OBJECT_ID: u32 = 16384;
+/// `pg_tablespace_d.h`: where a database's relations are, and where shared catalogs are.
+const DEFAULTTABLESPACE_OID: u32 = 1663;
+const GLOBALTABLESPACE_OID: u32 = 1664;
 /// The database that the scenario's tables are in.
 const DATABASE: u32 = 5;
 
@@ -86,6 +89,16 @@ impl Smgr {
     pub(super) fn belongs_to_no_database(&mut self, rel: RelId) {
         if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
             relation.shared = true;
+        }
+    }
+
+    /// Where a relation's files are: tablespace, database, file number (`RelFileLocator`).
+    pub fn locator(&self, rel: RelId) -> [u32; 3] {
+        let number = Self::file_number(rel);
+        if self.relation(rel).is_some_and(|relation| relation.shared) {
+            [GLOBALTABLESPACE_OID, 0, number]
+        } else {
+            [DEFAULTTABLESPACE_OID, DATABASE, number]
         }
     }
 

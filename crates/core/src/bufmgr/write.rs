@@ -1,4 +1,9 @@
 //! Dirty pages and their way out (`MarkBufferDirty`, `FlushBuffer`, `BufferSync`, `bufmgr.c`).
+//!
+//! A changed page is only marked; it goes to disk when its buffer is needed for another page,
+//! when the background writer or the checkpointer comes by, or when somebody flushes its
+//! relation. Whoever writes it, the WAL record of its last change goes first. A page that was
+//! written stays in the pool, clean.
 
 use super::BufferAccess;
 use super::desc::{BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT, BM_VALID};
