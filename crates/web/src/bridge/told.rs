@@ -90,6 +90,10 @@ impl Teller<'_> {
                 Told::new("backend_started").text("backend", self.backend(*backend))
             }
             Event::Buffer(event) => self.buffer_event(event),
+            // No statement touches local buffers yet: which of them did what is told once one does.
+            Event::LocalBuffer(backend, _) => {
+                Told::new("local_buffer").text("backend", self.backend(*backend))
+            }
             Event::Memory(backend, event) => {
                 self.memory_event(event).text("backend", self.backend(*backend))
             }
@@ -123,6 +127,16 @@ impl Teller<'_> {
                 .number("slot", slot)
                 .maybe_buffer("buffer", buffer)
                 .flag("taken", taken),
+            B::FreelistPush { buffer } => new("freelist_push").buffer(buffer),
+            B::RingCreated { backend, slots, .. } => new("ring_created")
+                .text("backend", self.backend(backend))
+                .number("slots", slots),
+            B::RingFreed { backend, .. } => {
+                new("ring_freed").text("backend", self.backend(backend))
+            }
+            B::RingFilled { slot, buffer } => {
+                new("ring_filled").buffer(buffer).number("slot", slot)
+            }
             B::RingRejected { buffer } => new("ring_rejected").buffer(buffer),
             B::Tick { buffer, tick } => {
                 let told = new("tick").buffer(buffer);
@@ -157,6 +171,10 @@ impl Teller<'_> {
                 self.page(new("written").buffer(buffer), tag).text("reason", reason)
             }
             B::Unhashed { buffer, tag } => self.page(new("unhashed").buffer(buffer), tag),
+            B::Dropped { buffer, tag } => self.page(new("dropped").buffer(buffer), tag),
+            B::ReadStarted { tag, blocks } => {
+                self.page(new("read_started"), tag).number("blocks", blocks)
+            }
             B::Hashed { buffer, tag } => self.page(new("hashed").buffer(buffer), tag),
             B::Loaded { buffer, tag, read } => {
                 self.page(new("loaded").buffer(buffer), tag).flag("read", read)
