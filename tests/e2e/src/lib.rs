@@ -33,6 +33,7 @@
 //! | [`reader`]       | one browser with a fresh profile: visit, click, type, wait, console     |
 //! | [`server`]       | serves a folder, or a page given as text, on a free port                |
 //! | [`chromedriver`] | the program that steers the browsers                                    |
+//! | [`story`]        | what the core says of a scenario, to hold the page against              |
 //! | [`settings`]     | where the page, the browser and its driver lie (environment variables)  |
 //!
 //! # Rules
@@ -48,6 +49,7 @@ pub mod chromedriver;
 pub mod reader;
 pub mod server;
 pub mod settings;
+pub mod story;
 
 pub use bench::{Bench, attempt, run};
 pub use reader::{Reader, Window};

@@ -16,8 +16,6 @@ pub const OUTER: f64 = 236.0;
 pub const NUMBERS: f64 = 250.0;
 /// Where leaders run around the dial.
 pub const LEADER: f64 = 265.0;
-/// The disc in the middle that carries the hand's words.
-pub const HUB: f64 = 82.0;
 /// Thickness of the rim in the relation's colour.
 pub const RIM: f64 = 9.0;
 
@@ -39,6 +37,8 @@ pub struct Shapes {
     pub n: u32,
     /// How they are drawn.
     pub density: Density,
+    /// Radius of the disc in the middle that carries the hand's words.
+    pub hub: f64,
     /// Where sectors begin.
     pub inner: f64,
     /// The whole sector.
@@ -134,10 +134,10 @@ impl Shapes {
     /// The shapes for a pool of `n` buffers.
     pub fn new(n: u32) -> Self {
         let n = n.max(1);
-        let (density, inner, gap) = match n {
-            0..=20 => (Density::Roomy, 146.0, 5.0),
-            21..=36 => (Density::Snug, 138.0, 4.0),
-            _ => (Density::Tight, 132.0, 3.0),
+        let (density, inner, gap, hub) = match n {
+            0..=20 => (Density::Roomy, 146.0, 5.0, 82.0),
+            21..=36 => (Density::Snug, 138.0, 4.0, 78.0),
+            _ => (Density::Tight, 132.0, 3.0, 74.0),
         };
         let half = TAU / 2.0 / f64::from(n);
         let edge = OUTER - RIM;
@@ -156,12 +156,13 @@ impl Shapes {
             let step = index as f64 - 2.0;
             match density {
                 Density::Roomy => point(row, step * apart / row),
-                _ => (0.0, -(inner + 9.0 + index as f64 * (pip * 2.0 + 1.7))),
+                _ => (0.0, -(inner + 7.0 + index as f64 * (pip * 2.0 + 1.7))),
             }
         });
         Self {
             n,
             density,
+            hub,
             inner,
             sector: band(inner, OUTER, half, gap),
             rim: arc(OUTER - RIM / 2.0, -half + gap / 2.0 / OUTER, half - gap / 2.0 / OUTER),
@@ -172,7 +173,7 @@ impl Shapes {
             mark,
             block_at: match density {
                 Density::Roomy => inner + 56.0,
-                Density::Snug => OUTER - 30.0,
+                Density::Snug => OUTER - 26.0,
                 Density::Tight => OUTER - 37.0,
             },
             pips,

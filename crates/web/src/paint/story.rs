@@ -42,13 +42,13 @@ impl Deed {
             Deed::Lowered(from) => format!("{from}→{}", from.saturating_sub(1)),
             Deed::Passed => "pinned".into(),
             Deed::Taken => "taken".into(),
-            Deed::Popped => "off list".into(),
+            Deed::Popped => "popped".into(),
             Deed::InUse => "in use".into(),
             Deed::RingTaken => "ring".into(),
             Deed::RingPassed => "shared".into(),
-            Deed::Written(_) => "written".into(),
-            Deed::Looked { reusable: true } => "free soon".into(),
-            Deed::Looked { reusable: false } => "in use".into(),
+            Deed::Written(_) => "→disk".into(),
+            Deed::Looked { reusable: true } => "ready".into(),
+            Deed::Looked { reusable: false } => "busy".into(),
         }
     }
 

@@ -70,12 +70,24 @@ pub fn Grid(props: &GridProps) -> Html {
         Callback::from(move |_: MouseEvent| hover.set(None))
     };
     let onclick = {
-        let (on_select, selected) = (on_select.clone(), *selected);
+        let (on_select, selected, focused) = (on_select.clone(), *selected, canvas.clone());
         Callback::from(move |event: MouseEvent| {
             on_select.emit(at(&event).filter(|buffer| selected != Some(*buffer)));
+            if let Some(canvas) = focused.cast::<HtmlCanvasElement>() {
+                // Arrows go on from where the pointer chose; a canvas without focus only stays.
+                let _ = canvas.focus();
+            }
         })
     };
-    let onkeydown = keys(n, layout.columns, *selected, on_select);
+    let onkeydown = {
+        // The words follow the keyboard, even with the pointer resting on another buffer.
+        let (hover, on_select) = (hover.clone(), on_select.clone());
+        let on_key = Callback::from(move |chosen| {
+            hover.set(None);
+            on_select.emit(chosen);
+        });
+        keys(n, layout.columns, *selected, &on_key)
+    };
 
     let described = hover.or(*selected);
     let words = described.and_then(|buffer| {
@@ -108,9 +120,12 @@ pub fn Grid(props: &GridProps) -> Html {
                         aria-label={format!("Grid of {} shared buffers. Arrow keys choose a buffer.",
                             words::thousands(n.into()))}
                         {onclick} {onkeydown} {onmousemove} {onmouseleave}></canvas>
-                    { mark(BufferId(strategy.hand()), "at-hand") }
-                    { for hover.map(|buffer| mark(buffer, "hovered")) }
-                    { for selected.map(|buffer| mark(buffer, "selected")) }
+                    // Apart from the canvas: when marks come and go, it must stay the same node.
+                    <div>
+                        { mark(BufferId(strategy.hand()), "at-hand") }
+                        { for hover.map(|buffer| mark(buffer, "hovered")) }
+                        { for selected.map(|buffer| mark(buffer, "selected")) }
+                    </div>
                 </div>
             </div>
             <p class="grid-words" aria-live={if hover.is_none() { "polite" } else { "off" }}>

@@ -79,6 +79,9 @@ pub fn Memory(props: &MemoryProps) -> Html {
         };
     };
     let total: u64 = view.rows.iter().map(|row| row.total_bytes).sum();
+    // One child, there or empty: the parts before it keep their nodes, and so the focus.
+    let opened_chunk = props.chunk.and_then(|chunk| chunk::chunk(&view, chunk, &props.on_chunk));
+    let opened_chunk = opened_chunk.unwrap_or_default();
     html! {
         <div class="memory">
             <div class="mem-head">
@@ -91,7 +94,7 @@ pub fn Memory(props: &MemoryProps) -> Html {
                 frame={props.frame.clone()} on_open={props.on_open.clone()} />
             { notes(&view.story) }
             { opened(&view, props) }
-            { for props.chunk.and_then(|chunk| chunk::chunk(&view, chunk, &props.on_chunk)) }
+            { opened_chunk }
         </div>
     }
 }

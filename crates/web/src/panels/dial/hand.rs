@@ -7,7 +7,7 @@ use pgscope_core::event::Tick;
 use pgscope_core::ids::BufferId;
 use yew::prelude::*;
 
-use crate::paint::polar::{Density, HUB, Shapes, arc, coord, degrees};
+use crate::paint::polar::{Density, Shapes, arc, coord, degrees};
 use crate::paint::story::{Deed, Story};
 use crate::paint::words;
 
@@ -23,22 +23,21 @@ pub(super) fn hand(server: &Server, shapes: &Shapes) -> Html {
     let (hand, passes) = (strategy.hand(), strategy.passes());
     // Whole turns count, so that the hand goes on past twelve and never swings back.
     let angle = f64::from(passes) * 360.0 + degrees(hand, shapes.n);
-    let tip = shapes.inner - 3.0;
+    let (tip, hub) = (shapes.inner - 3.0, shapes.hub);
     let needle =
-        format!("M-3.5 -{HUB}L-2.2 -{}L0 -{tip}L2.2 -{}L3.5 -{HUB}Z", tip - 10.0, tip - 10.0);
+        format!("M-3.5 -{hub}L-2.2 -{}L0 -{tip}L2.2 -{}L3.5 -{hub}Z", tip - 10.0, tip - 10.0);
     html! {
         <>
             <g class="hand" style={format!("transform:rotate({angle}deg)")}>
                 <path class="needle" d={needle} />
                 <path class="tip" d={format!("M0 -{tip}l-5.5 13l5.5 -3l5.5 3Z")} />
-                <circle class="pivot" r={coord(HUB)} />
-                <path class="hub-arc" d={arc(HUB, -0.42, 0.42)} />
+                <circle class="pivot" r={coord(hub)} />
+                <path class="hub-arc" d={arc(hub, -0.42, 0.42)} />
             </g>
-            <text class="hub-words" y="-33">{ "hand at buffer" }</text>
-            <text class="hub-number" y="7">{ BufferId(hand).to_string() }</text>
-            <text class="hub-words" y="42">
-                { format!("pass {} · {}", passes + 1, words::count(strategy.allocs().into(), "alloc")) }
-            </text>
+            <text class="hub-words" y="-36">{ "hand at buffer" }</text>
+            <text class="hub-number" y="0">{ BufferId(hand).to_string() }</text>
+            <text class="hub-words" y="34">{ format!("pass {}", passes + 1) }</text>
+            <text class="hub-words" y="53">{ words::count(strategy.allocs().into(), "alloc") }</text>
         </>
     }
 }

@@ -79,7 +79,8 @@ fn text(shapes: &Shapes, radius: f64, turn: f64, class: &'static str, words: Str
 fn block_class(block: u32) -> &'static str {
     match block {
         0..=999 => "block",
-        1000..=99_999 => "block long",
+        1000..=9999 => "block long",
+        10_000..=99_999 => "block longer",
         _ => "block longest",
     }
 }

@@ -48,14 +48,15 @@ pub(super) fn Strips(props: &StripsProps) -> Html {
     };
     // Numbered by age, so that a block keeps its number when a newer one takes the head.
     let numbered = blocks.iter().enumerate().map(|(index, block)| (blocks.len() - index, block));
+    // Keyed like the strips, so that these keep their nodes when a block comes.
+    let more = blocks.len().checked_sub(MOST_BLOCKS).filter(|more| *more > 0).map(|more| {
+        let words = format!("and {} more", words::count(more as u64, "block"));
+        html! { <p key="more" class="strip-more">{ words }</p> }
+    });
     html! {
         <div class="strips" {onclick} onkeydown={Callback::from(walk)}>
             { for numbered.rev().take(MOST_BLOCKS).map(|(number, block)| strip(props, number, block)) }
-            if blocks.len() > MOST_BLOCKS {
-                <p class="strip-more">
-                    { format!("and {} more", words::count((blocks.len() - MOST_BLOCKS) as u64, "block")) }
-                </p>
-            }
+            { for more }
         </div>
     }
 }
