@@ -136,9 +136,9 @@ impl Teller<'_> {
                 .maybe_buffer("buffer", buffer)
                 .flag("taken", taken),
             B::FreelistPush { buffer } => new("freelist_push").buffer(buffer),
-            B::RingCreated { backend, slots, .. } => new("ring_created")
-                .text("backend", self.backend(backend))
-                .number("slots", slots),
+            B::RingCreated { backend, slots, .. } => {
+                new("ring_created").text("backend", self.backend(backend)).number("slots", slots)
+            }
             B::RingFreed { backend, .. } => {
                 new("ring_freed").text("backend", self.backend(backend))
             }
