@@ -121,6 +121,8 @@ pub struct ContextView {
     pub freelists: Vec<(u64, usize)>,
     /// Bytes above which a request gets a block of its own.
     pub chunk_limit: u64,
+    /// Bytes of the header before each chunk.
+    pub chunk_header: u64,
     /// Variables that hold chunks, by pointer: the variable, and bytes asked for.
     pub variables: HashMap<Addr, (ChunkSlot, u64)>,
 }
@@ -132,9 +134,10 @@ pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextVie
         backend.chunks().map(|(slot, var)| (var.pointer, (slot, var.requested))).collect()
     });
     ContextView {
-        blocks: inspect::aset_blocks(arena, profile, context),
-        freelists: inspect::aset_freelists(arena, profile, context).to_vec(),
-        chunk_limit: crate::mmgr::aset::alloc_chunk_limit(arena, context),
+        blocks: inspect::blocks(arena, profile, context),
+        freelists: inspect::freelists(arena, profile, context),
+        chunk_limit: inspect::chunk_limit(arena, profile, context),
+        chunk_header: server.context(context).chunk_header(profile),
         variables,
     }
 }

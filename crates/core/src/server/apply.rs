@@ -1,7 +1,7 @@
 //! One operation: from the [`Op`] to the routines of memory and buffers.
 
 use super::Server;
-use super::backend::{Backend, Call, entry};
+use super::backend::{Backend, Call, ChunkVar, entry};
 use crate::bufmgr::bgwriter::BgWriterResult;
 use crate::bufmgr::freelist::BufferAccessStrategy;
 use crate::bufmgr::{BufferAccess, LocalBufferState};
@@ -10,7 +10,7 @@ use crate::event::{Event, MemoryEvent};
 use crate::ids::{BackendId, BufferId, BufferTag, ChunkSlot, ContextSlot, PinSlot, StrategySlot};
 use crate::memory::Addr;
 use crate::mmgr::{Context, LocalMemory, Process};
-use crate::op::{Allocator, DirtyKind, Name, Op, StrategyKind};
+use crate::op::{AllocFlags, Allocator, DirtyKind, Name, Op, StrategyKind};
 
 /// Backends that a server of the playground may have.
 const MAX_BACKENDS: usize = 1000;
@@ -121,20 +121,64 @@ impl Server {
             }
             Op::Palloc { backend, context, size, zero, chunk } => {
                 let context = self.context_or_current(backend, context)?;
-                return self.palloc(backend, context, size, zero, chunk);
+                let pointer = self.memory(backend)?.memory_context_alloc(context, size, zero)?;
+                return self.keep_chunk(backend, chunk, pointer, size, context);
+            }
+            Op::PallocExtended { backend, context, size, flags, chunk } => {
+                let context = self.context_or_current(backend, context)?;
+                let mut memory = self.memory(backend)?;
+                let pointer = memory.memory_context_alloc_extended(context, size, flags)?;
+                return self.keep_chunk(backend, chunk, pointer, size, context);
+            }
+            Op::PallocAligned { backend, context, size, align, flags, chunk } => {
+                let context = self.context_or_current(backend, context)?;
+                let mut memory = self.memory(backend)?;
+                let pointer = memory.memory_context_alloc_aligned(context, size, align, flags)?;
+                return self.keep_chunk(backend, chunk, pointer, size, context);
+            }
+            Op::Strdup { backend, context, ref text, chunk } => {
+                let context = self.context_or_current(backend, context)?;
+                let pointer = self.memory(backend)?.memory_context_strdup(context, text)?;
+                let size = text.len() as u64 + 1;
+                return self.keep_chunk(backend, chunk, pointer, size, context);
             }
             Op::Pfree { backend, chunk } => {
-                let var = self.backend_mut(backend)?.chunk_or_error(chunk)?;
+                let var = self.chunk_with_header(backend, chunk, "pfree")?;
                 self.memory(backend)?.pfree(var.pointer)?;
                 self.backend_mut(backend)?.set_chunk(chunk, None)?;
             }
             Op::Repalloc { backend, chunk, size } => {
-                let var = self.backend_mut(backend)?.chunk_or_error(chunk)?;
-                let pointer = self.memory(backend)?.repalloc(var.pointer, size)?;
-                return self.keep_chunk(backend, Some(chunk), pointer, size);
+                return self.repalloc(backend, chunk, size, AllocFlags::default());
+            }
+            Op::RepallocExtended { backend, chunk, size, flags } => {
+                return self.repalloc(backend, chunk, size, flags);
             }
             Op::Reset { backend, context } => self.reset(backend, context)?,
+            Op::ResetOnly { backend, context } => {
+                let context = self.backend_mut(backend)?.context_or_error(context)?;
+                self.memory(backend)?.memory_context_reset_only(context)?;
+                self.backend_mut(backend)?.end_life(context, false);
+            }
+            Op::ResetChildren { backend, context } => self.reset_children(backend, context)?,
             Op::Delete { backend, context } => self.delete(backend, context)?,
+            Op::DeleteChildren { backend, context } => self.delete_children(backend, context)?,
+            Op::SetParent { backend, context, parent } => {
+                let vars = self.backend_mut(backend)?;
+                let parent = vars.context_or_error(parent)?;
+                let context = vars.context_or_error(context)?;
+                self.memory(backend)?.memory_context_set_parent(context, parent)?;
+            }
+            Op::RegisterResetCallback { backend, context, callback } => {
+                let context = self.backend_mut(backend)?.context_or_error(context)?;
+                let mut memory = self.memory(backend)?;
+                memory.memory_context_register_reset_callback(context, callback)?;
+            }
+            Op::SetIdentifier { backend, context, ref ident } => {
+                let context = self.backend_mut(backend)?.context_or_error(context)?;
+                let mut memory = self.memory(backend)?;
+                let copy = memory.memory_context_copy_and_set_identifier(context, ident)?;
+                return Ok(Outcome { pointer: Some(copy), ..Outcome::default() });
+            }
             Op::CallBegin { backend, ref function } => self.call_begin(backend, function)?,
             Op::CallEnd { backend } => self.call_end(backend)?,
         }
@@ -287,11 +331,7 @@ impl Server {
     ) -> Result<Addr, Error> {
         let mut process = self.memory(id)?;
         let name = process.program.intern(process.arena, name)?;
-        match allocator {
-            Allocator::AllocSet { min, init, max } => {
-                process.alloc_set_context_create(parent, name, min, init, max)
-            }
-        }
+        process.context_create(parent, name, allocator)
     }
 
     fn context_or_current(
@@ -303,27 +343,45 @@ impl Server {
         slot.map_or(Ok(backend.memory.current), |slot| backend.context_or_error(slot))
     }
 
-    fn palloc(
+    /// A variable's chunk, for a routine that finds its context through its header.
+    fn chunk_with_header(
         &mut self,
         id: BackendId,
-        context: Addr,
-        size: u64,
-        zero: bool,
-        chunk: Option<ChunkSlot>,
-    ) -> Result<Outcome, Error> {
-        let pointer = self.memory(id)?.memory_context_alloc(context, size, zero)?;
-        self.keep_chunk(id, chunk, pointer, size)
+        slot: ChunkSlot,
+        function: &'static str,
+    ) -> Result<ChunkVar, Error> {
+        let var = self.backend_mut(id)?.chunk_or_error(slot)?;
+        if self.context(var.context).chunk_header(self.profile) == 0 {
+            return Err(Error::BumpUnsupported(function));
+        }
+        Ok(var)
     }
 
+    fn repalloc(
+        &mut self,
+        id: BackendId,
+        slot: ChunkSlot,
+        size: u64,
+        flags: AllocFlags,
+    ) -> Result<Outcome, Error> {
+        let var = self.chunk_with_header(id, slot, "realloc")?;
+        let pointer = self.memory(id)?.repalloc_extended(var.pointer, size, flags)?;
+        self.keep_chunk(id, Some(slot), pointer, size, var.context)
+    }
+
+    /// Store what an allocation returned; NULL leaves the variable as it was.
     fn keep_chunk(
         &mut self,
         id: BackendId,
         slot: Option<ChunkSlot>,
         pointer: Addr,
         size: u64,
+        context: Addr,
     ) -> Result<Outcome, Error> {
+        if pointer.is_null() {
+            return Ok(Outcome::default());
+        }
         if let Some(slot) = slot {
-            let context = self.chunk_context(pointer).unwrap_or(Addr::NULL);
             let backend = self.backend_mut(id)?;
             let var = backend.chunk_var(pointer, size, context);
             backend.set_chunk(slot, Some(var))?;
@@ -341,6 +399,28 @@ impl Server {
         self.memory(id)?.memory_context_reset(context)?;
         let backend = self.backend_mut(id)?;
         backend.end_life(context, false);
+        gone.into_iter().for_each(|context| backend.end_life(context, true));
+        Ok(())
+    }
+
+    fn reset_children(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
+        let context = self.backend_mut(id)?.context_or_error(slot)?;
+        let below: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
+        self.memory(id)?.memory_context_reset_children(context)?;
+        let backend = self.backend_mut(id)?;
+        below.into_iter().for_each(|context| backend.end_life(context, false));
+        Ok(())
+    }
+
+    fn delete_children(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
+        let context = self.backend_mut(id)?.context_or_error(slot)?;
+        let children: Vec<Addr> = self.context(context).children().map(|c| c.addr).collect();
+        for &child in &children {
+            self.check_unused(id, child)?;
+        }
+        let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
+        self.memory(id)?.memory_context_delete_children(context)?;
+        let backend = self.backend_mut(id)?;
         gone.into_iter().for_each(|context| backend.end_life(context, true));
         Ok(())
     }
@@ -436,6 +516,18 @@ impl Server {
     /// `GetMemoryChunkContext`: the context that a live chunk belongs to.
     pub fn chunk_context(&self, pointer: Addr) -> Option<Addr> {
         crate::mmgr::get_memory_chunk_context(&self.arena, self.profile, pointer)
+    }
+
+    /// Whose statistics, as the server log has them (`MemoryContextStatsDetail`).
+    pub fn context_stats(&self, context: Addr, max_level: u32, max_children: usize) -> String {
+        crate::mmgr::memory_context_stats_detail(
+            &self.arena,
+            &self.program,
+            self.profile,
+            context,
+            max_level,
+            max_children,
+        )
     }
 
     /// `GetMemoryChunkSpace`: bytes that a live chunk takes up, its header included.
