@@ -130,14 +130,20 @@ pub struct ContextView {
 /// Open a context of a backend.
 pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextView {
     let (arena, profile) = (server.arena(), server.profile());
-    let variables = server.backend(id).map_or_else(HashMap::new, |backend| {
+    let variables: HashMap<_, _> = server.backend(id).map_or_else(HashMap::new, |backend| {
         backend.chunks().map(|(slot, var)| (var.pointer, (slot, var.requested))).collect()
     });
+    let chunk_header = server.context(context).chunk_header(profile);
+    let mut blocks = inspect::blocks(arena, profile, context);
+    if chunk_header == 0 {
+        let known = variables.keys().copied().collect();
+        blocks.iter_mut().for_each(|block| block.cut_at(&known));
+    }
     ContextView {
-        blocks: inspect::blocks(arena, profile, context),
+        blocks,
         freelists: inspect::freelists(arena, profile, context),
         chunk_limit: inspect::chunk_limit(arena, profile, context),
-        chunk_header: server.context(context).chunk_header(profile),
+        chunk_header,
         variables,
     }
 }

@@ -5,6 +5,8 @@
 //! Generation does not note which chunks of a block are free, and Bump does not even note
 //! where one ends.
 
+use std::collections::BTreeSet;
+
 use super::chunk::ChunkHeader;
 use super::{Context, aset};
 use crate::memory::{Addr, Arena};
@@ -59,6 +61,17 @@ impl BlockView {
         self.unused + self.chunks.iter().filter(|c| c.free).map(|c| c.size).sum::<u64>()
     }
 
+    /// Where nothing tells one chunk from the next: cut what is used at pointers that are known.
+    pub(crate) fn cut_at(&mut self, known: &BTreeSet<Addr>) {
+        let Some(mut rest) = self.chunks.pop() else { return };
+        let end = rest.pointer.offset(rest.size);
+        for &pointer in known.range(rest.pointer.offset(1)..end) {
+            self.chunks.push(ChunkView { size: pointer.since(rest.pointer), ..rest });
+            rest = ChunkView { pointer, size: end.since(pointer), ..rest };
+        }
+        self.chunks.push(rest);
+    }
+
     /// Whether an address lies in it. The end counts: an empty chunk can be there.
     pub fn contains(&self, pointer: Addr) -> bool {
         (self.addr..=self.addr.offset(self.size)).contains(&pointer)
@@ -89,14 +102,16 @@ pub fn chunk_limit(arena: &Arena, profile: &Profile, context: Addr) -> u64 {
     methods.map_or(0, |methods| methods.chunk_limit(arena, profile, context))
 }
 
-/// Free chunks per size class of an AllocSet, 8 bytes first.
+/// Free chunks per size class of an AllocSet, 8 bytes first; none in a context of another kind.
 pub fn aset_freelists(
     arena: &Arena,
     profile: &Profile,
-    set: Addr,
+    context: Addr,
 ) -> [(u64, usize); aset::ALLOCSET_NUM_FREELISTS] {
+    let lists = freelists(arena, profile, context);
     std::array::from_fn(|index| {
-        let free = aset::free_chunks(arena, profile, set, index);
-        (aset::class_size(index), free.count())
+        let class = aset::class_size(index);
+        let found = lists.get(index).filter(|(size, _)| *size == class);
+        (class, found.map_or(0, |(_, count)| *count))
     })
 }

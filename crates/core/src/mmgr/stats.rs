@@ -14,7 +14,7 @@ use crate::profile::{Profile, StatsDetail};
 const IDENT_SHOWN: usize = 100;
 
 /// Counters in the usual words, with what a kind of context has to add.
-pub struct StatsText {
+pub(super) struct StatsText {
     counters: Counters,
     blocks: String,
     free: String,
@@ -53,7 +53,7 @@ impl fmt::Display for StatsText {
 
 /// `MemoryContextStatsDetail`: a context and what is below it, up to a depth and a number of
 /// children each.
-pub fn memory_context_stats_detail(
+pub(crate) fn memory_context_stats_detail(
     arena: &Arena,
     program: &ProgramText,
     profile: &Profile,
