@@ -16,12 +16,12 @@
 //! is legal, `pfree(NULL)` is not, and a freed chunk stays with its context.
 //!
 //! Everything here lives in the arena as PostgreSQL lays it out: the context's header, its
-//! blocks, the headers before the chunks, the links through free chunks. [`mcxt`] is the
-//! tree and the public routines; [`methods`] is the interface of the allocators and their
-//! table; each of [`aset`], [`generation`], [`slab`] and [`bump`] is one; [`growth`] has the
-//! block sizes that three of them go by, [`dlist`] PostgreSQL's lists. [`chunk`] is the packed
-//! header from which `pfree` finds the allocator, [`alignedalloc`] what stands in for it before
-//! an aligned chunk. [`inspect`] and [`stats`] look at contexts, for pictures and for the log.
+//! blocks, the headers before the chunks, the links through free chunks. `mcxt` is the
+//! tree and the public routines; `methods` is the interface of the allocators and their
+//! table; each of [`aset`], `generation`, `slab` and `bump` is one; `growth` has the
+//! block sizes that three of them go by, `dlist` PostgreSQL's lists. [`chunk`] is the packed
+//! header from which `pfree` finds the allocator, `alignedalloc` what stands in for it before
+//! an aligned chunk. [`inspect`] and `stats` look at contexts, for pictures and for the log.
 
 mod alignedalloc;
 pub mod aset;

@@ -21,7 +21,7 @@
 //! - Reset frees every block but the first, the keeper. Delete of a context with the usual
 //!   parameters keeps even that one, for the next context created alike.
 //!
-//! [`header`] is what stands before a chunk, [`block`] how blocks come and go, [`store`] what
+//! `header` is what stands before a chunk, `block` how blocks come and go, `store` what
 //! becomes of deleted contexts.
 
 mod block;
