@@ -70,6 +70,34 @@ pub enum Error {
         /// The eight bytes before it.
         header: u64,
     },
+    /// A Slab context was asked for another size than its chunks have.
+    UnexpectedChunkSize {
+        /// Bytes asked for.
+        size: u64,
+        /// Bytes of the context's chunks.
+        expected: u64,
+    },
+    /// A Slab context's block would not hold a single chunk.
+    SlabBlockTooSmall {
+        /// The block's size.
+        block: u64,
+        /// The chunk's size.
+        chunk: u64,
+        /// How the version's message ends.
+        ending: &'static str,
+    },
+    /// A Slab chunk was to be resized.
+    SlabRealloc,
+    /// A routine that needs the header that Bump's chunks don't have.
+    BumpUnsupported(&'static str),
+    /// The server would read or write memory that is not its own, and die of it.
+    SegmentationFault,
+    /// An alignment that PostgreSQL's assertions forbid.
+    InvalidAlignment(u64),
+    /// A context was to become a child of itself, or of one below it.
+    ContextLoop(String),
+    /// Something that this version of PostgreSQL does not have.
+    NotInThisVersion(&'static str),
     /// A chunk variable is empty: nothing was allocated into it, or it was freed.
     NoSuchChunk,
     /// A chunk variable points into memory that a reset or delete gave back.
@@ -140,6 +168,10 @@ impl Error {
             | Error::StillReferenced { .. }
             | Error::BadBufferId(_)
             | Error::InvalidAllocSize(_)
+            | Error::UnexpectedChunkSize { .. }
+            | Error::SlabBlockTooSmall { .. }
+            | Error::SlabRealloc
+            | Error::BumpUnsupported(_)
             | Error::InvalidPointer { .. } => ErrorCode::Internal,
             _ => ErrorCode::Playground,
         }
@@ -185,6 +217,20 @@ impl Error {
             }
             Error::InvalidAllocSize(_) => {
                 "palloc takes at most 1 GB - 1 byte (MaxAllocSize).".into()
+            }
+            Error::UnexpectedChunkSize { expected, .. } => {
+                format!("Every chunk of this Slab context has {expected} bytes.")
+            }
+            Error::SlabRealloc => {
+                "Every chunk of a Slab context has the same size: palloc a new one elsewhere."
+                    .into()
+            }
+            Error::BumpUnsupported(_) => "Bump chunks have no header, so a build without \
+                assertions would take whatever bytes lie before the chunk for one. Reset or \
+                delete the context instead."
+                .into(),
+            Error::SegmentationFault => {
+                "The postmaster would end every backend and start over.".into()
             }
             Error::NoSuchChunk => "palloc into this name first.".into(),
             Error::DanglingChunk(_) => "Its context was reset or deleted, and every chunk in it \
@@ -246,6 +292,26 @@ impl fmt::Display for Error {
                 f,
                 "{function} called with invalid pointer {pointer} (header 0x{header:016x})"
             ),
+            Error::UnexpectedChunkSize { size, expected } => {
+                write!(f, "unexpected alloc chunk size {size} (expected {expected})")
+            }
+            Error::SlabBlockTooSmall { block, chunk, ending } => {
+                write!(f, "block size {block} for slab is too small for {chunk}{ending}")
+            }
+            Error::SlabRealloc => f.write_str("slab allocator does not support realloc()"),
+            Error::BumpUnsupported(function) => {
+                write!(f, "{function} is not supported by the bump memory allocator")
+            }
+            Error::SegmentationFault => {
+                f.write_str("server process was terminated by signal 11: Segmentation fault")
+            }
+            Error::InvalidAlignment(align) => {
+                write!(f, "an alignment must be a power of two below 128 MB, not {align}")
+            }
+            Error::ContextLoop(name) => {
+                write!(f, "memory context \"{name}\" can't be below itself")
+            }
+            Error::NotInThisVersion(what) => write!(f, "this version has no {what}"),
             Error::NoSuchChunk => f.write_str("no chunk has this name now"),
             Error::DanglingChunk(at) => write!(f, "the pointer {at} is dangling"),
             Error::NoSuchContext => f.write_str("no memory context has this name now"),

@@ -123,6 +123,20 @@ pub enum MemoryEvent {
         /// Bytes, header included.
         size: u64,
     },
+    /// A block's last chunk was freed, and the context keeps the block for later.
+    BlockEmptied {
+        /// The context.
+        context: Addr,
+        /// The block.
+        block: Addr,
+    },
+    /// An empty block that the context had kept is used again.
+    BlockReused {
+        /// The context.
+        context: Addr,
+        /// The block.
+        block: Addr,
+    },
     /// A dedicated block was resized with realloc.
     BlockResized {
         /// The context.
@@ -145,6 +159,15 @@ pub enum MemoryEvent {
         /// Bytes the caller may use.
         usable: u64,
     },
+    /// A pointer with the alignment asked for was set up within a larger chunk.
+    Aligned {
+        /// The context.
+        context: Addr,
+        /// The chunk that the allocator returned.
+        chunk: Addr,
+        /// The pointer that the caller gets.
+        pointer: Addr,
+    },
     /// A chunk is free. AllocSet keeps it on its class's list.
     Pfree {
         /// The context.
@@ -153,7 +176,7 @@ pub enum MemoryEvent {
         chunk: Addr,
         /// Bytes it had.
         usable: u64,
-        /// It went on a freelist (else its block went back to malloc).
+        /// It went on a freelist and can be handed out again.
         freelist: bool,
     },
     /// `repalloc` found enough room and returned the same chunk.
@@ -177,6 +200,34 @@ pub enum MemoryEvent {
         to: Addr,
         /// Bytes copied.
         copied: u64,
+    },
+    /// A function is to be called when the context is next reset or deleted.
+    CallbackRegistered {
+        /// The context.
+        context: Addr,
+        /// The function's argument.
+        callback: u32,
+    },
+    /// A reset callback was called.
+    CallbackFired {
+        /// The context.
+        context: Addr,
+        /// The function's argument.
+        callback: u32,
+    },
+    /// A context was moved to another place in the tree.
+    ParentChanged {
+        /// The context.
+        context: Addr,
+        /// Its parent now.
+        parent: Addr,
+    },
+    /// A context was given an identifier.
+    IdentifierSet {
+        /// The context.
+        context: Addr,
+        /// Where the identifier is.
+        ident: Addr,
     },
     /// A function was entered.
     CallBegan {

@@ -9,6 +9,7 @@
 //! 0x0_0001_0000   the shared segment, the same address in every process
 //! 0x1_0000_0000   backend 0's own memory: what its malloc hands out
 //! 0x2_0000_0000   backend 1's own memory ...
+//! 0x7000_0000_0000  what backend 0 has mapped for large requests; backend 1's follows
 //! 0xf000_0000_0000  the program's text: constant strings, read-only, in every process
 //! ```
 //!

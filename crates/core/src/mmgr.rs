@@ -16,20 +16,30 @@
 //! is legal, `pfree(NULL)` is not, and a freed chunk stays with its context.
 //!
 //! Everything here lives in the arena as PostgreSQL lays it out: the context's header, its
-//! blocks, the headers before the chunks, the links through free chunks. [`mcxt`] is the
-//! tree and the public routines; each allocator is one file that implements
-//! [`MemoryContextMethods`](methods::MemoryContextMethods) ([`aset`] so far); [`chunk`] is the
-//! header from which `pfree` finds the allocator.
+//! blocks, the headers before the chunks, the links through free chunks. `mcxt` is the
+//! tree and the public routines; `methods` is the interface of the allocators and their
+//! table; each of [`aset`], `generation`, `slab` and `bump` is one; `growth` has the
+//! block sizes that three of them go by, `dlist` PostgreSQL's lists. [`chunk`] is the packed
+//! header from which `pfree` finds the allocator, `alignedalloc` what stands in for it before
+//! an aligned chunk. [`inspect`] and `stats` look at contexts, for pictures and for the log.
 
+mod alignedalloc;
 pub mod aset;
+mod bump;
 pub mod chunk;
+mod dlist;
+mod generation;
+mod growth;
 pub mod inspect;
 mod mcxt;
 mod methods;
+mod slab;
+mod stats;
 
-pub use mcxt::{Context, MAX_ALLOC_SIZE};
-pub(crate) use mcxt::{get_memory_chunk_context, get_memory_chunk_space};
+pub use mcxt::{Context, MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
 pub use methods::{Counters, METHODS_TABLE, method_name};
+use stats::StatsText;
+pub(crate) use stats::memory_context_stats_detail;
 
 use crate::error::Error;
 use crate::event::{EventLog, MemoryEvent};
@@ -51,14 +61,14 @@ pub struct LocalMemory {
     pub context_freelists: [aset::AllocSetFreeList; 2],
 }
 
-/// Bytes that one backend's malloc may obtain: what a machine's memory would allow.
-pub const HEAP_LIMIT: u64 = 2 << 30;
+/// Bytes that one backend's malloc may obtain: what a machine with 16 GB would allow.
+pub const HEAP_LIMIT: u64 = 16 << 30;
 
 impl LocalMemory {
     /// A process that has allocated nothing yet.
     pub fn new(backend: BackendId) -> Self {
         Self {
-            heap: Heap::new(Addr::local(backend), HEAP_LIMIT),
+            heap: Heap::new(backend, HEAP_LIMIT),
             top: Addr::NULL,
             current: Addr::NULL,
             context_freelists: Default::default(),
@@ -101,4 +111,23 @@ impl Process<'_> {
 #[inline]
 pub fn maxalign(size: u64) -> u64 {
     size.wrapping_add(7) & !7
+}
+
+/// `GetMemoryChunkContext`: the context that a live chunk belongs to, if its allocator can tell.
+pub(crate) fn get_memory_chunk_context(
+    arena: &Arena,
+    profile: &Profile,
+    pointer: Addr,
+) -> Option<Addr> {
+    mcxt::methods_of_chunk(arena, profile, pointer)?.get_chunk_context(arena, profile, pointer)
+}
+
+/// `GetMemoryChunkSpace`: bytes that a live chunk takes up, its header included, if its
+/// allocator can tell.
+pub(crate) fn get_memory_chunk_space(
+    arena: &Arena,
+    profile: &Profile,
+    pointer: Addr,
+) -> Option<u64> {
+    mcxt::methods_of_chunk(arena, profile, pointer)?.get_chunk_space(arena, profile, pointer)
 }

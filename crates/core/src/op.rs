@@ -219,6 +219,45 @@ pub enum Op {
         /// The variable that gets the pointer; `None` leaves it to the context to free it.
         chunk: Option<ChunkSlot>,
     },
+    /// `MemoryContextAllocExtended`: an allocation with flags.
+    PallocExtended {
+        /// Whose.
+        backend: BackendId,
+        /// The context; `None` means `CurrentMemoryContext`.
+        context: Option<ContextSlot>,
+        /// Bytes asked for.
+        size: u64,
+        /// What is asked for besides.
+        flags: AllocFlags,
+        /// The variable that gets the pointer.
+        chunk: Option<ChunkSlot>,
+    },
+    /// `MemoryContextAllocAligned`: an allocation whose address is a multiple of `align`.
+    PallocAligned {
+        /// Whose.
+        backend: BackendId,
+        /// The context; `None` means `CurrentMemoryContext`.
+        context: Option<ContextSlot>,
+        /// Bytes asked for.
+        size: u64,
+        /// The alignment, a power of two.
+        align: u64,
+        /// What is asked for besides.
+        flags: AllocFlags,
+        /// The variable that gets the pointer.
+        chunk: Option<ChunkSlot>,
+    },
+    /// `MemoryContextStrdup`: a copy of a string.
+    Strdup {
+        /// Whose.
+        backend: BackendId,
+        /// The context; `None` means `CurrentMemoryContext`.
+        context: Option<ContextSlot>,
+        /// The string.
+        text: Name,
+        /// The variable that gets the pointer.
+        chunk: Option<ChunkSlot>,
+    },
     /// `pfree`.
     Pfree {
         /// Whose.
@@ -235,8 +274,33 @@ pub enum Op {
         /// Bytes asked for.
         size: u64,
     },
+    /// `repalloc_extended`.
+    RepallocExtended {
+        /// Whose.
+        backend: BackendId,
+        /// The variable that holds the pointer, and gets the new one.
+        chunk: ChunkSlot,
+        /// Bytes asked for.
+        size: u64,
+        /// What is asked for besides.
+        flags: AllocFlags,
+    },
     /// `MemoryContextReset`: free everything in it, delete its children.
     Reset {
+        /// Whose.
+        backend: BackendId,
+        /// The context.
+        context: ContextSlot,
+    },
+    /// `MemoryContextResetOnly`: free everything in it, leave its children alone.
+    ResetOnly {
+        /// Whose.
+        backend: BackendId,
+        /// The context.
+        context: ContextSlot,
+    },
+    /// `MemoryContextResetChildren`: free everything in the contexts below it.
+    ResetChildren {
         /// Whose.
         backend: BackendId,
         /// The context.
@@ -248,6 +312,41 @@ pub enum Op {
         backend: BackendId,
         /// The context.
         context: ContextSlot,
+    },
+    /// `MemoryContextDeleteChildren`: the contexts below it and all their memory.
+    DeleteChildren {
+        /// Whose.
+        backend: BackendId,
+        /// The context.
+        context: ContextSlot,
+    },
+    /// `MemoryContextSetParent`: the context and all below it move to another parent.
+    SetParent {
+        /// Whose.
+        backend: BackendId,
+        /// The context.
+        context: ContextSlot,
+        /// The new parent.
+        parent: ContextSlot,
+    },
+    /// `MemoryContextRegisterResetCallback`: have a function called when the context is next
+    /// reset or deleted.
+    RegisterResetCallback {
+        /// Whose.
+        backend: BackendId,
+        /// The context.
+        context: ContextSlot,
+        /// The function's argument, by which its event tells it from others.
+        callback: u32,
+    },
+    /// `MemoryContextCopyAndSetIdentifier`: say what the context is for, in its own memory.
+    SetIdentifier {
+        /// Whose.
+        backend: BackendId,
+        /// The context.
+        context: ContextSlot,
+        /// The identifier.
+        ident: Name,
     },
     /// A function is called: a FunctionCallContext is made under
     /// `CurrentMemoryContext` and becomes current.
@@ -286,10 +385,20 @@ impl Op {
             | Op::CreateContext { backend, .. }
             | Op::SwitchTo { backend, .. }
             | Op::Palloc { backend, .. }
+            | Op::PallocExtended { backend, .. }
+            | Op::PallocAligned { backend, .. }
+            | Op::Strdup { backend, .. }
             | Op::Pfree { backend, .. }
             | Op::Repalloc { backend, .. }
+            | Op::RepallocExtended { backend, .. }
             | Op::Reset { backend, .. }
+            | Op::ResetOnly { backend, .. }
+            | Op::ResetChildren { backend, .. }
             | Op::Delete { backend, .. }
+            | Op::DeleteChildren { backend, .. }
+            | Op::SetParent { backend, .. }
+            | Op::RegisterResetCallback { backend, .. }
+            | Op::SetIdentifier { backend, .. }
             | Op::CallBegin { backend, .. }
             | Op::CallEnd { backend } => Some(backend),
             Op::BackgroundWriter { backend, .. } => backend,
@@ -362,11 +471,47 @@ impl Default for BgWriterRound {
     }
 }
 
+/// What an allocation asks for besides its size (`MCXT_ALLOC_*` in `palloc.h`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AllocFlags {
+    /// `MCXT_ALLOC_HUGE`: more than 1 GB is allowed.
+    pub huge: bool,
+    /// `MCXT_ALLOC_NO_OOM`: return NULL if there is no memory, in place of an error.
+    pub no_oom: bool,
+    /// `MCXT_ALLOC_ZERO`: zero the chunk.
+    pub zero: bool,
+}
+
 /// Which allocator a context gets, with its parameters in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allocator {
     /// `AllocSetContextCreate`.
     AllocSet {
+        /// Size of the first block, context header included; 0 means `init`.
+        min: u64,
+        /// Size of the first further block.
+        init: u64,
+        /// Size up to which blocks double.
+        max: u64,
+    },
+    /// `SlabContextCreate`.
+    Slab {
+        /// Size of every block.
+        block: u64,
+        /// Size of every chunk.
+        chunk: u64,
+    },
+    /// `GenerationContextCreate`.
+    Generation {
+        /// Size of the first block, context header included; 0 means `init`.
+        min: u64,
+        /// Size of the first further block.
+        init: u64,
+        /// Size up to which blocks double.
+        max: u64,
+    },
+    /// `BumpContextCreate`.
+    Bump {
         /// Size of the first block, context header included; 0 means `init`.
         min: u64,
         /// Size of the first further block.

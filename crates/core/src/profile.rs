@@ -4,10 +4,16 @@
 //! the profile and never the version's number. One file a version; a version is offered
 //! once traces of a real server of that version replay without a difference.
 
+mod mmgr;
 mod pg15;
 mod pg17;
 mod pg18;
 mod pg19;
+
+pub use mmgr::{
+    ChunkHeaders, GenerationProfile, MmgrProfile, NodeTags, Recycling, SlabLists, SlabProfile,
+    StatsDetail, TreeOrder,
+};
 
 /// A major version of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,19 +69,6 @@ pub struct Profile {
     pub mmgr: MmgrProfile,
     /// The buffer pool.
     pub bufmgr: BufmgrProfile,
-}
-
-/// Sizes in bytes of what memory contexts keep in front of the reader's data.
-#[derive(Debug)]
-pub struct MmgrProfile {
-    /// `MAXALIGN(sizeof(AllocSetContext))`: where the keeper block begins.
-    pub aset_context: u64,
-    /// `ALLOC_BLOCKHDRSZ`.
-    pub aset_block: u64,
-    /// `ALLOC_CHUNKHDRSZ`: `sizeof(MemoryChunk)`.
-    pub chunk: u64,
-    /// Node tags (`nodetags.h`) of the context kinds.
-    pub node_tag_aset: u32,
 }
 
 /// How the buffer manager of a version works.

@@ -121,6 +121,8 @@ pub struct ContextView {
     pub freelists: Vec<(u64, usize)>,
     /// Bytes above which a request gets a block of its own.
     pub chunk_limit: u64,
+    /// Bytes of the header before each chunk.
+    pub chunk_header: u64,
     /// Variables that hold chunks, by pointer: the variable, and bytes asked for.
     pub variables: HashMap<Addr, (ChunkSlot, u64)>,
 }
@@ -128,13 +130,20 @@ pub struct ContextView {
 /// Open a context of a backend.
 pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextView {
     let (arena, profile) = (server.arena(), server.profile());
-    let variables = server.backend(id).map_or_else(HashMap::new, |backend| {
+    let variables: HashMap<_, _> = server.backend(id).map_or_else(HashMap::new, |backend| {
         backend.chunks().map(|(slot, var)| (var.pointer, (slot, var.requested))).collect()
     });
+    let chunk_header = server.context(context).chunk_header(profile);
+    let mut blocks = inspect::blocks(arena, profile, context);
+    if chunk_header == 0 {
+        let known = variables.keys().copied().collect();
+        blocks.iter_mut().for_each(|block| block.cut_at(&known));
+    }
     ContextView {
-        blocks: inspect::aset_blocks(arena, profile, context),
-        freelists: inspect::aset_freelists(arena, profile, context).to_vec(),
-        chunk_limit: crate::mmgr::aset::alloc_chunk_limit(arena, context),
+        blocks,
+        freelists: inspect::freelists(arena, profile, context),
+        chunk_limit: inspect::chunk_limit(arena, profile, context),
+        chunk_header,
         variables,
     }
 }

@@ -156,10 +156,20 @@ fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         Op::CreateContext { .. }
         | Op::SwitchTo { .. }
         | Op::Palloc { .. }
+        | Op::PallocExtended { .. }
+        | Op::PallocAligned { .. }
+        | Op::Strdup { .. }
         | Op::Pfree { .. }
         | Op::Repalloc { .. }
+        | Op::RepallocExtended { .. }
         | Op::Reset { .. }
+        | Op::ResetOnly { .. }
+        | Op::ResetChildren { .. }
         | Op::Delete { .. }
+        | Op::DeleteChildren { .. }
+        | Op::SetParent { .. }
+        | Op::RegisterResetCallback { .. }
+        | Op::SetIdentifier { .. }
         | Op::CallBegin { .. }
         | Op::CallEnd { .. } => memory::tell(narration, scene, op),
         _ => buffers::tell(narration, scene, op),

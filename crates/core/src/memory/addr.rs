@@ -23,6 +23,9 @@ pub enum Owner {
 
 const SEGMENT_BITS: u32 = 32;
 const PROGRAM_SEGMENT: u64 = 0xf000;
+/// The first of the segments that backends map, and how many each may fill.
+const MAPPED_SEGMENT: u64 = 0x7000;
+const MAPPED_SEGMENTS: u64 = 16;
 /// The lowest address of the shared segment: whatever lies below is never mapped.
 const SHARED_START: u64 = 0x1_0000;
 
@@ -33,12 +36,19 @@ impl Addr {
     pub const SHARED: Self = Self(SHARED_START);
     /// Where the program's text begins.
     pub const PROGRAM: Self = Self(PROGRAM_SEGMENT << SEGMENT_BITS);
-    /// Bytes that one backend's part can hold.
+    /// Bytes of a segment: what a backend's heap proper can hold.
     pub const SEGMENT_SIZE: u64 = 1 << SEGMENT_BITS;
+    /// Bytes that a backend can map for large requests.
+    pub const MAPPED_SIZE: u64 = MAPPED_SEGMENTS << SEGMENT_BITS;
 
     /// Where a backend's local memory begins.
     pub fn local(backend: BackendId) -> Self {
         Self((u64::from(backend.0) + 1) << SEGMENT_BITS)
+    }
+
+    /// Where a backend's large requests are mapped.
+    pub fn mapped(backend: BackendId) -> Self {
+        Self((MAPPED_SEGMENT + u64::from(backend.0) * MAPPED_SEGMENTS) << SEGMENT_BITS)
     }
 
     /// Whether this is the null pointer.
@@ -69,19 +79,31 @@ impl Addr {
 
     /// Whose memory this is.
     pub fn owner(self) -> Owner {
+        let backend = |number: u64| {
+            u16::try_from(number).map_or(Owner::Nobody, |id| Owner::Backend(BackendId(id)))
+        };
         match self.0 >> SEGMENT_BITS {
             0 if self.0 < SHARED_START => Owner::Nobody,
             0 => Owner::Shared,
+            segment @ 1..MAPPED_SEGMENT => backend(segment - 1),
+            segment @ MAPPED_SEGMENT..PROGRAM_SEGMENT => {
+                backend((segment - MAPPED_SEGMENT) / MAPPED_SEGMENTS)
+            }
             PROGRAM_SEGMENT => Owner::Program,
-            segment => u16::try_from(segment - 1)
-                .map_or(Owner::Nobody, |number| Owner::Backend(BackendId(number))),
+            _ => Owner::Nobody,
         }
     }
 
-    /// Which segment, and where in it: for the arena's page tables.
+    /// Which page table of the arena, and where in it: a backend's table goes on from its heap
+    /// to what it mapped.
     #[inline]
     pub(super) fn split(self) -> (u64, u64) {
-        (self.0 >> SEGMENT_BITS, self.0 & (Self::SEGMENT_SIZE - 1))
+        let segment = self.0 >> SEGMENT_BITS;
+        if (MAPPED_SEGMENT..PROGRAM_SEGMENT).contains(&segment) {
+            let from = self.0 - (MAPPED_SEGMENT << SEGMENT_BITS);
+            return (from / Self::MAPPED_SIZE + 1, Self::SEGMENT_SIZE + from % Self::MAPPED_SIZE);
+        }
+        (segment, self.0 & (Self::SEGMENT_SIZE - 1))
     }
 
     pub(super) const PROGRAM_INDEX: u64 = PROGRAM_SEGMENT;
@@ -105,7 +127,17 @@ mod tests {
         assert_eq!(Addr::SHARED.owner(), Owner::Shared);
         assert_eq!(Addr::local(BackendId(0)).owner(), Owner::Backend(BackendId(0)));
         assert_eq!(Addr::local(BackendId(7)).offset(99).owner(), Owner::Backend(BackendId(7)));
+        assert_eq!(Addr::mapped(BackendId(0)).owner(), Owner::Backend(BackendId(0)));
+        assert_eq!(Addr::mapped(BackendId(8)).back(1).owner(), Owner::Backend(BackendId(7)));
         assert_eq!(Addr::PROGRAM.owner(), Owner::Program);
         assert_eq!(Addr(u64::MAX).owner(), Owner::Nobody);
+    }
+
+    #[test]
+    fn what_is_mapped_comes_behind_the_heap_in_its_table() {
+        let (table, at) = Addr::local(BackendId(3)).split();
+        assert_eq!(at, 0);
+        let mapped = Addr::mapped(BackendId(3)).offset(5);
+        assert_eq!(mapped.split(), (table, Addr::SEGMENT_SIZE + 5));
     }
 }

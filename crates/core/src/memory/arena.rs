@@ -33,7 +33,7 @@ pub struct Arena {
 /// Where a page stands in its segment's table.
 #[inline]
 fn place(offset: u64) -> (usize, usize) {
-    let page = offset as usize / PAGE_SIZE;
+    let page = (offset / PAGE_SIZE as u64) as usize;
     (page / DIRECTORY, page % DIRECTORY)
 }
 
@@ -205,13 +205,17 @@ impl Arena {
         let mut buffer = [0; 512];
         let mut done = 0;
         while done < len {
-            let count = (len - done).min(buffer.len() as u64) as usize;
             let (source, target) = (from.offset(done), to.offset(done));
             if self.page(source).is_some() || self.page(target).is_some() {
+                let count = (len - done).min(buffer.len() as u64) as usize;
                 self.read(source, &mut buffer[..count]);
                 self.write(target, &buffer[..count]);
+                done += count as u64;
+            } else {
+                // Neither page exists: on to where the first of the two ends.
+                let rest = |addr: Addr| PAGE_SIZE as u64 - addr.0 % PAGE_SIZE as u64;
+                done += rest(source).min(rest(target));
             }
-            done += count as u64;
         }
     }
 }

@@ -13,19 +13,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Addr, Arena, PAGE_SIZE};
+use crate::ids::BackendId;
 
 /// malloc's alignment on 64-bit glibc.
 pub const MALLOC_ALIGN: u64 = 16;
 const HEADER: u64 = 8;
 const MIN_CHUNK: u64 = 32;
 const MMAP_THRESHOLD: u64 = 128 << 10;
-/// The heap proper ends here; mapped requests lie above.
-const MMAP_START: u64 = 0x4000_0000;
+/// Offsets from here on are of mapped requests, below it of the heap proper.
+const MMAP_START: u64 = Addr::SEGMENT_SIZE;
 
 /// One backend's malloc.
 #[derive(Clone)]
 pub struct Heap {
     base: Addr,
+    mapped_base: Addr,
     /// End of the heap proper, as `brk` would say; an offset from `base`.
     top: u64,
     /// Free chunks below the top: where and how long.
@@ -51,10 +53,11 @@ pub struct HeapStats {
 }
 
 impl Heap {
-    /// A heap that begins at `base` and may obtain `limit` bytes.
-    pub fn new(base: Addr, limit: u64) -> Self {
+    /// A backend's heap, which may obtain `limit` bytes.
+    pub fn new(backend: BackendId, limit: u64) -> Self {
         Self {
-            base,
+            base: Addr::local(backend),
+            mapped_base: Addr::mapped(backend),
             top: MALLOC_ALIGN,
             free_by_addr: BTreeMap::new(),
             free_by_size: BTreeSet::new(),
@@ -78,7 +81,7 @@ impl Heap {
         self.stats.mallocs += 1;
         self.stats.used += need;
         self.write_size(arena, at, need);
-        Some(self.base.offset(at + MALLOC_ALIGN))
+        Some(self.addr(at + MALLOC_ALIGN))
     }
 
     /// `free` of a pointer that `malloc` or `realloc` returned.
@@ -88,7 +91,7 @@ impl Heap {
         self.stats.used -= size;
         if self.mapped.remove(&at).is_some() {
             self.stats.obtained -= size;
-            arena.fill(self.base.offset(at), size, 0);
+            arena.fill(self.addr(at), size, 0);
         } else {
             self.release(at, size);
         }
@@ -99,7 +102,10 @@ impl Heap {
     pub fn realloc(&mut self, arena: &mut Arena, pointer: Addr, size: u64) -> Option<Addr> {
         let need = chunk_size(size)?;
         let (at, old) = self.chunk_of(arena, pointer);
-        if !self.mapped.contains_key(&at) && need < MMAP_THRESHOLD {
+        if at >= MMAP_START && need >= MMAP_THRESHOLD {
+            return self.remap(arena, at, need);
+        }
+        if at < MMAP_START && need < MMAP_THRESHOLD {
             if need <= old {
                 if old - need >= MIN_CHUNK {
                     self.stats.used -= old - need;
@@ -163,10 +169,18 @@ impl Heap {
     }
 
     fn map(&mut self, need: u64) -> Option<u64> {
-        let need = need.next_multiple_of(PAGE_SIZE as u64);
+        let need = pages(need)?;
         if self.stats.obtained.checked_add(need)? > self.limit {
             return None;
         }
+        let at = self.unmapped_range(need)?;
+        self.mapped.insert(at, need);
+        self.stats.obtained += need;
+        Some(at)
+    }
+
+    /// The lowest range of this length that nothing is mapped to.
+    fn unmapped_range(&self, need: u64) -> Option<u64> {
         let mut at = MMAP_START;
         for (&start, &size) in &self.mapped {
             if start - at >= need {
@@ -174,12 +188,33 @@ impl Heap {
             }
             at = start + size;
         }
-        if at + need > Addr::SEGMENT_SIZE {
+        (at + need <= MMAP_START + Addr::MAPPED_SIZE).then_some(at)
+    }
+
+    /// `mremap`: the pages of a mapped request, fewer or more, elsewhere if they must.
+    fn remap(&mut self, arena: &mut Arena, at: u64, need: u64) -> Option<Addr> {
+        let need = pages(need)?;
+        let old = *self.mapped.get(&at)?;
+        if (self.stats.obtained - old).checked_add(need)? > self.limit {
             return None;
         }
-        self.mapped.insert(at, need);
-        self.stats.obtained += need;
-        Some(at)
+        let next = self.mapped.range(at + 1..).next().map(|(&start, _)| start);
+        let room = next.unwrap_or(MMAP_START + Addr::MAPPED_SIZE) - at;
+        let to = if need <= room { at } else { self.unmapped_range(need)? };
+        if to == at {
+            arena.fill(self.addr(at + need), old.saturating_sub(need), 0);
+        } else {
+            arena.copy(self.addr(at), self.addr(to), old.min(need));
+            arena.fill(self.addr(at), old, 0);
+        }
+        self.mapped.remove(&at);
+        self.mapped.insert(to, need);
+        self.stats.obtained = self.stats.obtained - old + need;
+        self.stats.used = self.stats.used - old + need;
+        self.stats.mallocs += 1;
+        self.stats.frees += 1;
+        self.write_size(arena, to, need);
+        Some(self.addr(to + MALLOC_ALIGN))
     }
 
     fn release(&mut self, mut at: u64, mut size: u64) {
@@ -213,13 +248,28 @@ impl Heap {
     }
 
     fn chunk_of(&self, arena: &Arena, pointer: Addr) -> (u64, u64) {
-        let at = pointer.since(self.base) - MALLOC_ALIGN;
+        let base = if pointer < self.mapped_base { self.base } else { self.mapped_base };
+        let start = if pointer < self.mapped_base { 0 } else { MMAP_START };
+        let at = start + pointer.since(base) - MALLOC_ALIGN;
         (at, arena.read_u64(pointer.back(HEADER)))
     }
 
     fn write_size(&self, arena: &mut Arena, at: u64, size: u64) {
-        arena.write_u64(self.base.offset(at + MALLOC_ALIGN - HEADER), size);
+        arena.write_u64(self.addr(at + MALLOC_ALIGN - HEADER), size);
     }
+
+    /// The address of an offset.
+    fn addr(&self, at: u64) -> Addr {
+        match at.checked_sub(MMAP_START) {
+            Some(mapped) => self.mapped_base.offset(mapped),
+            None => self.base.offset(at),
+        }
+    }
+}
+
+/// Bytes of the pages that hold this many bytes.
+fn pages(need: u64) -> Option<u64> {
+    need.checked_next_multiple_of(PAGE_SIZE as u64)
 }
 
 /// Bytes of the chunk that serves a request, its header included.
@@ -231,10 +281,9 @@ fn chunk_size(size: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::BackendId;
 
     fn new() -> (Arena, Heap) {
-        (Arena::new(), Heap::new(Addr::local(BackendId(0)), 1 << 30))
+        (Arena::new(), Heap::new(BackendId(0), 1 << 30))
     }
 
     #[test]
@@ -294,9 +343,25 @@ mod tests {
     }
 
     #[test]
+    fn a_mapped_request_is_remapped() {
+        let (mut arena, mut heap) = new();
+        let a = heap.malloc(&mut arena, 200 << 20).unwrap();
+        arena.write_u64(a.offset(100 << 20), 7);
+        let b = heap.malloc(&mut arena, 1 << 20).unwrap();
+        let moved = heap.realloc(&mut arena, a, 500 << 20).unwrap();
+        assert_ne!(a, moved);
+        assert_eq!(arena.read_u64(moved.offset(100 << 20)), 7);
+        assert_eq!(heap.realloc(&mut arena, moved, 400 << 20), Some(moved));
+        assert_eq!(heap.realloc(&mut arena, moved, 2 << 30), None);
+        heap.free(&mut arena, moved);
+        heap.free(&mut arena, b);
+        assert_eq!((heap.stats().obtained, heap.stats().used), (0, 0));
+    }
+
+    #[test]
     fn there_is_an_end() {
         let mut arena = Arena::new();
-        let mut heap = Heap::new(Addr::local(BackendId(0)), 1 << 20);
+        let mut heap = Heap::new(BackendId(0), 1 << 20);
         assert_eq!(heap.malloc(&mut arena, 2 << 20), None);
         assert_eq!(heap.malloc(&mut arena, u64::MAX), None);
         assert!(heap.malloc(&mut arena, 1 << 19).is_some());

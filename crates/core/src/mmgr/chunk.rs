@@ -1,4 +1,4 @@
-//! The header before every chunk (`utils/memutils_memorychunk.h`, PostgreSQL 16 and later).
+//! The packed header before a chunk (`utils/memutils_memorychunk.h`, PostgreSQL 16 and later).
 //!
 //! `pfree` gets a pointer and nothing else. The 64-bit word before it says the rest:
 //!
@@ -12,6 +12,9 @@
 //!
 //! A chunk too far from its block for the 30 bits, or alone in a block of its own, is
 //! *external*: the bit is set, and a magic number stands in place of distance and value.
+//!
+//! Older versions keep a pointer to the context in that place, behind fields that each
+//! allocator has for itself.
 
 use crate::memory::{Addr, Arena};
 
@@ -27,8 +30,19 @@ const OFFSET_BASE: u32 = VALUE_BASE + 29;
 const OFFSET_MASK: u64 = 0x3fff_fffe;
 const MAGIC: u64 = 0xb1a8_db85_8eb6_efba >> VALUE_BASE << VALUE_BASE;
 
-/// `MCTX_ASET_ID` (`memutils_internal.h`).
+// MemoryContextMethodID (utils/memutils_internal.h). Ids that memory often holds by accident
+// (all zeros, all ones, glibc's own chunk headers) belong to nobody.
+
+/// `MCTX_ASET_ID`.
 pub const MCTX_ASET_ID: u8 = 3;
+/// `MCTX_GENERATION_ID`.
+pub const MCTX_GENERATION_ID: u8 = 4;
+/// `MCTX_SLAB_ID`.
+pub const MCTX_SLAB_ID: u8 = 5;
+/// `MCTX_ALIGNED_REDIRECT_ID`.
+pub const MCTX_ALIGNED_REDIRECT_ID: u8 = 6;
+/// `MCTX_BUMP_ID`.
+pub const MCTX_BUMP_ID: u8 = 7;
 
 /// The word before a chunk, read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +83,8 @@ impl ChunkHeader {
         self.0 >> VALUE_BASE << VALUE_BASE == MAGIC
     }
 
-    /// `MemoryChunkGetValue`: AllocSet's freelist index.
+    /// `MemoryChunkGetValue`: AllocSet's freelist index, the size of Generation's and Slab's
+    /// chunks, the alignment that a redirection was made for.
     #[inline]
     pub fn value(self) -> u64 {
         self.0 >> VALUE_BASE & VALUE_MASK

@@ -1,12 +1,14 @@
 //! Looking into a context: its blocks, their chunks, and what each chunk is.
 //!
 //! Everything is read from the bytes: chunk sizes from the chunk headers, free chunks from
-//! the freelists. Nothing here changes anything.
+//! the freelists. Nothing here changes anything, and what the bytes don't tell is not told:
+//! Generation does not note which chunks of a block are free, and Bump does not even note
+//! where one ends.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
-use super::aset::{self, ALLOCSET_NUM_FREELISTS, class_size};
 use super::chunk::ChunkHeader;
+use super::{Context, aset};
 use crate::memory::{Addr, Arena};
 use crate::profile::Profile;
 
@@ -36,10 +38,16 @@ pub struct ChunkView {
     pub pointer: Addr,
     /// Bytes the caller may use.
     pub size: u64,
-    /// It is on a freelist.
+    /// It is known to be free.
     pub free: bool,
     /// The word before it.
     pub header: ChunkHeader,
+}
+
+impl ChunkView {
+    pub(super) fn new(arena: &Arena, pointer: Addr, size: u64, free: bool) -> Self {
+        Self { pointer, size, free, header: ChunkHeader::of(arena, pointer) }
+    }
 }
 
 impl BlockView {
@@ -52,59 +60,58 @@ impl BlockView {
     pub fn free(&self) -> u64 {
         self.unused + self.chunks.iter().filter(|c| c.free).map(|c| c.size).sum::<u64>()
     }
-}
 
-/// The blocks of an AllocSet, the active one first.
-pub fn aset_blocks(arena: &Arena, profile: &Profile, set: Addr) -> Vec<BlockView> {
-    let free: HashSet<Addr> = (0..ALLOCSET_NUM_FREELISTS)
-        .flat_map(|index| aset::free_chunks(arena, profile, set, index))
-        .collect();
-    aset::blocks(arena, profile, set)
-        .map(|block| {
-            let addr = if block.keeper { set } else { block.addr };
-            let chunks = chunks(arena, profile, &block, &free);
-            BlockView {
-                addr,
-                size: block.end.since(addr),
-                keeper: block.keeper,
-                dedicated: chunks.first().is_some_and(|chunk| chunk.header.is_external()),
-                header: block.first_chunk.since(addr),
-                chunks,
-                unused: block.end.since(block.free),
-            }
-        })
-        .collect()
-}
-
-fn chunks(
-    arena: &Arena,
-    profile: &Profile,
-    block: &aset::Block,
-    free: &HashSet<Addr>,
-) -> Vec<ChunkView> {
-    let mut chunks = Vec::new();
-    let mut at = block.first_chunk;
-    while at < block.free {
-        let pointer = at.offset(profile.mmgr.chunk);
-        let header = ChunkHeader::of(arena, pointer);
-        let size = if header.is_external() {
-            block.end.since(pointer)
-        } else {
-            class_size(header.value() as usize % ALLOCSET_NUM_FREELISTS)
-        };
-        chunks.push(ChunkView { pointer, size, free: free.contains(&pointer), header });
-        at = pointer.offset(size);
+    /// Where nothing tells one chunk from the next: cut what is used at pointers that are known.
+    pub(crate) fn cut_at(&mut self, known: &BTreeSet<Addr>) {
+        let Some(mut rest) = self.chunks.pop() else { return };
+        let end = rest.pointer.offset(rest.size);
+        for &pointer in known.range(rest.pointer.offset(1)..end) {
+            self.chunks.push(ChunkView { size: pointer.since(rest.pointer), ..rest });
+            rest = ChunkView { pointer, size: end.since(pointer), ..rest };
+        }
+        self.chunks.push(rest);
     }
-    chunks
+
+    /// Whether an address lies in it. The end counts: an empty chunk can be there.
+    pub fn contains(&self, pointer: Addr) -> bool {
+        (self.addr..=self.addr.offset(self.size)).contains(&pointer)
+    }
 }
 
-/// Free chunks per size class of an AllocSet, 8 bytes first.
+/// The blocks of a context, in the order of its own lists: the active one comes first.
+pub fn blocks(arena: &Arena, profile: &Profile, context: Addr) -> Vec<BlockView> {
+    let methods = Context::at(arena, context).methods();
+    methods.map_or_else(Vec::new, |methods| methods.blocks(arena, profile, context))
+}
+
+/// The block of a context that an address lies in, by where malloc put it.
+pub fn block_of(arena: &Arena, profile: &Profile, context: Addr, pointer: Addr) -> Option<Addr> {
+    let blocks = blocks(arena, profile, context);
+    blocks.iter().find(|block| block.contains(pointer)).map(|block| block.addr)
+}
+
+/// Sizes that a context keeps free chunks of, and how many it has of each.
+pub fn freelists(arena: &Arena, profile: &Profile, context: Addr) -> Vec<(u64, usize)> {
+    let methods = Context::at(arena, context).methods();
+    methods.map_or_else(Vec::new, |methods| methods.freelists(arena, profile, context))
+}
+
+/// Bytes above which a request gets a block of its own.
+pub fn chunk_limit(arena: &Arena, profile: &Profile, context: Addr) -> u64 {
+    let methods = Context::at(arena, context).methods();
+    methods.map_or(0, |methods| methods.chunk_limit(arena, profile, context))
+}
+
+/// Free chunks per size class of an AllocSet, 8 bytes first; none in a context of another kind.
 pub fn aset_freelists(
     arena: &Arena,
     profile: &Profile,
-    set: Addr,
-) -> [(u64, usize); ALLOCSET_NUM_FREELISTS] {
+    context: Addr,
+) -> [(u64, usize); aset::ALLOCSET_NUM_FREELISTS] {
+    let lists = freelists(arena, profile, context);
     std::array::from_fn(|index| {
-        (class_size(index), aset::free_chunks(arena, profile, set, index).count())
+        let class = aset::class_size(index);
+        let found = lists.get(index).filter(|(size, _)| *size == class);
+        (class, found.map_or(0, |(_, count)| *count))
     })
 }

@@ -1,17 +1,21 @@
 //! The tree of contexts and the routines that callers use (`mcxt.c`).
 //!
 //! A context is known by its address. Its header begins with the part that all kinds have in
-//! common, `MemoryContextData`, whose fields are the constants below.
+//! common, `MemoryContextData`, whose fields are the constants below. [`palloc`] has the
+//! routines that allocate, [`callback`] what is called when a context goes.
 
-use super::methods::{Counters, MemoryContextMethods, methods, methods_addr, methods_at};
-use super::{Process, chunk};
+mod callback;
+mod palloc;
+
+pub(super) use palloc::methods_of_chunk;
+pub use palloc::{MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
+
+use super::Process;
+use super::methods::{Counters, MemoryContextMethods, methods_addr, methods_at};
 use crate::error::Error;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
-use crate::profile::Profile;
-
-/// `MaxAllocSize` (`memutils.h`): 1 GB - 1.
-pub const MAX_ALLOC_SIZE: u64 = 0x3fff_ffff;
+use crate::profile::{Profile, TreeOrder};
 
 // struct MemoryContextData (nodes/memnodes.h): offsets of its fields.
 const TYPE: u64 = 0;
@@ -26,6 +30,8 @@ const NEXTCHILD: u64 = 48;
 const NAME: u64 = 56;
 const IDENT: u64 = 64;
 const RESET_CBS: u64 = 72;
+/// Bytes of an identifier that are read when nobody ended it with a zero byte.
+const IDENT_LIMIT: u64 = 1 << 20;
 /// `sizeof(MemoryContextData)`.
 pub(super) const MEMORY_CONTEXT_DATA: u64 = 80;
 
@@ -68,14 +74,56 @@ impl<'a> Context<'a> {
         self.arena.read_u8(self.addr.offset(IS_RESET)) != 0
     }
 
+    /// What it is for, if it was told: the bytes up to the next zero byte.
+    pub fn ident(self) -> Option<Vec<u8>> {
+        let start = self.arena.read_ptr(self.addr.offset(IDENT));
+        if start.is_null() {
+            return None;
+        }
+        let byte = |offset| self.arena.read_u8(start.offset(offset));
+        Some((0..IDENT_LIMIT).map(byte).take_while(|byte| *byte != 0).collect())
+    }
+
+    /// `MemoryContextTraverseNext`: the context after this one in a walk through everything
+    /// below `top`, parents before their children.
+    fn traverse_next(self, top: Addr) -> Option<Self> {
+        if let Some(child) = self.link(FIRSTCHILD) {
+            return Some(child);
+        }
+        let mut context = self;
+        loop {
+            if context.addr == top {
+                return None;
+            }
+            if let Some(next) = context.link(NEXTCHILD) {
+                return Some(next);
+            }
+            context = context.parent()?;
+        }
+    }
+
+    /// Everything below `top` from this context on, parents before their children.
+    pub(super) fn walk(self, top: Addr) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self), move |context| context.traverse_next(top))
+    }
+
+    /// Everything below it, parents before their children.
+    pub fn descendants(self) -> impl Iterator<Item = Self> {
+        self.walk(self.addr).skip(1)
+    }
+
     /// `MemoryContextMemAllocated`: bytes that malloc gave it; with `recurse`, also what its
     /// descendants have.
     pub fn mem_allocated(self, recurse: bool) -> u64 {
-        let own = self.arena.read_u64(self.addr.offset(MEM_ALLOCATED));
-        if !recurse {
-            return own;
-        }
-        own + self.children().map(|child| child.mem_allocated(true)).sum::<u64>()
+        let own = |context: Self| context.arena.read_u64(context.addr.offset(MEM_ALLOCATED));
+        let below = recurse.then(|| self.descendants().map(own).sum::<u64>());
+        own(self) + below.unwrap_or(0)
+    }
+
+    /// `MemoryContextIsEmpty`: no children and, as far as its allocator can tell, no chunks.
+    pub fn is_empty(self, profile: &Profile) -> bool {
+        let empty = |m: &dyn MemoryContextMethods| m.is_empty(self.arena, profile, self.addr);
+        self.link(FIRSTCHILD).is_none() && self.methods().is_some_and(empty)
     }
 
     /// The kind's name, as `pg_backend_memory_contexts.type` has it.
@@ -83,9 +131,20 @@ impl<'a> Context<'a> {
         self.methods().map_or("???", MemoryContextMethods::name)
     }
 
+    /// Bytes of the header before each of its chunks; 0 if they have none.
+    pub fn chunk_header(self, profile: &Profile) -> u64 {
+        self.methods().map_or(0, |methods| methods.chunk_header(profile))
+    }
+
     /// What its memory is used for.
     pub fn stats(self, profile: &Profile) -> Counters {
         self.methods().map_or_else(Counters::default, |m| m.stats(self.arena, profile, self.addr))
+    }
+
+    /// The same in the words of its kind.
+    pub(super) fn stats_text(self, profile: &Profile) -> String {
+        let text = |m: &dyn MemoryContextMethods| m.stats_text(self.arena, profile, self.addr);
+        self.methods().map_or_else(String::new, text)
     }
 
     /// Whether it is `ancestor` or lies below it.
@@ -93,7 +152,7 @@ impl<'a> Context<'a> {
         std::iter::successors(Some(self), |c| c.parent()).any(|c| c.addr == ancestor)
     }
 
-    fn methods(self) -> Option<&'static dyn MemoryContextMethods> {
+    pub(super) fn methods(self) -> Option<&'static dyn MemoryContextMethods> {
         methods_at(self.arena.read_ptr(self.addr.offset(METHODS)))
     }
 }
@@ -121,14 +180,9 @@ impl Process<'_> {
         }
         arena.write_ptr(node.offset(NAME), name);
         if !parent.is_null() {
-            let first = arena.read_ptr(parent.offset(FIRSTCHILD));
-            arena.write_ptr(node.offset(NEXTCHILD), first);
-            if !first.is_null() {
-                arena.write_ptr(first.offset(PREVCHILD), node);
-            }
-            arena.write_ptr(parent.offset(FIRSTCHILD), node);
             let inherited = arena.read_u8(parent.offset(ALLOW_IN_CRIT_SECTION));
             arena.write_u8(node.offset(ALLOW_IN_CRIT_SECTION), inherited);
+            self.memory_context_link(node, parent);
         }
     }
 
@@ -148,42 +202,6 @@ impl Process<'_> {
         Ok(old)
     }
 
-    /// `MemoryContextAlloc`; with `zero`, `MemoryContextAllocZero`.
-    ///
-    /// # Errors
-    /// A size over the limit; no more memory.
-    #[inline]
-    pub fn memory_context_alloc(
-        &mut self,
-        context: Addr,
-        size: u64,
-        zero: bool,
-    ) -> Result<Addr, Error> {
-        self.arena.write_u8(context.offset(IS_RESET), 0);
-        let pointer = self.methods_of(context)?.alloc(self, context, size)?;
-        if zero {
-            self.arena.fill(pointer, size, 0);
-        }
-        Ok(pointer)
-    }
-
-    /// `pfree`.
-    ///
-    /// # Errors
-    /// A pointer whose header names no allocator.
-    #[inline]
-    pub fn pfree(&mut self, pointer: Addr) -> Result<(), Error> {
-        self.methods_of_chunk(pointer, "pfree")?.free_p(self, pointer)
-    }
-
-    /// `repalloc`.
-    ///
-    /// # Errors
-    /// As [`Process::pfree`] and [`Process::memory_context_alloc`].
-    pub fn repalloc(&mut self, pointer: Addr, size: u64) -> Result<Addr, Error> {
-        self.methods_of_chunk(pointer, "repalloc")?.realloc(self, pointer, size)
-    }
-
     /// `MemoryContextReset`: delete its children, then free all its chunks.
     ///
     /// # Errors
@@ -194,14 +212,31 @@ impl Process<'_> {
     }
 
     /// `MemoryContextResetOnly`: free all its chunks; nothing to do if there were none.
-    pub(super) fn memory_context_reset_only(&mut self, context: Addr) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] only.
+    pub fn memory_context_reset_only(&mut self, context: Addr) -> Result<(), Error> {
         if Context::at(self.arena, context).is_reset() {
             return Ok(());
         }
+        self.memory_context_call_reset_callbacks(context)?;
         self.methods_of(context)?.reset(self, context)?;
         self.arena.write_u8(context.offset(IS_RESET), 1);
         let name = Context::at(self.arena, context).name();
         self.emit(MemoryEvent::ContextReset { context, name })
+    }
+
+    /// `MemoryContextResetChildren`: everything below a context, but not the context itself.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] only.
+    pub fn memory_context_reset_children(&mut self, context: Addr) -> Result<(), Error> {
+        let top = Context::at(self.arena, context);
+        let below: Vec<Addr> = match self.profile.mmgr.reset_children {
+            TreeOrder::ParentsFirst => top.descendants().map(|c| c.addr).collect(),
+            TreeOrder::ChildrenFirst => children_first(top),
+        };
+        below.into_iter().try_for_each(|context| self.memory_context_reset_only(context))
     }
 
     /// `MemoryContextDelete`: leaves first, without recursion.
@@ -228,7 +263,10 @@ impl Process<'_> {
     }
 
     /// `MemoryContextDeleteChildren`.
-    fn memory_context_delete_children(&mut self, context: Addr) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] only.
+    pub fn memory_context_delete_children(&mut self, context: Addr) -> Result<(), Error> {
         loop {
             let child = self.arena.read_ptr(context.offset(FIRSTCHILD));
             if child.is_null() {
@@ -241,10 +279,45 @@ impl Process<'_> {
     /// `MemoryContextDeleteOnly`: one context that has no children any more.
     fn memory_context_delete_only(&mut self, context: Addr) -> Result<(), Error> {
         let name = Context::at(self.arena, context).name();
+        // While the context is still whole: a callback may look at what is in it.
+        self.memory_context_call_reset_callbacks(context)?;
         self.memory_context_unlink(context);
         self.arena.write_ptr(context.offset(IDENT), Addr::NULL);
         let kept = self.methods_of(context)?.delete_context(self, context)?;
         self.emit(MemoryEvent::ContextDeleted { context, name, kept })
+    }
+
+    /// `MemoryContextSetParent`: a context and all below it go to another place in the tree.
+    ///
+    /// # Errors
+    /// A parent that is the context itself or below it, which PostgreSQL does not check.
+    pub fn memory_context_set_parent(
+        &mut self,
+        context: Addr,
+        new_parent: Addr,
+    ) -> Result<(), Error> {
+        if Context::at(self.arena, new_parent).is_within(context) {
+            let name = Context::at(self.arena, context).name();
+            return Err(Error::ContextLoop(self.program.text(name).to_owned()));
+        }
+        if self.arena.read_ptr(context.offset(PARENT)) == new_parent {
+            return Ok(());
+        }
+        self.memory_context_unlink(context);
+        self.memory_context_link(context, new_parent);
+        self.emit(MemoryEvent::ParentChanged { context, parent: new_parent })
+    }
+
+    /// A context becomes the first of its parent's children.
+    fn memory_context_link(&mut self, context: Addr, parent: Addr) {
+        let arena = &mut *self.arena;
+        let first = arena.read_ptr(parent.offset(FIRSTCHILD));
+        arena.write_ptr(context.offset(PARENT), parent);
+        arena.write_ptr(context.offset(NEXTCHILD), first);
+        if !first.is_null() {
+            arena.write_ptr(first.offset(PREVCHILD), context);
+        }
+        arena.write_ptr(parent.offset(FIRSTCHILD), context);
     }
 
     /// `MemoryContextSetParent(context, NULL)`: take it out of the tree.
@@ -269,17 +342,6 @@ impl Process<'_> {
         arena.write_ptr(context.offset(NEXTCHILD), Addr::NULL);
     }
 
-    /// `MemoryContextCheckSize`.
-    pub(super) fn memory_context_check_size(&self, size: u64) -> Result<(), Error> {
-        if size > MAX_ALLOC_SIZE { Err(Error::InvalidAllocSize(size)) } else { Ok(()) }
-    }
-
-    /// `MemoryContextAllocationFailure`.
-    pub(super) fn memory_context_allocation_failure(&self, context: Addr, size: u64) -> Error {
-        let name = Context::at(self.arena, context).name();
-        Error::OutOfMemory { size, context: self.program.text(name).to_owned() }
-    }
-
     pub(super) fn mem_allocated_add(&mut self, context: Addr, change: i64) {
         let field = context.offset(MEM_ALLOCATED);
         let bytes = self.arena.read_u64(field).wrapping_add_signed(change);
@@ -300,38 +362,32 @@ impl Process<'_> {
         methods_at(self.arena.read_ptr(context.offset(METHODS))).ok_or(Error::NoSuchContext)
     }
 
-    /// `MCXT_METHOD`: the allocator that the chunk's header names.
-    #[inline]
-    fn methods_of_chunk(
-        &self,
-        pointer: Addr,
-        function: &'static str,
-    ) -> Result<&'static dyn MemoryContextMethods, Error> {
-        let header = chunk::ChunkHeader::of(self.arena, pointer);
-        methods(header.method()).ok_or(Error::InvalidPointer {
-            function,
-            pointer,
-            header: header.0,
+    /// The header of a new context, malloc'd, together with whatever goes with it.
+    pub(super) fn malloc_context(&mut self, size: u64, name: Addr) -> Result<Addr, Error> {
+        self.malloc(size).ok_or_else(|| Error::OutOfMemoryCreating {
+            context: self.program.text(name).to_owned(),
         })
     }
 }
 
-/// `GetMemoryChunkContext`: the context that a live chunk belongs to.
-pub(crate) fn get_memory_chunk_context(
-    arena: &Arena,
-    profile: &Profile,
-    pointer: Addr,
-) -> Option<Addr> {
-    methods(chunk::ChunkHeader::of(arena, pointer).method())
-        .map(|m| m.get_chunk_context(arena, profile, pointer))
-}
-
-/// `GetMemoryChunkSpace`: bytes that a live chunk takes up, its header included.
-pub(crate) fn get_memory_chunk_space(
-    arena: &Arena,
-    profile: &Profile,
-    pointer: Addr,
-) -> Option<u64> {
-    methods(chunk::ChunkHeader::of(arena, pointer).method())
-        .map(|m| m.get_chunk_space(arena, profile, pointer))
+/// Everything below a context, children before their parents.
+fn children_first(top: Context<'_>) -> Vec<Addr> {
+    let leaf = |mut context: Context<'_>| {
+        while let Some(child) = context.link(FIRSTCHILD) {
+            context = child;
+        }
+        context.addr
+    };
+    let mut order = Vec::new();
+    let mut next = leaf(top);
+    while next != top.addr {
+        order.push(next);
+        let context = Context::at(top.arena, next);
+        next = match (context.link(NEXTCHILD), context.parent()) {
+            (Some(sibling), _) => leaf(sibling),
+            (None, Some(parent)) => parent.addr,
+            (None, None) => break,
+        };
+    }
+    order
 }

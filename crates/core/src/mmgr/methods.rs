@@ -1,15 +1,26 @@
 //! What every allocator offers (`MemoryContextMethods`, `nodes/memnodes.h`), and the table
 //! of allocators (`mcxt_methods`, `mcxt.c`).
 //!
-//! The four lowest bits of a chunk's header index the table. Ids that memory often holds by
-//! accident (all zeros, all ones, glibc's own chunk headers) are left without an allocator,
+//! A context's header points to its allocator's row. From a chunk the row is found through
+//! the four lowest bits of its packed header, or, in versions before that, through the context
+//! that its header points to. Ids that memory often holds by accident are left without a row,
 //! so that `pfree` of a wild pointer is caught.
+//!
+//! A new allocator is one file that implements the two traits, and one line in the table.
 
-use super::Process;
+use super::alignedalloc::AlignedRedirect;
 use super::aset::AllocSet;
-use super::chunk::MCTX_ASET_ID;
+use super::bump::Bump;
+use super::chunk::{
+    MCTX_ALIGNED_REDIRECT_ID, MCTX_ASET_ID, MCTX_BUMP_ID, MCTX_GENERATION_ID, MCTX_SLAB_ID,
+};
+use super::generation::Generation;
+use super::inspect::BlockView;
+use super::slab::Slab;
+use super::{Process, StatsText};
 use crate::error::Error;
 use crate::memory::{Addr, Arena};
+use crate::op::{AllocFlags, Allocator};
 use crate::profile::Profile;
 
 /// `MemoryContextCounters` (`memnodes.h`).
@@ -25,26 +36,122 @@ pub struct Counters {
     pub freespace: u64,
 }
 
-/// One allocator. Contexts and chunks are addresses; all state is in the arena.
-pub(crate) trait MemoryContextMethods: Sync {
-    /// A chunk of at least `size` bytes; its content is left as it is.
-    fn alloc(&self, process: &mut Process<'_>, context: Addr, size: u64) -> Result<Addr, Error>;
+impl std::ops::AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.nblocks += other.nblocks;
+        self.freechunks += other.freechunks;
+        self.totalspace += other.totalspace;
+        self.freespace += other.freespace;
+    }
+}
+
+/// What is done with a chunk. Chunks are addresses; all state is in the arena.
+pub(crate) trait ChunkMethods: Sync {
     /// Free one chunk.
     fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Result<(), Error>;
-    /// The same bytes in a chunk of at least `size` bytes.
-    fn realloc(&self, process: &mut Process<'_>, pointer: Addr, size: u64) -> Result<Addr, Error>;
+    /// The same bytes in a chunk of at least `size` bytes; NULL only if the flags allow it.
+    fn realloc(
+        &self,
+        process: &mut Process<'_>,
+        pointer: Addr,
+        size: u64,
+        flags: AllocFlags,
+    ) -> Result<Addr, Error>;
+    /// The context that a chunk belongs to, if its allocator can tell.
+    fn get_chunk_context(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> Option<Addr>;
+    /// Bytes that a chunk takes up, its header included, if its allocator can tell.
+    fn get_chunk_space(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> Option<u64>;
+}
+
+/// One allocator. Contexts are addresses; all state is in the arena.
+pub(crate) trait MemoryContextMethods: ChunkMethods {
+    /// A chunk of at least `size` bytes, its content left as it is; NULL only if the flags
+    /// allow it.
+    fn alloc(
+        &self,
+        process: &mut Process<'_>,
+        context: Addr,
+        size: u64,
+        flags: AllocFlags,
+    ) -> Result<Addr, Error>;
     /// Free every chunk of a context.
     fn reset(&self, process: &mut Process<'_>, context: Addr) -> Result<(), Error>;
     /// Free the context itself. True if its memory is kept for the next context.
     fn delete_context(&self, process: &mut Process<'_>, context: Addr) -> Result<bool, Error>;
-    /// The context that a chunk belongs to.
-    fn get_chunk_context(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> Addr;
-    /// Bytes that a chunk takes up, its header included.
-    fn get_chunk_space(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> u64;
+    /// Whether nothing is allocated in the context, as far as the allocator can tell.
+    fn is_empty(&self, arena: &Arena, profile: &Profile, context: Addr) -> bool;
     /// What the context's memory is used for.
     fn stats(&self, arena: &Arena, profile: &Profile, context: Addr) -> Counters;
+    /// The same as a line of text.
+    fn stats_text(&self, arena: &Arena, profile: &Profile, context: Addr) -> String {
+        StatsText::from(self.stats(arena, profile, context)).to_string()
+    }
     /// The kind's name, as `pg_backend_memory_contexts.type` has it.
     fn name(&self) -> &'static str;
+
+    // For whoever looks into a context: nothing of this is PostgreSQL's.
+
+    /// The context's blocks, taken apart.
+    fn blocks(&self, arena: &Arena, profile: &Profile, context: Addr) -> Vec<BlockView>;
+    /// Sizes that free chunks are kept of, and how many there are of each.
+    fn freelists(&self, _: &Arena, _: &Profile, _: Addr) -> Vec<(u64, usize)> {
+        Vec::new()
+    }
+    /// Bytes above which a request gets a block of its own.
+    fn chunk_limit(&self, arena: &Arena, profile: &Profile, context: Addr) -> u64;
+    /// Bytes of the header before a chunk.
+    fn chunk_header(&self, profile: &Profile) -> u64;
+}
+
+/// A row of the table.
+#[derive(Clone, Copy)]
+struct Row {
+    chunk: &'static dyn ChunkMethods,
+    /// A redirection stands before a chunk, but no context is made of them.
+    context: Option<&'static dyn MemoryContextMethods>,
+}
+
+const fn allocator<T: MemoryContextMethods>(methods: &'static T) -> Option<Row> {
+    Some(Row { chunk: methods, context: Some(methods) })
+}
+
+/// The allocators by their ids.
+static METHODS: [Option<Row>; 16] = {
+    let mut table = [const { None }; 16];
+    table[MCTX_ASET_ID as usize] = allocator(&AllocSet);
+    table[MCTX_GENERATION_ID as usize] = allocator(&Generation);
+    table[MCTX_SLAB_ID as usize] = allocator(&Slab);
+    table[MCTX_BUMP_ID as usize] = allocator(&Bump);
+    table[MCTX_ALIGNED_REDIRECT_ID as usize] = Some(Row { chunk: &AlignedRedirect, context: None });
+    table
+};
+
+impl Process<'_> {
+    /// Create a context with the allocator's own routine.
+    ///
+    /// # Errors
+    /// Parameters that the routine refuses; an allocator that the version does not have.
+    pub fn context_create(
+        &mut self,
+        parent: Addr,
+        name: Addr,
+        allocator: Allocator,
+    ) -> Result<Addr, Error> {
+        match allocator {
+            Allocator::AllocSet { min, init, max } => {
+                self.alloc_set_context_create(parent, name, min, init, max)
+            }
+            Allocator::Slab { block, chunk } => {
+                self.slab_context_create(parent, name, block, chunk)
+            }
+            Allocator::Generation { min, init, max } => {
+                self.generation_context_create(parent, name, min, init, max)
+            }
+            Allocator::Bump { min, init, max } => {
+                self.bump_context_create(parent, name, min, init, max)
+            }
+        }
+    }
 }
 
 /// Where the program keeps the table: what a context's `methods` pointer points into.
@@ -52,17 +159,11 @@ pub const METHODS_TABLE: Addr = Addr(Addr::PROGRAM.0 + 0x8000_0000);
 /// `sizeof(MemoryContextMethods)`: nine function pointers.
 const METHODS_SIZE: u64 = 9 * 8;
 
-/// The allocators by their ids.
-static METHODS: [Option<&dyn MemoryContextMethods>; 16] = {
-    let mut table: [Option<&dyn MemoryContextMethods>; 16] = [None; 16];
-    table[MCTX_ASET_ID as usize] = Some(&AllocSet);
-    table
-};
-
-/// The allocator with this id, or `None` for an id that marks a wild pointer.
+/// What the header of a chunk with this id goes to, or `None` for an id that marks a wild
+/// pointer.
 #[inline]
-pub(crate) fn methods(id: u8) -> Option<&'static dyn MemoryContextMethods> {
-    METHODS.get(usize::from(id)).copied().flatten()
+pub(crate) fn chunk_methods(id: u8) -> Option<&'static dyn ChunkMethods> {
+    METHODS.get(usize::from(id))?.map(|row| row.chunk)
 }
 
 /// The address of an allocator's row in the table.
@@ -73,10 +174,12 @@ pub(crate) fn methods_addr(id: u8) -> Addr {
 /// The allocator that a context's `methods` pointer names.
 #[inline]
 pub(crate) fn methods_at(addr: Addr) -> Option<&'static dyn MemoryContextMethods> {
-    u8::try_from(addr.since(METHODS_TABLE) / METHODS_SIZE).ok().and_then(methods)
+    let id = usize::try_from(addr.since(METHODS_TABLE) / METHODS_SIZE).ok()?;
+    METHODS.get(id)?.and_then(|row| row.context)
 }
 
 /// The name of the allocator with this id, for decoded chunk headers.
 pub fn method_name(id: u8) -> Option<&'static str> {
-    methods(id).map(MemoryContextMethods::name)
+    let row = METHODS.get(usize::from(id)).copied().flatten()?;
+    Some(row.context.map_or("aligned redirection", MemoryContextMethods::name))
 }

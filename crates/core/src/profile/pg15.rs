@@ -1,10 +1,15 @@
 //! PostgreSQL 15, as read in its source and confirmed by the traces of 15.18.
 
-use super::{BufmgrProfile, MmgrProfile, Profile, Version};
+use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V15,
-    mmgr: MmgrProfile { aset_context: 224, aset_block: 40, chunk: 16, node_tag_aset: 262 },
+    mmgr: MmgrProfile::with_owner_pointers(NodeTags {
+        aset: 223,
+        generation: 225,
+        slab: 224,
+        bump: 0,
+    }),
     bufmgr: BufmgrProfile {
         freelist: true,
         just_dirtied: true,

@@ -1,10 +1,15 @@
 //! PostgreSQL 17, as read in its source and confirmed by the traces of 17.10.
 
-use super::{BufmgrProfile, MmgrProfile, Profile, ReadRounds, Version};
+use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V17,
-    mmgr: MmgrProfile { aset_context: 200, aset_block: 40, chunk: 8, node_tag_aset: 470 },
+    mmgr: MmgrProfile::with_packed_headers(NodeTags {
+        aset: 469,
+        generation: 470,
+        slab: 471,
+        bump: 472,
+    }),
     bufmgr: BufmgrProfile {
         freelist: true,
         just_dirtied: true,

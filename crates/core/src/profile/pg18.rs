@@ -1,10 +1,15 @@
 //! PostgreSQL 18, as read in its source and confirmed by the traces of 18.4.
 
-use super::{BufmgrProfile, MmgrProfile, Profile, ReadRounds, Version};
+use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V18,
-    mmgr: MmgrProfile { aset_context: 200, aset_block: 40, chunk: 8, node_tag_aset: 474 },
+    mmgr: MmgrProfile::with_packed_headers(NodeTags {
+        aset: 474,
+        generation: 475,
+        slab: 476,
+        bump: 477,
+    }),
     bufmgr: BufmgrProfile {
         freelist: true,
         just_dirtied: true,

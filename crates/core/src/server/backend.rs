@@ -39,7 +39,7 @@ pub struct ChunkVar {
     pub pointer: Addr,
     /// Bytes that were asked for.
     pub requested: u64,
-    context: Addr,
+    pub(super) context: Addr,
     frees: u32,
 }
 

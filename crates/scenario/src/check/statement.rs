@@ -310,13 +310,12 @@ impl Checker {
             }
         }
         let [given_min, given_init, given_max] = given;
-        match preset {
-            Allocator::AllocSet { min, init, max } => Some(Allocator::AllocSet {
-                min: given_min.unwrap_or(min),
-                init: given_init.unwrap_or(init),
-                max: given_max.unwrap_or(max),
-            }),
-        }
+        let Allocator::AllocSet { min, init, max } = preset else { return None };
+        Some(Allocator::AllocSet {
+            min: given_min.unwrap_or(min),
+            init: given_init.unwrap_or(init),
+            max: given_max.unwrap_or(max),
+        })
     }
 
     fn metric(&mut self, metric: &Measured) -> Option<Metric> {

@@ -274,6 +274,7 @@ fn bytes(size: u64) -> String {
 pub(super) fn routine(event: &MemoryEvent) -> (&'static str, &'static str) {
     const MCXT: &str = "backend/utils/mmgr/mcxt.c";
     const ASET: &str = "backend/utils/mmgr/aset.c";
+    const GENERATION: &str = "backend/utils/mmgr/generation.c";
     match event {
         MemoryEvent::ContextCreated { .. } => ("AllocSetContextCreateInternal", ASET),
         MemoryEvent::ContextDeleted { .. } => ("MemoryContextDelete", MCXT),
@@ -291,6 +292,13 @@ pub(super) fn routine(event: &MemoryEvent) -> (&'static str, &'static str) {
         MemoryEvent::BlockResized { .. }
         | MemoryEvent::RepallocInPlace { .. }
         | MemoryEvent::RepallocMoved { .. } => ("AllocSetRealloc", ASET),
+        MemoryEvent::BlockEmptied { .. } => ("GenerationFree", GENERATION),
+        MemoryEvent::BlockReused { .. } => ("GenerationAlloc", GENERATION),
+        MemoryEvent::Aligned { .. } => ("MemoryContextAllocAligned", MCXT),
+        MemoryEvent::CallbackRegistered { .. } => ("MemoryContextRegisterResetCallback", MCXT),
+        MemoryEvent::CallbackFired { .. } => ("MemoryContextCallResetCallbacks", MCXT),
+        MemoryEvent::ParentChanged { .. } => ("MemoryContextSetParent", MCXT),
+        MemoryEvent::IdentifierSet { .. } => ("MemoryContextSetIdentifier", MCXT),
         MemoryEvent::CallBegan { .. } => ("FunctionCallInvoke", "include/fmgr.h"),
         MemoryEvent::CallEnded { .. } => ("MemoryContextDelete", MCXT),
     }

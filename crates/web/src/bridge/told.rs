@@ -270,6 +270,28 @@ impl Teller<'_> {
                 .addr("from", from)
                 .addr("to", to)
                 .number("copied", copied),
+            M::BlockEmptied { context, block } => {
+                new("block_emptied").addr("context", context).addr("block", block)
+            }
+            M::BlockReused { context, block } => {
+                new("block_reused").addr("context", context).addr("block", block)
+            }
+            M::Aligned { context, chunk, pointer } => new("aligned")
+                .addr("context", context)
+                .addr("chunk", chunk)
+                .addr("pointer", pointer),
+            M::CallbackRegistered { context, callback } => {
+                new("callback_registered").addr("context", context).number("callback", callback)
+            }
+            M::CallbackFired { context, callback } => {
+                new("callback_fired").addr("context", context).number("callback", callback)
+            }
+            M::ParentChanged { context, parent } => {
+                new("parent_changed").addr("context", context).addr("parent", parent)
+            }
+            M::IdentifierSet { context, ident } => {
+                new("identifier_set").addr("context", context).addr("ident", ident)
+            }
             M::CallBegan { function, depth } => new("call_began")
                 .text("function", self.server.text(function))
                 .number("depth", depth),

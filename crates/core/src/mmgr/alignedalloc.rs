@@ -1,0 +1,122 @@
+//! Chunks with an alignment (`MemoryContextAllocAligned`, `alignedalloc.c`).
+//!
+//! Allocators align chunks to eight bytes. Whoever needs more, such as the pages of direct
+//! I/O, gets a pointer into a chunk that is larger by the alignment. In front of that pointer
+//! stands a header of its own, a *redirection*, which leads back to the chunk:
+//!
+//! ```text
+//!  chunk                         aligned pointer
+//!  v                             v
+//! ┌─────────────────────┬───────┬─────────────────────┬────────┐
+//! │ lost to alignment   │ redir │ what was asked for  │ lost   │
+//! └─────────────────────┴───────┴─────────────────────┴────────┘
+//!  ^───────────────────────┘
+//! ```
+
+use super::Process;
+use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_ALIGNED_REDIRECT_ID};
+use super::methods::ChunkMethods;
+use crate::error::Error;
+use crate::event::MemoryEvent;
+use crate::memory::{Addr, Arena};
+use crate::op::AllocFlags;
+use crate::profile::Profile;
+
+/// `MAXIMUM_ALIGNOF`: what every chunk has anyway.
+const MAXIMUM_ALIGNOF: u64 = 8;
+const ALIGN_LIMIT: u64 = 128 << 20;
+
+/// The redirection, as a row of the table of methods.
+pub(super) struct AlignedRedirect;
+
+impl Process<'_> {
+    /// `MemoryContextAllocAligned`.
+    ///
+    /// # Errors
+    /// An alignment that is not a power of two below 128 MB; a version that has no such
+    /// thing; otherwise as [`Process::memory_context_alloc_extended`].
+    pub fn memory_context_alloc_aligned(
+        &mut self,
+        context: Addr,
+        size: u64,
+        align: u64,
+        flags: AllocFlags,
+    ) -> Result<Addr, Error> {
+        if !self.profile.mmgr.aligned {
+            return Err(Error::NotInThisVersion("aligned allocations"));
+        }
+        if !align.is_power_of_two() || align >= ALIGN_LIMIT {
+            return Err(Error::InvalidAlignment(align));
+        }
+        if align <= MAXIMUM_ALIGNOF {
+            return self.memory_context_alloc_extended(context, size, flags);
+        }
+        let unaligned =
+            self.memory_context_alloc_extended(context, size.wrapping_add(align), flags)?;
+        if unaligned.is_null() {
+            return Ok(unaligned);
+        }
+        let pointer = Addr(unaligned.offset(CHUNK_HEADER).0.next_multiple_of(align));
+        let redirect = pointer.back(CHUNK_HEADER);
+        let header = ChunkHeader::new(redirect.since(unaligned), align, MCTX_ALIGNED_REDIRECT_ID);
+        self.arena.write_u64(redirect, header.0);
+        self.emit(MemoryEvent::Aligned { context, chunk: unaligned, pointer })?;
+        Ok(pointer)
+    }
+}
+
+/// The chunk that a redirection leads to.
+fn unaligned(arena: &Arena, pointer: Addr) -> Addr {
+    let header = ChunkHeader::of(arena, pointer);
+    pointer.back(CHUNK_HEADER + header.block_offset())
+}
+
+/// Bytes that were asked for at most, by what the chunk behind the redirection has.
+fn room(arena: &Arena, profile: &Profile, pointer: Addr) -> u64 {
+    let align = ChunkHeader::of(arena, pointer).value();
+    let space = super::get_memory_chunk_space(arena, profile, unaligned(arena, pointer));
+    space.unwrap_or(0).saturating_sub(align + CHUNK_HEADER)
+}
+
+impl ChunkMethods for AlignedRedirect {
+    /// `AlignedAllocFree`.
+    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Result<(), Error> {
+        let chunk = unaligned(process.arena, pointer);
+        process.pfree(chunk)
+    }
+
+    /// `AlignedAllocRealloc`: always a new chunk, since the alignment has to be found anew.
+    fn realloc(
+        &self,
+        process: &mut Process<'_>,
+        pointer: Addr,
+        size: u64,
+        flags: AllocFlags,
+    ) -> Result<Addr, Error> {
+        let align = ChunkHeader::of(process.arena, pointer).value();
+        let context = self
+            .get_chunk_context(process.arena, process.profile, pointer)
+            .ok_or(Error::NoSuchContext)?;
+        let to = process.memory_context_alloc_aligned(context, size, align, flags)?;
+        if to.is_null() {
+            return process.memory_context_allocation_failure(context, size, flags);
+        }
+        let old = room(process.arena, process.profile, pointer);
+        // A size that wrapped around has less room than it says.
+        let copied = size.min(old).min(room(process.arena, process.profile, to));
+        process.arena.copy(pointer, to, copied);
+        process.emit(MemoryEvent::RepallocMoved { context, from: pointer, to, copied })?;
+        self.free_p(process, pointer)?;
+        Ok(to)
+    }
+
+    /// `AlignedAllocGetChunkContext`.
+    fn get_chunk_context(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> Option<Addr> {
+        super::get_memory_chunk_context(arena, profile, unaligned(arena, pointer))
+    }
+
+    /// `AlignedAllocGetChunkSpace`.
+    fn get_chunk_space(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> Option<u64> {
+        super::get_memory_chunk_space(arena, profile, unaligned(arena, pointer))
+    }
+}

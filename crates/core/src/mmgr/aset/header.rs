@@ -1,0 +1,166 @@
+//! What stands before an AllocSet's chunk, in both of the forms that it has had.
+//!
+//! ```text
+//! AllocChunkData (to 15)                   MemoryChunk (from 16 on)
+//! ┌──────────┬──────────┬─────────┐        ┌──────────┬─────────┐
+//! │ size     │ set      │ chunk   │        │ packed   │ chunk   │
+//! └──────────┴──────────┴─────────┘        └──────────┴─────────┘
+//! ```
+//!
+//! The old form says how large a chunk is and whose; one over the set's chunk limit must have
+//! a block of its own. The packed form has the size class and the way back to the block, whose
+//! header says whose it is.
+//!
+//! Either way a free chunk's link to the next one stands eight bytes from its start: the old
+//! form gives up the set's address for it, the packed one the first bytes of the chunk.
+
+use super::{ASET, ENDPTR, MCTX_ASET_ID, alloc_set_free_index, class_size, freelist_addr, sizes};
+use crate::memory::{Addr, Arena};
+use crate::mmgr::chunk::ChunkHeader;
+use crate::profile::{ChunkHeaders, Profile};
+
+// struct AllocChunkData: offsets of its fields.
+const SIZE: u64 = 0;
+const OWNER: u64 = 8;
+/// Where a free chunk keeps its link (`GetFreeListLink`).
+const LINK: u64 = 8;
+
+/// Write the header of a chunk of one of the size classes. Returns the chunk's pointer.
+#[inline]
+pub(super) fn write(
+    arena: &mut Arena,
+    profile: &Profile,
+    chunk: Addr,
+    block: Addr,
+    index: usize,
+) -> Addr {
+    match profile.mmgr.chunk_headers {
+        ChunkHeaders::Packed => {
+            let header = ChunkHeader::new(chunk.since(block), index as u64, MCTX_ASET_ID);
+            arena.write_u64(chunk, header.0);
+        }
+        ChunkHeaders::Owner => write_owner(arena, chunk, block, class_size(index)),
+    }
+    chunk.offset(profile.mmgr.chunk)
+}
+
+/// Write the header of a chunk alone in its block. Returns the chunk's pointer.
+pub(super) fn write_dedicated(
+    arena: &mut Arena,
+    profile: &Profile,
+    block: Addr,
+    size: u64,
+) -> Addr {
+    let chunk = block.offset(profile.mmgr.aset_block);
+    match profile.mmgr.chunk_headers {
+        ChunkHeaders::Packed => arena.write_u64(chunk, ChunkHeader::external(MCTX_ASET_ID).0),
+        ChunkHeaders::Owner => write_owner(arena, chunk, block, size),
+    }
+    chunk.offset(profile.mmgr.chunk)
+}
+
+fn write_owner(arena: &mut Arena, chunk: Addr, block: Addr, size: u64) {
+    let set = arena.read_ptr(block.offset(ASET));
+    arena.write_u64(chunk.offset(SIZE), size);
+    arena.write_ptr(chunk.offset(OWNER), set);
+}
+
+/// The set that a live chunk belongs to.
+#[inline]
+pub(super) fn set_of(arena: &Arena, profile: &Profile, pointer: Addr) -> Addr {
+    match profile.mmgr.chunk_headers {
+        ChunkHeaders::Packed => arena.read_ptr(block_of(arena, profile, pointer).offset(ASET)),
+        ChunkHeaders::Owner => arena.read_ptr(pointer.back(profile.mmgr.chunk).offset(OWNER)),
+    }
+}
+
+/// The block of a chunk with a packed header (`MemoryChunkGetBlock`, `ExternalChunkGetBlock`).
+#[inline]
+fn block_of(arena: &Arena, profile: &Profile, pointer: Addr) -> Addr {
+    let header = ChunkHeader::of(arena, pointer);
+    let back = if header.is_external() { profile.mmgr.aset_block } else { header.block_offset() };
+    pointer.back(profile.mmgr.chunk + back)
+}
+
+/// The block of a chunk that is alone in it.
+pub(super) fn dedicated_block(profile: &Profile, pointer: Addr) -> Addr {
+    pointer.back(profile.mmgr.chunk + profile.mmgr.aset_block)
+}
+
+/// Whether a chunk has a block of its own.
+#[inline]
+pub(super) fn is_dedicated(arena: &Arena, profile: &Profile, set: Addr, pointer: Addr) -> bool {
+    match profile.mmgr.chunk_headers {
+        ChunkHeaders::Packed => ChunkHeader::of(arena, pointer).is_external(),
+        ChunkHeaders::Owner => {
+            owner_size(arena, profile, pointer) > sizes(profile, set).chunk_limit(arena)
+        }
+    }
+}
+
+/// Bytes that the caller may use.
+#[inline]
+pub(super) fn size(arena: &Arena, profile: &Profile, set: Addr, pointer: Addr) -> u64 {
+    match profile.mmgr.chunk_headers {
+        ChunkHeaders::Owner => owner_size(arena, profile, pointer),
+        ChunkHeaders::Packed if is_dedicated(arena, profile, set, pointer) => {
+            let block = dedicated_block(profile, pointer);
+            arena.read_ptr(block.offset(ENDPTR)).since(pointer)
+        }
+        ChunkHeaders::Packed => class_size(freelist_index(arena, profile, pointer)),
+    }
+}
+
+#[inline]
+fn owner_size(arena: &Arena, profile: &Profile, pointer: Addr) -> u64 {
+    arena.read_u64(pointer.back(profile.mmgr.chunk).offset(SIZE))
+}
+
+/// The size class of a chunk that shares its block.
+#[inline]
+pub(super) fn freelist_index(arena: &Arena, profile: &Profile, pointer: Addr) -> usize {
+    let index = match profile.mmgr.chunk_headers {
+        ChunkHeaders::Packed => ChunkHeader::of(arena, pointer).value() as usize,
+        ChunkHeaders::Owner => alloc_set_free_index(owner_size(arena, profile, pointer)),
+    };
+    index % super::ALLOCSET_NUM_FREELISTS
+}
+
+/// Put a chunk at the head of its class's freelist.
+#[inline]
+pub(super) fn push_free(
+    arena: &mut Arena,
+    profile: &Profile,
+    set: Addr,
+    pointer: Addr,
+    index: usize,
+) {
+    let list = freelist_addr(set, index);
+    let chunk = pointer.back(profile.mmgr.chunk);
+    let next = arena.read_ptr(list);
+    arena.write_ptr(chunk.offset(LINK), next);
+    arena.write_ptr(list, chunk);
+}
+
+/// Take the first chunk off a freelist. Returns its pointer.
+#[inline]
+pub(super) fn take(
+    arena: &mut Arena,
+    profile: &Profile,
+    list: Addr,
+    chunk: Addr,
+    set: Addr,
+) -> Addr {
+    let next = next_free(arena, chunk);
+    arena.write_ptr(list, next);
+    if profile.mmgr.chunk_headers == ChunkHeaders::Owner {
+        arena.write_ptr(chunk.offset(OWNER), set);
+    }
+    chunk.offset(profile.mmgr.chunk)
+}
+
+/// The free chunk behind a free chunk, both by where their headers are.
+#[inline]
+pub(super) fn next_free(arena: &Arena, chunk: Addr) -> Addr {
+    arena.read_ptr(chunk.offset(LINK))
+}

@@ -1,0 +1,250 @@
+//! The blocks of a Generation context: how they are filled, emptied, kept and freed.
+
+use super::{active_field, keeper_block, list, maxalign, sizes, spare_field, write_header};
+use crate::error::Error;
+use crate::event::MemoryEvent;
+use crate::memory::{Addr, Arena};
+use crate::mmgr::{Process, dlist};
+use crate::op::AllocFlags;
+use crate::profile::{ChunkHeaders, Profile, Recycling};
+
+// struct GenerationBlock begins with its list node. Where chunks don't point to their owner,
+// the block does, in the field behind the node.
+const CONTEXT: u64 = 16;
+// The other fields, by their distance from the header's end.
+const BLKSIZE: u64 = 32;
+const NCHUNKS: u64 = 24;
+const NFREE: u64 = 20;
+const FREEPTR: u64 = 16;
+const ENDPTR: u64 = 8;
+
+/// A block.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    pub(super) addr: Addr,
+    /// Where its header ends.
+    body: Addr,
+}
+
+impl Block {
+    pub(super) fn at(profile: &Profile, addr: Addr) -> Self {
+        Self { addr, body: addr.offset(profile.mmgr.generation.block) }
+    }
+
+    /// The context that it belongs to, where blocks say so.
+    pub(super) fn context(self, arena: &Arena) -> Addr {
+        arena.read_ptr(self.addr.offset(CONTEXT))
+    }
+
+    /// Bytes that it takes of malloc, or behind the context's header.
+    pub(super) fn size(self, arena: &Arena) -> u64 {
+        arena.read_u64(self.body.back(BLKSIZE))
+    }
+
+    /// Chunks cut from it since it was empty.
+    pub(super) fn chunks(self, arena: &Arena) -> u32 {
+        arena.read_u32(self.body.back(NCHUNKS))
+    }
+
+    /// Those of them that were freed.
+    pub(super) fn free_chunks(self, arena: &Arena) -> u32 {
+        arena.read_u32(self.body.back(NFREE))
+    }
+
+    /// Where its free space begins.
+    pub(super) fn free_start(self, arena: &Arena) -> Addr {
+        arena.read_ptr(self.body.back(FREEPTR))
+    }
+
+    /// Where it ends.
+    pub(super) fn end(self, arena: &Arena) -> Addr {
+        arena.read_ptr(self.body.back(ENDPTR))
+    }
+
+    /// `GenerationBlockFreeBytes`.
+    pub(super) fn free_bytes(self, arena: &Arena) -> u64 {
+        self.end(arena).since(self.free_start(arena))
+    }
+
+    /// `GenerationBlockInit`.
+    pub(super) fn init(self, arena: &mut Arena, profile: &Profile, set: Addr, size: u64) {
+        if profile.mmgr.chunk_headers == ChunkHeaders::Packed {
+            arena.write_ptr(self.addr.offset(CONTEXT), set);
+        }
+        arena.write_u64(self.body.back(BLKSIZE), size);
+        arena.write_ptr(self.body.back(ENDPTR), self.addr.offset(size));
+        self.mark_empty(arena);
+    }
+
+    /// `GenerationBlockMarkEmpty`.
+    pub(super) fn mark_empty(self, arena: &mut Arena) {
+        arena.write_u32(self.body.back(NCHUNKS), 0);
+        arena.write_u32(self.body.back(NFREE), 0);
+        arena.write_ptr(self.body.back(FREEPTR), self.body);
+    }
+
+    /// Count a freed chunk. True if no other is left.
+    pub(super) fn count_free(self, arena: &mut Arena) -> bool {
+        let free = self.free_chunks(arena) + 1;
+        arena.write_u32(self.body.back(NFREE), free);
+        free >= self.chunks(arena)
+    }
+
+    /// Count a new chunk of this many bytes, its header included. Returns where it is.
+    fn cut(self, arena: &mut Arena, size: u64) -> Addr {
+        let chunk = self.free_start(arena);
+        let count = self.chunks(arena) + 1;
+        arena.write_u32(self.body.back(NCHUNKS), count);
+        arena.write_ptr(self.body.back(FREEPTR), chunk.offset(size));
+        chunk
+    }
+}
+
+impl Process<'_> {
+    /// `GenerationAllocLarge`: a block of its own.
+    pub(super) fn generation_alloc_large(
+        &mut self,
+        set: Addr,
+        size: u64,
+        flags: AllocFlags,
+    ) -> Result<Addr, Error> {
+        self.memory_context_check_size(size, flags)?;
+        let layout = &self.profile.mmgr.generation;
+        let blksize = maxalign(size) + layout.chunk + layout.block;
+        let Some(addr) = self.malloc(blksize) else {
+            return self.memory_context_allocation_failure(set, size, flags);
+        };
+        let block = self.generation_add_block(set, addr, blksize, true)?;
+        self.generation_cut_chunk(set, block, size, true)
+    }
+
+    /// `GenerationAllocFromNewBlock`: a block of the next size becomes the active one.
+    pub(super) fn generation_alloc_from_new_block(
+        &mut self,
+        set: Addr,
+        size: u64,
+        flags: AllocFlags,
+    ) -> Result<Addr, Error> {
+        let profile = self.profile;
+        let layout = &profile.mmgr.generation;
+        let mut blksize = sizes(profile, set).advance(self.arena);
+        let required = maxalign(size) + layout.chunk + layout.block;
+        if blksize < required {
+            blksize = required.next_power_of_two();
+        }
+        let Some(addr) = self.malloc(blksize) else {
+            return self.memory_context_allocation_failure(set, size, flags);
+        };
+        if layout.recycling == Recycling::SpareOrKeeper {
+            self.arena.write_ptr(spare_field(profile, set), Addr::NULL);
+        }
+        self.arena.write_ptr(active_field(profile, set), addr);
+        let block = self.generation_add_block(set, addr, blksize, false)?;
+        self.generation_alloc_chunk_from_block(set, block, size)
+    }
+
+    /// A block from malloc becomes the first of the context's list.
+    fn generation_add_block(
+        &mut self,
+        set: Addr,
+        addr: Addr,
+        size: u64,
+        dedicated: bool,
+    ) -> Result<Block, Error> {
+        let block = Block::at(self.profile, addr);
+        self.mem_allocated_add(set, size as i64);
+        block.init(self.arena, self.profile, set, size);
+        dlist::push_head(self.arena, list(self.profile, set), addr);
+        self.emit(MemoryEvent::BlockAllocated { context: set, block: addr, size, dedicated })?;
+        Ok(block)
+    }
+
+    /// `GenerationAllocChunkFromBlock`: cut the next chunk off the block's free space.
+    pub(super) fn generation_alloc_chunk_from_block(
+        &mut self,
+        set: Addr,
+        block: Block,
+        size: u64,
+    ) -> Result<Addr, Error> {
+        self.generation_cut_chunk(set, block, size, false)
+    }
+
+    fn generation_cut_chunk(
+        &mut self,
+        set: Addr,
+        block: Block,
+        size: u64,
+        dedicated: bool,
+    ) -> Result<Addr, Error> {
+        let profile = self.profile;
+        let usable = maxalign(size);
+        let chunk = block.cut(self.arena, usable + profile.mmgr.generation.chunk);
+        let pointer = write_header(self.arena, profile, set, block, chunk, usable, dedicated);
+        self.emit(MemoryEvent::Palloc { context: set, chunk: pointer, size, usable })?;
+        Ok(pointer)
+    }
+
+    /// The active block is full: an emptied block that can hold the chunk takes its place.
+    pub(super) fn generation_recycled_block(
+        &mut self,
+        set: Addr,
+        required: u64,
+    ) -> Result<Option<Block>, Error> {
+        let profile = self.profile;
+        let fits = |arena: &Arena, addr: Addr| {
+            let block = Block::at(profile, addr);
+            !addr.is_null() && block.chunks(arena) == 0 && block.free_bytes(arena) >= required
+        };
+        let spare = self.arena.read_ptr(spare_field(profile, set));
+        let keeper = keeper_block(profile, set);
+        let addr = if fits(self.arena, spare) {
+            self.arena.write_ptr(spare_field(profile, set), Addr::NULL);
+            spare
+        } else if profile.mmgr.generation.recycling == Recycling::SpareOrKeeper
+            && fits(self.arena, keeper)
+        {
+            keeper
+        } else {
+            return Ok(None);
+        };
+        self.arena.write_ptr(active_field(profile, set), addr);
+        self.emit(MemoryEvent::BlockReused { context: set, block: addr })?;
+        Ok(Some(Block::at(profile, addr)))
+    }
+
+    /// A block's last chunk was freed.
+    pub(super) fn generation_block_emptied(
+        &mut self,
+        set: Addr,
+        block: Block,
+    ) -> Result<(), Error> {
+        let profile = self.profile;
+        let spare = self.arena.read_ptr(spare_field(profile, set));
+        let active = self.arena.read_ptr(active_field(profile, set)) == block.addr;
+        let keeper = keeper_block(profile, set) == block.addr;
+        let (in_place, becomes_spare) = match profile.mmgr.generation.recycling {
+            Recycling::SpareOrKeeper => (keeper, spare.is_null() || spare == block.addr),
+            Recycling::Spare => (keeper || active, spare.is_null()),
+        };
+        if !in_place && !becomes_spare {
+            if active {
+                self.arena.write_ptr(active_field(profile, set), Addr::NULL);
+            }
+            return self.generation_block_free(set, block);
+        }
+        block.mark_empty(self.arena);
+        if !in_place {
+            self.arena.write_ptr(spare_field(profile, set), block.addr);
+        }
+        self.emit(MemoryEvent::BlockEmptied { context: set, block: block.addr })
+    }
+
+    /// `GenerationBlockFree`.
+    pub(super) fn generation_block_free(&mut self, set: Addr, block: Block) -> Result<(), Error> {
+        let size = block.size(self.arena);
+        dlist::delete(self.arena, block.addr);
+        self.mem_allocated_add(set, -(size as i64));
+        self.free(block.addr);
+        self.emit(MemoryEvent::BlockFreed { context: set, block: block.addr, size })
+    }
+}

@@ -1,0 +1,155 @@
+//! Slab blocks in a list for each number of free chunks (to PostgreSQL 15).
+//!
+//! The context notes the lowest number above zero that some block has: the first block of
+//! that list serves the next request. A block moves to another list with every chunk that is
+//! taken or freed. Its free chunks are linked by their index, each in the first bytes of the
+//! one before it; a new block's are linked in their order. An empty block is freed at once.
+
+use std::collections::HashSet;
+
+use super::Shape;
+use crate::error::Error;
+use crate::event::MemoryEvent;
+use crate::memory::{Addr, Arena};
+use crate::mmgr::{Process, dlist};
+use crate::op::AllocFlags;
+use crate::profile::Profile;
+
+// struct SlabContext: offsets of the fields that only this form has.
+const HEADER_SIZE: u64 = 104;
+const NBLOCKS: u64 = 120;
+
+// struct SlabBlock: offsets of its fields.
+pub(super) const NODE: u64 = 0;
+const NFREE: u64 = 16;
+const FIRST_FREE_CHUNK: u64 = 20;
+
+pub(super) fn init(arena: &mut Arena, shape: Shape, header_size: u64) {
+    arena.write_u64(shape.slab.offset(HEADER_SIZE), header_size);
+    (0..=shape.per_block).for_each(|index| dlist::init(arena, shape.list(index)));
+}
+
+pub(super) fn nfree(arena: &Arena, block: Addr) -> u32 {
+    arena.read_u32(block.offset(NFREE))
+}
+
+/// Take a block out of its list, for good.
+pub(super) fn forget(arena: &mut Arena, shape: Shape, block: Addr) {
+    let count = shape.slab.offset(NBLOCKS);
+    let nblocks = arena.read_u32(count) - 1;
+    arena.write_u32(count, nblocks);
+    dlist::delete(arena, block.offset(NODE));
+}
+
+/// How many chunks the block has, and where its free ones begin.
+pub(super) fn free_chunks(
+    arena: &Arena,
+    profile: &Profile,
+    shape: Shape,
+    block: Addr,
+) -> (u32, HashSet<Addr>) {
+    let mut free = HashSet::new();
+    let mut index = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
+    while index < shape.per_block {
+        let chunk = shape.chunk_at(profile, block, index);
+        free.insert(chunk);
+        index = arena.read_u32(chunk.offset(profile.mmgr.slab.chunk));
+    }
+    (shape.per_block, free)
+}
+
+impl Process<'_> {
+    /// The block and the chunk for a request, taken off the block's free ones.
+    pub(super) fn slab_take_by_free_chunks(
+        &mut self,
+        shape: Shape,
+        flags: AllocFlags,
+    ) -> Result<Option<(Addr, Addr)>, Error> {
+        let mut current = self.arena.read_u32(shape.current());
+        if current == 0 {
+            let block = self.slab_malloc_block(shape, flags)?;
+            if block.is_null() {
+                return Ok(None);
+            }
+            self.slab_link_new_block(shape, block);
+            current = shape.per_block;
+            let size = shape.block;
+            let context = shape.slab;
+            self.emit(MemoryEvent::BlockAllocated { context, block, size, dedicated: false })?;
+        }
+        // The list has a block: that is what the number says.
+        let list = shape.list(current);
+        let Some(node) = dlist::first(self.arena, list) else {
+            return Err(Error::Protocol("a slab's lists and its header disagree"));
+        };
+        let block = node.back(NODE);
+        let arena = &mut *self.arena;
+        let index = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
+        let chunk = shape.chunk_at(self.profile, block, index);
+        let next = arena.read_u32(chunk.offset(self.profile.mmgr.slab.chunk));
+        arena.write_u32(block.offset(FIRST_FREE_CHUNK), next);
+        let left = nfree(arena, block) - 1;
+        arena.write_u32(block.offset(NFREE), left);
+        dlist::delete(arena, node);
+        dlist::push_head(arena, shape.list(left), node);
+
+        // A full block can't serve the next request: look for the fullest that can.
+        let has_block = |index: &u32| !dlist::is_empty(arena, shape.list(*index));
+        let lowest = if left > 0 { Some(left) } else { (1..=shape.per_block).find(has_block) };
+        let lowest = lowest.filter(|index| *index != shape.per_block).unwrap_or(0);
+        arena.write_u32(shape.current(), lowest);
+        Ok(Some((block, chunk)))
+    }
+
+    /// A new block, all of its chunks free, in the list of such blocks.
+    fn slab_link_new_block(&mut self, shape: Shape, block: Addr) {
+        let profile = self.profile;
+        let arena = &mut *self.arena;
+        arena.write_u32(block.offset(NFREE), shape.per_block);
+        arena.write_u32(block.offset(FIRST_FREE_CHUNK), 0);
+        for index in 0..shape.per_block {
+            let chunk = shape.chunk_at(profile, block, index);
+            arena.write_u32(chunk.offset(profile.mmgr.slab.chunk), index + 1);
+        }
+        dlist::push_head(arena, shape.list(shape.per_block), block.offset(NODE));
+        arena.write_u32(shape.current(), shape.per_block);
+        let count = shape.slab.offset(NBLOCKS);
+        let nblocks = arena.read_u32(count) + 1;
+        arena.write_u32(count, nblocks);
+    }
+
+    /// `SlabFree`: the chunk is the block's first free one.
+    pub(super) fn slab_free_by_free_chunks(
+        &mut self,
+        shape: Shape,
+        block: Addr,
+        pointer: Addr,
+    ) -> Result<(), Error> {
+        let profile = self.profile;
+        let arena = &mut *self.arena;
+        let chunk = pointer.back(profile.mmgr.slab.chunk);
+        let index = chunk.since(shape.chunk_at(profile, block, 0)) / shape.full;
+        let next = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
+        arena.write_u32(pointer, next);
+        arena.write_u32(block.offset(FIRST_FREE_CHUNK), index as u32);
+        let before = nfree(arena, block);
+        let now = before + 1;
+        arena.write_u32(block.offset(NFREE), now);
+        dlist::delete(arena, block.offset(NODE));
+
+        let empty = now == shape.per_block;
+        let emptied_list = dlist::is_empty(arena, shape.list(before));
+        if arena.read_u32(shape.current()) == before && emptied_list {
+            arena.write_u32(shape.current(), if empty { 0 } else { now });
+        }
+        dlist::push_head(arena, shape.list(now), block.offset(NODE));
+        let usable = shape.full - profile.mmgr.slab.chunk;
+        let context = shape.slab;
+        self.emit(MemoryEvent::Pfree { context, chunk: pointer, usable, freelist: !empty })?;
+        if empty {
+            forget(self.arena, shape, block);
+            self.slab_free_block(shape, block)?;
+        }
+        Ok(())
+    }
+}

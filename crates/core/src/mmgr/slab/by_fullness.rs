@@ -1,0 +1,241 @@
+//! Slab blocks in three lists by fullness, and a stock of empty ones (from PostgreSQL 16 on).
+//!
+//! List 0 has the full blocks. The others stand for more and more free chunks, so that a block
+//! changes lists seldom; requests are taken from the lowest that has a block. A block's freed
+//! chunks are linked through their first bytes, and those that were never used follow in
+//! address order. Up to ten blocks that ran empty are kept, the last one to be used first.
+
+use std::collections::HashSet;
+
+use super::Shape;
+use crate::error::Error;
+use crate::event::MemoryEvent;
+use crate::memory::{Addr, Arena};
+use crate::mmgr::{Process, dlist};
+use crate::op::AllocFlags;
+use crate::profile::Profile;
+
+/// `SLAB_BLOCKLIST_COUNT`.
+pub(super) const LIST_COUNT: u32 = 3;
+/// `SLAB_MAXIMUM_EMPTY_BLOCKS`.
+const MAXIMUM_EMPTY_BLOCKS: u32 = 10;
+
+// struct SlabContext: offsets of the fields that only this form has.
+const BLOCKLIST_SHIFT: u64 = 100;
+const EMPTY_BLOCKS: u64 = 104;
+const EMPTY_COUNT: u64 = EMPTY_BLOCKS + dlist::DLIST_HEAD;
+
+// struct SlabBlock: offsets of its fields.
+const SLAB: u64 = 0;
+const NFREE: u64 = 8;
+const NUNUSED: u64 = 12;
+const FREEHEAD: u64 = 16;
+const UNUSED: u64 = 24;
+pub(super) const NODE: u64 = 32;
+
+pub(super) fn init(arena: &mut Arena, shape: Shape) {
+    let mut shift = 0;
+    while shape.per_block >> shift >= LIST_COUNT - 1 {
+        shift += 1;
+    }
+    arena.write_u32(shape.slab.offset(BLOCKLIST_SHIFT), shift);
+    dlist::init(arena, shape.slab.offset(EMPTY_BLOCKS));
+    (0..LIST_COUNT).for_each(|index| dlist::init(arena, shape.list(index)));
+}
+
+pub(super) fn slab_of_block(arena: &Arena, block: Addr) -> Addr {
+    arena.read_ptr(block.offset(SLAB))
+}
+
+pub(super) fn nfree(arena: &Arena, block: Addr) -> u32 {
+    arena.read_u32(block.offset(NFREE))
+}
+
+/// Empty blocks that are kept, the next to be used first.
+pub(super) fn empty_blocks(arena: &Arena, slab: Addr) -> impl Iterator<Item = Addr> {
+    dlist::nodes(arena, slab.offset(EMPTY_BLOCKS)).map(|node| node.back(NODE))
+}
+
+/// Take a block out of the stock of empty ones.
+pub(super) fn forget_empty(arena: &mut Arena, slab: Addr, block: Addr) {
+    let count = arena.read_u32(slab.offset(EMPTY_COUNT)) - 1;
+    arena.write_u32(slab.offset(EMPTY_COUNT), count);
+    dlist::delete(arena, block.offset(NODE));
+}
+
+/// Take a block out of its list.
+pub(super) fn forget(arena: &mut Arena, block: Addr) {
+    dlist::delete(arena, block.offset(NODE));
+}
+
+/// How many chunks of the block were ever used, and where the free ones of them begin.
+pub(super) fn free_chunks(
+    arena: &Arena,
+    profile: &Profile,
+    shape: Shape,
+    block: Addr,
+) -> (u32, HashSet<Addr>) {
+    let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
+    let first = some(arena.read_ptr(block.offset(FREEHEAD)));
+    let link = profile.mmgr.slab.chunk;
+    let free = std::iter::successors(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
+    (shape.per_block - arena.read_u32(block.offset(NUNUSED)), free.collect())
+}
+
+/// `SlabBlocklistIndex`: the list for blocks with so many free chunks.
+fn blocklist_index(arena: &Arena, shape: Shape, nfree: u32) -> u32 {
+    nfree.div_ceil(1 << arena.read_u32(shape.slab.offset(BLOCKLIST_SHIFT)))
+}
+
+/// `SlabFindNextBlockListIndex`: the lowest list that has a block with room, or 0.
+fn find_next_block_list_index(arena: &Arena, shape: Shape) -> u32 {
+    (1..LIST_COUNT).find(|index| !dlist::is_empty(arena, shape.list(*index))).unwrap_or(0)
+}
+
+impl Process<'_> {
+    /// The block and the chunk for a request, taken off the block's free ones.
+    pub(super) fn slab_take_by_fullness(
+        &mut self,
+        shape: Shape,
+        flags: AllocFlags,
+    ) -> Result<Option<(Addr, Addr)>, Error> {
+        let current = self.arena.read_u32(shape.current());
+        let list = shape.list(current);
+        if current == 0 {
+            return self.slab_alloc_from_new_block(shape, flags);
+        }
+        // The list has a block: that is what the number says.
+        let Some(node) = dlist::first(self.arena, list) else {
+            return Err(Error::Protocol("a slab's lists and its header disagree"));
+        };
+        let block = node.back(NODE);
+        let chunk = self.slab_get_next_free_chunk(shape, block);
+        let arena = &mut *self.arena;
+        let now = blocklist_index(arena, shape, nfree(arena, block));
+        if now != current {
+            dlist::delete(arena, node);
+            dlist::push_head(arena, shape.list(now), node);
+            if dlist::is_empty(arena, list) {
+                let next = find_next_block_list_index(arena, shape);
+                arena.write_u32(shape.current(), next);
+            }
+        }
+        Ok(Some((block, chunk)))
+    }
+
+    /// `SlabAllocFromNewBlock`: no block has room. An empty one that was kept, or a new one.
+    fn slab_alloc_from_new_block(
+        &mut self,
+        shape: Shape,
+        flags: AllocFlags,
+    ) -> Result<Option<(Addr, Addr)>, Error> {
+        let kept = empty_blocks(self.arena, shape.slab).next();
+        let block = match kept {
+            Some(block) => {
+                forget_empty(self.arena, shape.slab, block);
+                block
+            }
+            None => {
+                let block = self.slab_malloc_block(shape, flags)?;
+                if block.is_null() {
+                    return Ok(None);
+                }
+                let first = shape.chunk_at(self.profile, block, 0);
+                let arena = &mut *self.arena;
+                arena.write_ptr(block.offset(SLAB), shape.slab);
+                arena.write_u32(block.offset(NFREE), shape.per_block);
+                arena.write_u32(block.offset(NUNUSED), shape.per_block);
+                arena.write_ptr(block.offset(FREEHEAD), Addr::NULL);
+                arena.write_ptr(block.offset(UNUSED), first);
+                block
+            }
+        };
+        let chunk = self.slab_get_next_free_chunk(shape, block);
+        let arena = &mut *self.arena;
+        let index = blocklist_index(arena, shape, nfree(arena, block));
+        dlist::push_head(arena, shape.list(index), block.offset(NODE));
+        arena.write_u32(shape.current(), index);
+        let context = shape.slab;
+        self.emit(match kept {
+            Some(_) => MemoryEvent::BlockReused { context, block },
+            None => {
+                let size = shape.block;
+                MemoryEvent::BlockAllocated { context, block, size, dedicated: false }
+            }
+        })?;
+        Ok(Some((block, chunk)))
+    }
+
+    /// `SlabGetNextFreeChunk`: the chunk freed last, or the next that was never used.
+    fn slab_get_next_free_chunk(&mut self, shape: Shape, block: Addr) -> Addr {
+        let arena = &mut *self.arena;
+        let left = nfree(arena, block) - 1;
+        arena.write_u32(block.offset(NFREE), left);
+        let freed = arena.read_ptr(block.offset(FREEHEAD));
+        if !freed.is_null() {
+            let next = arena.read_ptr(freed.offset(self.profile.mmgr.slab.chunk));
+            arena.write_ptr(block.offset(FREEHEAD), next);
+            return freed;
+        }
+        let chunk = arena.read_ptr(block.offset(UNUSED));
+        let unused = arena.read_u32(block.offset(NUNUSED)) - 1;
+        arena.write_ptr(block.offset(UNUSED), chunk.offset(shape.full));
+        arena.write_u32(block.offset(NUNUSED), unused);
+        chunk
+    }
+
+    /// `SlabFree`: the chunk is the block's first free one.
+    pub(super) fn slab_free_by_fullness(
+        &mut self,
+        shape: Shape,
+        block: Addr,
+        pointer: Addr,
+    ) -> Result<(), Error> {
+        let chunk_header = self.profile.mmgr.slab.chunk;
+        let arena = &mut *self.arena;
+        let next = arena.read_ptr(block.offset(FREEHEAD));
+        arena.write_ptr(pointer, next);
+        arena.write_ptr(block.offset(FREEHEAD), pointer.back(chunk_header));
+        let before = nfree(arena, block);
+        let now = before + 1;
+        arena.write_u32(block.offset(NFREE), now);
+
+        let old_list = blocklist_index(arena, shape, before);
+        let new_list = blocklist_index(arena, shape, now);
+        let node = block.offset(NODE);
+        if old_list != new_list {
+            dlist::delete(arena, node);
+            dlist::push_head(arena, shape.list(new_list), node);
+            if arena.read_u32(shape.current()) >= old_list {
+                let next = find_next_block_list_index(arena, shape);
+                arena.write_u32(shape.current(), next);
+            }
+        }
+        let usable = shape.full - chunk_header;
+        let context = shape.slab;
+        self.emit(MemoryEvent::Pfree { context, chunk: pointer, usable, freelist: true })?;
+        if now == shape.per_block {
+            self.slab_block_emptied(shape, block, new_list)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A block's last chunk was freed: keep the block, unless enough are kept already.
+    fn slab_block_emptied(&mut self, shape: Shape, block: Addr, list: u32) -> Result<(), Error> {
+        let arena = &mut *self.arena;
+        let node = block.offset(NODE);
+        dlist::delete(arena, node);
+        if arena.read_u32(shape.current()) == list && dlist::is_empty(arena, shape.list(list)) {
+            let next = find_next_block_list_index(arena, shape);
+            arena.write_u32(shape.current(), next);
+        }
+        let count = arena.read_u32(shape.slab.offset(EMPTY_COUNT));
+        if count >= MAXIMUM_EMPTY_BLOCKS {
+            return self.slab_free_block(shape, block);
+        }
+        dlist::push_head(arena, shape.slab.offset(EMPTY_BLOCKS), node);
+        arena.write_u32(shape.slab.offset(EMPTY_COUNT), count + 1);
+        self.emit(MemoryEvent::BlockEmptied { context: shape.slab, block })
+    }
+}

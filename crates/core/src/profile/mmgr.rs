@@ -1,0 +1,208 @@
+//! How the memory contexts of a version are laid out, and what they do differently.
+//!
+//! One change made nearly all the difference: PostgreSQL 16 replaced the context pointer in
+//! front of every chunk by a packed 64-bit word (`utils/memutils_memorychunk.h`). Slab and
+//! Generation were reworked for it, and 17 added Bump, which needs no header at all.
+
+/// Memory contexts of a version. Sizes are bytes.
+#[derive(Debug)]
+pub struct MmgrProfile {
+    /// What stands in front of a chunk.
+    pub chunk_headers: ChunkHeaders,
+    /// `ALLOC_CHUNKHDRSZ`: AllocSet's chunk header.
+    pub chunk: u64,
+    /// `MAXALIGN(sizeof(AllocSetContext))`: where the keeper block begins.
+    pub aset_context: u64,
+    /// `ALLOC_BLOCKHDRSZ`.
+    pub aset_block: u64,
+    /// The least that a dedicated block is resized to, by the set's chunk limit.
+    pub aset_realloc_minimum: fn(u64) -> u64,
+    /// Generation.
+    pub generation: GenerationProfile,
+    /// Slab.
+    pub slab: SlabProfile,
+    /// There is Bump.
+    pub bump: bool,
+    /// Of a block size in a context's header: 8, or 4 where they are `uint32`.
+    pub size_field: u64,
+    /// `MEMORYCHUNK_MAX_BLOCKOFFSET`, which bounds what a block may grow to.
+    pub max_block_size: u64,
+    /// Every request's size is checked before its allocator is called, not only where a chunk
+    /// gets a block of its own.
+    pub check_size_first: bool,
+    /// There is `MemoryContextAllocAligned`.
+    pub aligned: bool,
+    /// In which order `MemoryContextResetChildren` goes through the tree.
+    pub reset_children: TreeOrder,
+    /// How `MemoryContextStatsDetail` sums up what it does not list.
+    pub stats_detail: StatsDetail,
+    /// Node tags of the context kinds.
+    pub node_tags: NodeTags,
+}
+
+/// What stands in front of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChunkHeaders {
+    /// Fields of the allocator's own, the last of them a pointer to the context.
+    Owner,
+    /// `MemoryChunk`: one word with method, value and the way back to the block.
+    Packed,
+}
+
+/// Generation contexts.
+#[derive(Debug)]
+pub struct GenerationProfile {
+    /// `MAXALIGN(sizeof(GenerationContext))`: where the keeper block begins.
+    pub context: u64,
+    /// `Generation_BLOCKHDRSZ`.
+    pub block: u64,
+    /// `Generation_CHUNKHDRSZ`.
+    pub chunk: u64,
+    /// The most that the chunk limit starts from.
+    pub max_chunk_limit: u64,
+    /// What becomes of blocks that were emptied.
+    pub recycling: Recycling,
+}
+
+/// What a Generation context does with a block whose last chunk was freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recycling {
+    /// It may become the spare block although it is the active one; the keeper is filled
+    /// again as soon as it is empty; a new block makes the spare one forgotten.
+    SpareOrKeeper,
+    /// The active block is emptied where it is, another becomes the spare one; the keeper is
+    /// not used again before the next reset.
+    Spare,
+}
+
+/// Slab contexts.
+#[derive(Debug)]
+pub struct SlabProfile {
+    /// `Slab_CONTEXT_HDRSZ`: the context's header, by the number of chunks in a block.
+    pub context: fn(u64) -> u64,
+    /// `Slab_BLOCKHDRSZ`.
+    pub block: u64,
+    /// `Slab_CHUNKHDRSZ`.
+    pub chunk: u64,
+    /// A smaller chunk size is raised to this.
+    pub min_chunk: u64,
+    /// How blocks are kept and chosen.
+    pub lists: SlabLists,
+    /// How the error of an impossible block size goes on behind the chunk size.
+    pub too_small_for: &'static str,
+}
+
+/// How a Slab context keeps its blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlabLists {
+    /// A list for each number of free chunks; empty blocks are freed at once.
+    ByFreeChunks,
+    /// Three lists by fullness; up to ten empty blocks are kept.
+    ByFullness,
+}
+
+/// The order of a walk through the tree of contexts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TreeOrder {
+    /// A context before those below it.
+    ParentsFirst,
+    /// A context after those below it.
+    ChildrenFirst,
+}
+
+/// How the statistics' text sums up contexts that it does not list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatsDetail {
+    /// Any depth is listed, and of the children left out only they are counted.
+    AnyDepth,
+    /// Contexts below the depth limit are left out too, and all that are left out count.
+    Limited,
+}
+
+/// `NodeTag` of each context kind (`nodes/nodetags.h`, in 15 `nodes/nodes.h`).
+#[derive(Debug)]
+pub struct NodeTags {
+    /// `T_AllocSetContext`.
+    pub aset: u32,
+    /// `T_GenerationContext`.
+    pub generation: u32,
+    /// `T_SlabContext`.
+    pub slab: u32,
+    /// `T_BumpContext`; 0 where there is none.
+    pub bump: u32,
+}
+
+/// `MEMORYCHUNK_MAX_BLOCKOFFSET` and `MEMORYCHUNK_MAX_VALUE`: 30 bits.
+const CHUNK_BITS_MAX: u64 = 0x3fff_ffff;
+
+impl MmgrProfile {
+    /// Contexts before the packed chunk header, as 15 has them.
+    pub(super) const fn with_owner_pointers(node_tags: NodeTags) -> Self {
+        Self {
+            chunk_headers: ChunkHeaders::Owner,
+            chunk: 16,
+            aset_context: 224,
+            aset_block: 40,
+            // The chunk has to stay over the limit: its size tells that its block is dedicated.
+            aset_realloc_minimum: |limit| limit + 1,
+            generation: GenerationProfile {
+                context: 152,
+                block: 48,
+                chunk: 24,
+                max_chunk_limit: u64::MAX,
+                recycling: Recycling::SpareOrKeeper,
+            },
+            slab: SlabProfile {
+                context: |chunks_per_block| 128 + 16 * (chunks_per_block + 1),
+                block: 24,
+                chunk: 16,
+                min_chunk: 4,
+                lists: SlabLists::ByFreeChunks,
+                too_small_for: " chunks",
+            },
+            bump: false,
+            size_field: 8,
+            // Half of the address space, so that doubling can't overflow (AllocHugeSizeIsValid).
+            max_block_size: u64::MAX / 2,
+            check_size_first: true,
+            aligned: false,
+            reset_children: TreeOrder::ChildrenFirst,
+            stats_detail: StatsDetail::AnyDepth,
+            node_tags,
+        }
+    }
+
+    /// Contexts with packed chunk headers and Bump, as 17 and later have them.
+    pub(super) const fn with_packed_headers(node_tags: NodeTags) -> Self {
+        Self {
+            chunk_headers: ChunkHeaders::Packed,
+            chunk: 8,
+            aset_context: 200,
+            aset_block: 40,
+            aset_realloc_minimum: |_| 0,
+            generation: GenerationProfile {
+                context: 128,
+                block: 56,
+                chunk: 8,
+                max_chunk_limit: CHUNK_BITS_MAX,
+                recycling: Recycling::Spare,
+            },
+            slab: SlabProfile {
+                context: |_| 176,
+                block: 48,
+                chunk: 8,
+                min_chunk: 8,
+                lists: SlabLists::ByFullness,
+                too_small_for: "-byte chunks",
+            },
+            bump: true,
+            size_field: 4,
+            max_block_size: CHUNK_BITS_MAX,
+            check_size_first: false,
+            aligned: true,
+            reset_children: TreeOrder::ParentsFirst,
+            stats_detail: StatsDetail::Limited,
+            node_tags,
+        }
+    }
+}

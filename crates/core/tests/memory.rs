@@ -1,0 +1,304 @@
+//! Properties of memory contexts that hold whatever is done to them.
+//!
+//! Random operations over all allocators and versions, sizes that no machine has among them;
+//! after each one the whole machine is taken apart and has to add up.
+
+#![expect(clippy::unwrap_used, reason = "a test says what broke by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot};
+use pgscope_core::memory::Addr;
+use pgscope_core::mmgr::inspect::BlockView;
+use pgscope_core::op::{AllocFlags, Allocator};
+use pgscope_core::profile::{ChunkHeaders, Version};
+use pgscope_core::server::Settings;
+use pgscope_core::{Error, Op, Server, views};
+use proptest::prelude::*;
+
+const BACKEND: BackendId = BackendId(0);
+const CONTEXTS: u32 = 7;
+const CHUNKS: u32 = 24;
+/// `MAXALIGN(sizeof(BumpContext))`, which Bump's statistics leave out.
+const BUMP_CONTEXT: u64 = 112;
+
+fn context() -> impl Strategy<Value = ContextSlot> {
+    (0..CONTEXTS).prop_map(|number| ContextSlot(ContextSlot::FIRST_USER.0 + number))
+}
+
+fn chunk() -> impl Strategy<Value = ChunkSlot> {
+    (0..CHUNKS).prop_map(ChunkSlot)
+}
+
+/// Sizes around what the allocators decide by; 64 is what the slabs below take.
+fn size() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        6 => 0..300u64,
+        4 => Just(64),
+        3 => 300..9000u64,
+        1 => 9000..200_000u64,
+        1 => prop::sample::select(vec![1 << 30, 1 << 46, u64::MAX / 2, u64::MAX - 7, u64::MAX]),
+    ]
+}
+
+fn allocator() -> impl Strategy<Value = Allocator> {
+    let sizes = prop::sample::select(vec![
+        (0, 1024, 8192),
+        (0, 8192, 8 << 20),
+        (1024, 1024, 1024),
+        (4096, 2048, 65_536),
+    ]);
+    (0..4, sizes, prop::sample::select(vec![160, 512, 1024, 8192])).prop_map(
+        |(kind, (min, init, max), block)| match kind {
+            0 => Allocator::AllocSet { min, init, max },
+            1 => Allocator::Generation { min, init, max },
+            2 => Allocator::Bump { min, init, max },
+            _ => Allocator::Slab { block, chunk: 64 },
+        },
+    )
+}
+
+fn flags() -> impl Strategy<Value = AllocFlags> {
+    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(huge, no_oom, zero)| AllocFlags {
+        huge,
+        no_oom,
+        zero,
+    })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let backend = BACKEND;
+    let at = || context().prop_map(Some);
+    let to = || chunk().prop_map(Some);
+    prop_oneof![
+        6 => (context(), prop::option::of(context()), allocator()).prop_map(
+            move |(context, parent, allocator)| Op::CreateContext {
+                backend, context, parent, name: "ctx".into(), allocator,
+            }),
+        24 => (at(), size(), any::<bool>(), to()).prop_map(
+            move |(context, size, zero, chunk)| Op::Palloc { backend, context, size, zero, chunk }),
+        4 => (at(), size(), flags(), to()).prop_map(
+            move |(context, size, flags, chunk)| Op::PallocExtended {
+                backend, context, size, flags, chunk,
+            }),
+        4 => (at(), size(), 0..13u32, flags(), to()).prop_map(
+            move |(context, size, align, flags, chunk)| Op::PallocAligned {
+                backend, context, size, align: 1 << align, flags, chunk,
+            }),
+        6 => (at(), 0..200usize, to()).prop_map(
+            move |(context, length, chunk)| Op::Strdup {
+                backend, context, text: "x".repeat(length).into(), chunk,
+            }),
+        18 => chunk().prop_map(move |chunk| Op::Pfree { backend, chunk }),
+        5 => (chunk(), size()).prop_map(
+            move |(chunk, size)| Op::Repalloc { backend, chunk, size }),
+        3 => (chunk(), size(), flags()).prop_map(
+            move |(chunk, size, flags)| Op::RepallocExtended { backend, chunk, size, flags }),
+        2 => context().prop_map(move |context| Op::Reset { backend, context }),
+        1 => context().prop_map(move |context| Op::ResetOnly { backend, context }),
+        1 => context().prop_map(move |context| Op::ResetChildren { backend, context }),
+        2 => context().prop_map(move |context| Op::Delete { backend, context }),
+        1 => context().prop_map(move |context| Op::DeleteChildren { backend, context }),
+        2 => (context(), context()).prop_map(
+            move |(context, parent)| Op::SetParent { backend, context, parent }),
+        1 => (context(), any::<u32>()).prop_map(
+            move |(context, callback)| Op::RegisterResetCallback { backend, context, callback }),
+        2 => (context(), 0..150usize).prop_map(
+            move |(context, length)| Op::SetIdentifier {
+                backend, context, ident: "i".repeat(length).into(),
+            }),
+    ]
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    prop::collection::vec(op(), 1..120)
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    prop::sample::select(Version::ALL.to_vec())
+}
+
+fn server(version: Version) -> Server {
+    let mut server = Server::start(version, Settings::default(), 1).unwrap();
+    server.apply(&Op::Connect { backend: BACKEND, name: "alice".into() }).unwrap();
+    server
+}
+
+/// Each byte of a block has one use: its headers, a chunk with its header, or none yet.
+fn check_block(block: &BlockView, chunk_header: u64) {
+    let mut at = block.addr.offset(block.header);
+    for chunk in &block.chunks {
+        assert_eq!(chunk.pointer, at.offset(chunk_header), "in {block:?}");
+        at = chunk.pointer.offset(chunk.size);
+    }
+    assert_eq!(at.offset(block.unused), block.addr.offset(block.size), "in {block:?}");
+    let headers = block.header + chunk_header * block.chunks.len() as u64;
+    assert_eq!(headers + block.used() + block.free(), block.size);
+}
+
+/// What a context counts is what a walk through its blocks finds.
+fn check_counters(server: &Server, context: Addr, blocks: &[BlockView], chunk_header: u64) {
+    let mmgr = &server.profile().mmgr;
+    let context = server.context(context);
+    let counters = context.stats(server.profile());
+    let allocated = context.mem_allocated(false);
+    let total: u64 = blocks.iter().map(|block| block.size).sum();
+    let unused: u64 = blocks.iter().map(|block| block.unused).sum();
+    let chunks = || blocks.iter().flat_map(|block| &block.chunks);
+    let free = chunks().filter(|chunk| chunk.free).count() as u64;
+    match context.kind() {
+        "AllocSet" => {
+            assert_eq!((counters.totalspace, allocated), (total, total));
+            assert_eq!((counters.nblocks, counters.freechunks), (blocks.len() as u64, free));
+            let sizes = chunks().filter(|chunk| chunk.free).map(|chunk| chunk.size + chunk_header);
+            assert_eq!(counters.freespace, unused + sizes.sum::<u64>());
+        }
+        "Generation" => {
+            let header = mmgr.generation.context;
+            assert_eq!((counters.totalspace, allocated), (total, total - header));
+            assert_eq!((counters.nblocks, counters.freespace), (blocks.len() as u64, unused));
+            if mmgr.chunk_headers == ChunkHeaders::Owner {
+                assert_eq!(counters.freechunks, free);
+            }
+        }
+        "Bump" => {
+            assert_eq!((counters.totalspace + BUMP_CONTEXT, allocated), (total, total));
+            assert_eq!((counters.nblocks, counters.freespace), (blocks.len() as u64, unused));
+        }
+        "Slab" => {
+            assert_eq!(allocated, total);
+            assert!(counters.totalspace > total && counters.nblocks <= blocks.len() as u64);
+        }
+        kind => panic!("a context of kind {kind}"),
+    }
+}
+
+/// Take the backend's memory apart.
+fn check(server: &Server) {
+    let backend = server.backend(BACKEND).unwrap();
+    let rows = views::contexts(server, BACKEND);
+    let mut ranges = BTreeMap::new();
+    let mut blocks_of = HashMap::new();
+    for row in &rows {
+        let view = views::open_context(server, BACKEND, row.addr);
+        for block in &view.blocks {
+            check_block(block, view.chunk_header);
+            assert!(ranges.insert(block.addr, block.size).is_none(), "a block has two owners");
+        }
+        check_counters(server, row.addr, &view.blocks, view.chunk_header);
+        blocks_of.insert(row.addr, view.blocks);
+    }
+    // No two blocks share a byte.
+    let mut end = Addr::NULL;
+    for (&addr, &size) in &ranges {
+        assert!(addr >= end, "blocks overlap at {addr}");
+        end = addr.offset(size);
+    }
+
+    // The tree has the contexts that variables hold, and no deleted one.
+    let reachable: BTreeSet<Addr> = rows.iter().map(|row| row.addr).collect();
+    assert_eq!(reachable.len(), rows.len(), "a context has two parents");
+    let slots = (0..CONTEXTS).map(|number| ContextSlot(ContextSlot::FIRST_USER.0 + number));
+    for held in slots.filter_map(|slot| backend.context(slot)) {
+        assert!(reachable.contains(&held), "{held} is in use but not in the tree");
+    }
+    for (_, var) in backend.chunks() {
+        let owner = |blocks: &&Vec<BlockView>| blocks.iter().any(|b| b.contains(var.pointer));
+        assert!(blocks_of.values().any(|blocks| owner(&blocks)), "{} is nobody's", var.pointer);
+    }
+}
+
+/// Every byte that the backend's malloc has obtained below its top.
+fn heap_bytes(server: &Server) -> Vec<u8> {
+    let obtained = server.backend(BACKEND).unwrap().memory.heap.stats().obtained;
+    let mut bytes = vec![0; usize::try_from(obtained.min(1 << 20)).unwrap()];
+    server.peek(Addr::local(BACKEND), &mut bytes);
+    bytes
+}
+
+/// The strings that variables hold have to stay as they are while they live.
+fn check_strings(server: &Server, strings: &mut HashMap<ChunkSlot, (Addr, usize)>, op: &Op) {
+    let backend = server.backend(BACKEND).unwrap();
+    if let Op::Strdup { ref text, chunk: Some(chunk), .. } = *op
+        && let Some(var) = backend.chunk(chunk)
+        && var.requested == text.len() as u64 + 1
+    {
+        strings.insert(chunk, (var.pointer, text.len()));
+    }
+    strings.retain(|chunk, (pointer, _)| {
+        backend.chunk(*chunk).is_some_and(|var| var.pointer == *pointer)
+    });
+    match *op {
+        Op::Palloc { chunk: Some(chunk), .. }
+        | Op::PallocExtended { chunk: Some(chunk), .. }
+        | Op::PallocAligned { chunk: Some(chunk), .. }
+        | Op::Repalloc { chunk, .. }
+        | Op::RepallocExtended { chunk, .. } => {
+            strings.remove(&chunk);
+        }
+        _ => {}
+    }
+    for (pointer, length) in strings.values() {
+        let mut text = vec![0; length + 1];
+        server.peek(*pointer, &mut text);
+        let (last, letters) = text.split_last().unwrap();
+        assert!(*last == 0 && letters.iter().all(|b| *b == b'x'), "{pointer} was overwritten");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn everything_adds_up(version in version(), ops in ops()) {
+        let mut server = server(version);
+        let mut strings = HashMap::new();
+        for op in &ops {
+            // Errors are part of the game; what they leave behind has to add up too.
+            let _ = server.apply(op);
+            check(&server);
+            check_strings(&server, &mut strings, op);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_replays_to_the_same_bytes(
+        version in version(),
+        before in ops(),
+        after in ops(),
+    ) {
+        let mut server = server(version);
+        for op in &before {
+            let _ = server.apply(op);
+        }
+        let mut snapshot = server.clone();
+        let then = heap_bytes(&server);
+        let first: Vec<Result<_, Error>> = after.iter().map(|op| server.apply(op)).collect();
+        prop_assert_eq!(heap_bytes(&snapshot), then);
+        let second: Vec<Result<_, Error>> = after.iter().map(|op| snapshot.apply(op)).collect();
+        prop_assert_eq!(first, second);
+        prop_assert!(heap_bytes(&server) == heap_bytes(&snapshot));
+        prop_assert_eq!(views::contexts(&server, BACKEND), views::contexts(&snapshot, BACKEND));
+    }
+
+    #[test]
+    fn an_operation_can_be_stopped_anywhere(version in version(), ops in ops()) {
+        let mut server = server(version);
+        let (last, before) = ops.split_last().unwrap();
+        for op in before {
+            let _ = server.apply(op);
+        }
+        let mut whole = server.clone();
+        let _ = whole.apply(last);
+        for count in 0..whole.events().len() {
+            let mut part = server.clone();
+            part.log_mut().stop_after(count);
+            let _ = part.apply(last);
+            prop_assert_eq!(part.events(), &whole.events()[..count]);
+            // Looking at a half-done machine must be possible.
+            for row in views::contexts(&part, BACKEND) {
+                views::open_context(&part, BACKEND, row.addr);
+            }
+        }
+    }
+}
