@@ -48,7 +48,8 @@ pub fn parse_colour(text: &str) -> Option<Rgb> {
     }
     let inside = text.strip_prefix("rgb")?.split_once('(')?.1;
     let mut parts = inside.split([',', ' ', '/', ')']).filter(|part| !part.is_empty());
-    let mut part = || parts.next()?.parse::<f32>().ok().map(|value| value as u8);
+    // As whole numbers: the standard library reads a float by a table of 10 kB.
+    let mut part = || parts.next()?.split('.').next()?.parse::<u8>().ok();
     Some([part()?, part()?, part()?])
 }
 
