@@ -11,10 +11,14 @@
 //! - [`desc`]: one buffer's descriptor and its state word
 //! - [`buf_table`]: from tag to buffer
 //! - [`freelist`]: who is the next victim; buffer rings
-//! - [`read`]: reading and extending, the way of one page into the pool
+//! - [`read`]: the way of one page into the pool
+//! - [`range`]: several blocks read together
+//! - [`extend`]: new blocks at a relation's end
 //! - [`pin`]: pins, shared and private
 //! - [`write`](mod@write): dirty pages, their way out, the checkpoint
+//! - [`invalidate`]: pages dropped without being written
 //! - [`bgwriter`]: the background writer's round
+//! - [`localbuf`]: a backend's own buffers for its temporary relations
 //! - [`smgr`]: relations as virtual files
 //! - [`wal`]: as much of the write-ahead log as the rules above need
 //!
@@ -25,22 +29,29 @@
 pub mod bgwriter;
 pub mod buf_table;
 pub mod desc;
+pub mod extend;
 pub mod freelist;
+pub mod invalidate;
+pub mod localbuf;
 pub mod pin;
+pub mod range;
 pub mod read;
 pub mod smgr;
 pub mod wal;
 pub mod write;
 
+use std::ops::AddAssign;
+
 use crate::error::Error;
 use crate::event::{BufferEvent, EventLog};
-use crate::ids::{BackendId, BlockNumber, BufferId, BufferTag, RelId, StrategySlot};
+use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, BufferTag, RelId};
 use crate::profile::BufmgrProfile;
 
 use bgwriter::BgWriterState;
 use buf_table::BufTable;
 use desc::BufferDesc;
 use freelist::{BufferAccessStrategy, StrategyControl};
+use localbuf::LocalBufferPool;
 use pin::PrivateRefCount;
 use smgr::Smgr;
 use wal::Wal;
@@ -65,8 +76,12 @@ pub struct BufferPool {
 pub struct LocalBufferState {
     /// Its pins.
     pub pins: PrivateRefCount,
-    /// Its counters, as `EXPLAIN (BUFFERS)` shows them.
+    /// Its counters of shared blocks, as `EXPLAIN (BUFFERS)` shows them.
     pub usage: BufferUsage,
+    /// Its counters of local blocks.
+    pub local_usage: BufferUsage,
+    /// Its buffers for temporary relations.
+    pub temp: LocalBufferPool,
     /// Pages that had to leave for its reads (`pg_stat_io.evictions`).
     pub evictions: u64,
     /// Its buffer rings by variable.
@@ -76,7 +91,7 @@ pub struct LocalBufferState {
     pub(crate) bgwriter: BgWriterState,
 }
 
-/// `BufferUsage` (`instrument.h`): shared blocks only.
+/// `BufferUsage` (`instrument.h`): the four counters of one kind of blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BufferUsage {
     /// Found in the pool.
@@ -87,6 +102,15 @@ pub struct BufferUsage {
     pub dirtied: u64,
     /// Written by this process.
     pub written: u64,
+}
+
+impl AddAssign for BufferUsage {
+    fn add_assign(&mut self, other: Self) {
+        self.hit += other.hit;
+        self.read += other.read;
+        self.dirtied += other.dirtied;
+        self.written += other.written;
+    }
 }
 
 /// The pool as one process sees it, for the time of one operation.
@@ -116,6 +140,8 @@ pub struct PoolState {
     pub allocs: u32,
     /// The freelist, first to be taken first.
     pub freelist: Vec<BufferId>,
+    /// Relations that belong to no database: shared catalogs.
+    pub shared_relations: Vec<RelId>,
 }
 
 /// One buffer of a [`PoolState`].
@@ -165,6 +191,11 @@ impl BufferPool {
         self.table.lookup(BufferTag { rel, block })
     }
 
+    /// The lookup table.
+    pub fn table(&self) -> &BufTable {
+        &self.table
+    }
+
     /// Clock hand, passes, allocations, freelist.
     pub fn strategy(&self) -> &StrategyControl {
         &self.strategy
@@ -177,6 +208,9 @@ impl BufferPool {
     pub fn restore(&mut self, state: &PoolState, profile: &BufmgrProfile) -> Result<(), Error> {
         if state.buffers.len() != self.descs.len() || state.hand > self.nbuffers() {
             return Err(Error::Protocol("the state is of a pool of another size"));
+        }
+        for &rel in &state.shared_relations {
+            self.smgr.belongs_to_no_database(rel);
         }
         self.table = BufTable::new(self.nbuffers());
         for (index, found) in state.buffers.iter().enumerate() {
@@ -198,14 +232,6 @@ impl BufferPool {
     }
 }
 
-impl LocalBufferState {
-    /// A ring: the slot used last, from 0, and what is in each slot.
-    pub fn ring(&self, slot: StrategySlot) -> Option<(usize, &[Option<BufferId>])> {
-        let ring = self.strategies.get(slot.0 as usize)?.as_ref()?;
-        Some((ring.current(), ring.buffers()))
-    }
-}
-
 impl BufferAccess<'_> {
     #[inline]
     fn emit(&mut self, event: BufferEvent) -> Result<(), Error> {
@@ -215,5 +241,14 @@ impl BufferAccess<'_> {
     #[inline]
     fn desc(&mut self, buffer: BufferId) -> &mut BufferDesc {
         &mut self.pool.descs[buffer.index()]
+    }
+
+    /// The counters for blocks in buffers of this kind.
+    #[inline]
+    fn usage_of(&mut self, buffer: Buffer) -> &mut BufferUsage {
+        match buffer {
+            Buffer::Shared(_) => &mut self.local.usage,
+            Buffer::Local(_) => &mut self.local.local_usage,
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::ids::BlockNumber;
+use crate::ids::{BlockNumber, BufferId};
 use crate::memory::Addr;
 use crate::op::Name;
 
@@ -15,6 +15,25 @@ pub enum Error {
     Stopped,
     /// Every buffer is pinned (`StrategyGetBuffer`).
     NoUnpinnedBuffers,
+    /// Every local buffer is pinned (`GetLocalVictimBuffer`).
+    NoEmptyLocalBuffer,
+    /// A page is to be dropped that this backend itself has pinned (`InvalidateBuffer`).
+    PinnedInInvalidateBuffer,
+    /// A page is to be dropped that another backend has pinned: the server waits for it.
+    WaitsForPin(BufferId),
+    /// A temporary relation's page is to be dropped that is pinned (`InvalidateLocalBuffer`).
+    StillReferenced {
+        /// The relation's file.
+        path: String,
+        /// The block.
+        block: BlockNumber,
+        /// Pins on it.
+        pins: u32,
+    },
+    /// A temporary relation belongs to another backend (`ReadBufferExtended`).
+    OtherTempRelation,
+    /// The server's version has no such routine.
+    NotInVersion(&'static str),
     /// A pin was released or used that is not there (`BufferIsValid`, `ReleaseBuffer`).
     BadBufferId(i32),
     /// A block past the relation's end was read (`mdreadv`).
@@ -124,6 +143,10 @@ pub enum Error {
 pub enum ErrorCode {
     /// `ERRCODE_OUT_OF_MEMORY`, 53200.
     OutOfMemory,
+    /// `ERRCODE_INSUFFICIENT_RESOURCES`, 53000.
+    InsufficientResources,
+    /// `ERRCODE_FEATURE_NOT_SUPPORTED`, 0A000.
+    FeatureNotSupported,
     /// `ERRCODE_DATA_CORRUPTED`, XX001.
     DataCorrupted,
     /// `ERRCODE_INTERNAL_ERROR`, XX000: what `elog(ERROR)` gives.
@@ -137,8 +160,12 @@ impl Error {
     pub fn code(&self) -> ErrorCode {
         match self {
             Error::OutOfMemory { .. } | Error::OutOfMemoryCreating { .. } => ErrorCode::OutOfMemory,
+            Error::NoEmptyLocalBuffer => ErrorCode::InsufficientResources,
+            Error::OtherTempRelation => ErrorCode::FeatureNotSupported,
             Error::ShortRead { .. } => ErrorCode::DataCorrupted,
             Error::NoUnpinnedBuffers
+            | Error::PinnedInInvalidateBuffer
+            | Error::StillReferenced { .. }
             | Error::BadBufferId(_)
             | Error::InvalidAllocSize(_)
             | Error::UnexpectedChunkSize { .. }
@@ -170,6 +197,15 @@ impl Error {
                 "Every buffer is pinned: unpin one, or start the server with more shared_buffers."
                     .into()
             }
+            Error::NoEmptyLocalBuffer => {
+                "Every local buffer of this backend is pinned: unpin one.".into()
+            }
+            Error::PinnedInInvalidateBuffer | Error::StillReferenced { .. } => {
+                "Unpin the page first.".into()
+            }
+            Error::WaitsForPin(_) => "A real server would wait here until the other backend \
+                unpins the page."
+                .into(),
             Error::BadBufferId(_) => "This variable holds no pin: it was never set, its read \
                 failed, or it was unpinned already."
                 .into(),
@@ -215,6 +251,8 @@ impl ErrorCode {
     pub fn sqlstate(self) -> Option<&'static str> {
         match self {
             ErrorCode::OutOfMemory => Some("53200"),
+            ErrorCode::InsufficientResources => Some("53000"),
+            ErrorCode::FeatureNotSupported => Some("0A000"),
             ErrorCode::DataCorrupted => Some("XX001"),
             ErrorCode::Internal => Some("XX000"),
             ErrorCode::Playground => None,
@@ -227,6 +265,18 @@ impl fmt::Display for Error {
         match self {
             Error::Stopped => f.write_str("stopped between two events"),
             Error::NoUnpinnedBuffers => f.write_str("no unpinned buffers available"),
+            Error::NoEmptyLocalBuffer => f.write_str("no empty local buffer available"),
+            Error::PinnedInInvalidateBuffer => f.write_str("buffer is pinned in InvalidateBuffer"),
+            Error::WaitsForPin(buffer) => {
+                write!(f, "another backend has buffer {buffer} pinned")
+            }
+            Error::StillReferenced { path, block, pins } => {
+                write!(f, "block {block} of {path} is still referenced (local {pins})")
+            }
+            Error::OtherTempRelation => {
+                f.write_str("cannot access temporary tables of other sessions")
+            }
+            Error::NotInVersion(routine) => write!(f, "this version has no {routine}"),
             Error::BadBufferId(id) => write!(f, "bad buffer ID: {id}"),
             Error::ShortRead { path, block, .. } => write!(
                 f,

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::error::Error;
+
 /// A backend, numbered from 0 in the order of the scenario's `backend` lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackendId(pub u16);
@@ -36,6 +38,75 @@ impl BufferId {
 }
 
 impl fmt::Display for BufferId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.number())
+    }
+}
+
+/// A local buffer's index, counted from 0: a buffer in one backend's own memory, for pages of
+/// its temporary relations. Shown as PostgreSQL's `Buffer` has it, counted down from -1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocalBufferId(pub u32);
+
+impl LocalBufferId {
+    /// The number in a variable of type `Buffer`: -1 is the first.
+    pub fn number(self) -> i32 {
+        -(self.0 as i32) - 1
+    }
+
+    /// The index into the backend's descriptor array.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for LocalBufferId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.number())
+    }
+}
+
+/// What a variable of type `Buffer` can hold (`storage/buf.h`): positive numbers are shared
+/// buffers, negative ones local buffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Buffer {
+    /// In the pool.
+    Shared(BufferId),
+    /// In the backend's own memory.
+    Local(LocalBufferId),
+}
+
+impl Buffer {
+    /// The number that PostgreSQL has for it.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Shared(buffer) => buffer.number() as i32,
+            Self::Local(buffer) => buffer.number(),
+        }
+    }
+
+    /// The shared buffer, if it is one.
+    pub fn shared(self) -> Option<BufferId> {
+        match self {
+            Self::Shared(buffer) => Some(buffer),
+            Self::Local(_) => None,
+        }
+    }
+}
+
+impl From<BufferId> for Buffer {
+    fn from(buffer: BufferId) -> Self {
+        Self::Shared(buffer)
+    }
+}
+
+impl From<LocalBufferId> for Buffer {
+    fn from(buffer: LocalBufferId) -> Self {
+        Self::Local(buffer)
+    }
+}
+
+impl fmt::Display for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.number())
     }
@@ -97,6 +168,24 @@ pub struct StrategySlot(pub u32);
 
 /// The most slots of one kind that a backend may use; a bound on untrusted scenarios.
 pub const MAX_SLOTS: u32 = 1 << 20;
+
+/// A variable's place among a backend's variables, made if it is new.
+///
+/// # Errors
+/// [`Error::Limit`] past [`MAX_SLOTS`].
+pub(crate) fn entry<T: Clone>(
+    slots: &mut Vec<Option<T>>,
+    slot: u32,
+) -> Result<&mut Option<T>, Error> {
+    if slot >= MAX_SLOTS {
+        return Err(Error::Limit { what: "names", limit: MAX_SLOTS.into() });
+    }
+    let index = slot as usize;
+    if slots.len() <= index {
+        slots.resize(index + 1, None);
+    }
+    Ok(&mut slots[index])
+}
 
 /// A position in the write-ahead log, in bytes (`XLogRecPtr`).
 pub type Lsn = u64;

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use crate::ids::{
-    BackendId, BlockNumber, ChunkSlot, ContextSlot, Lsn, PinSlot, RelId, StrategySlot,
+    BackendId, BlockNumber, BufferId, ChunkSlot, ContextSlot, Lsn, PinSlot, RelId, StrategySlot,
 };
 
 /// A name that a reader gave: a relation's, a backend's, a context's, a function's.
@@ -80,7 +80,36 @@ pub enum Op {
         /// Keep the pin under this variable.
         pin: Option<PinSlot>,
     },
-    /// `GetAccessStrategy`: a ring of buffers for one bulk operation.
+    /// Add several blocks at the end of a relation, and release them
+    /// (`ExtendBufferedRelBy`). The server may add fewer, if they were too many to pin.
+    ExtendBy {
+        /// Who extends.
+        backend: BackendId,
+        /// The relation.
+        rel: RelId,
+        /// Blocks asked for.
+        count: u32,
+        /// The buffer ring to use; `None` is the default strategy.
+        strategy: Option<StrategySlot>,
+    },
+    /// Read consecutive blocks, several with one system call (`StartReadBuffers`,
+    /// `WaitReadBuffers`); then, if asked, mark each dirty; then release each.
+    ReadRange {
+        /// Who reads.
+        backend: BackendId,
+        /// The relation.
+        rel: RelId,
+        /// The first block.
+        block: BlockNumber,
+        /// How many.
+        count: u32,
+        /// The buffer ring to use; `None` is the default strategy.
+        strategy: Option<StrategySlot>,
+        /// Mark each page dirty before it is released.
+        dirty: Option<DirtyKind>,
+    },
+    /// `GetAccessStrategy`: a ring of buffers for one bulk operation; with a size
+    /// `GetAccessStrategyWithSize`.
     CreateStrategy {
         /// Whose.
         backend: BackendId,
@@ -88,6 +117,50 @@ pub enum Op {
         strategy: StrategySlot,
         /// For which kind of operation.
         kind: StrategyKind,
+        /// The ring's size in kB; `None` is the kind's own, and less than a page is no ring.
+        size_kb: Option<u32>,
+    },
+    /// `FreeAccessStrategy`.
+    FreeStrategy {
+        /// Whose.
+        backend: BackendId,
+        /// The variable; it is empty afterwards.
+        strategy: StrategySlot,
+    },
+    /// Drop a relation's buffers without writing them: all (`DropRelationsAllBuffers`), or, as
+    /// for a truncation, those from a block on (`DropRelationBuffers`). The file stays.
+    DropRelation {
+        /// Who drops.
+        backend: BackendId,
+        /// The relation.
+        rel: RelId,
+        /// The first block to drop.
+        from: BlockNumber,
+    },
+    /// Drop the buffers of every relation in the database (`DropDatabaseBuffers`).
+    DropDatabase {
+        /// Who drops.
+        backend: BackendId,
+    },
+    /// Write a relation's dirty pages (`FlushRelationBuffers`).
+    FlushRelation {
+        /// Who writes.
+        backend: BackendId,
+        /// The relation.
+        rel: RelId,
+    },
+    /// Write the dirty pages of every relation in the database (`FlushDatabaseBuffers`).
+    FlushDatabase {
+        /// Who writes.
+        backend: BackendId,
+    },
+    /// Empty one buffer, if nobody has it pinned (`EvictUnpinnedBuffer`, which
+    /// `pg_buffercache_evict` calls).
+    Evict {
+        /// Who asks.
+        backend: BackendId,
+        /// The buffer.
+        buffer: BufferId,
     },
     /// `FlushOneBuffer`: write the page under a kept pin, if it is dirty.
     FlushBuffer {
@@ -299,7 +372,15 @@ impl Op {
             | Op::Unpin { backend, .. }
             | Op::MarkDirty { backend, .. }
             | Op::Extend { backend, .. }
+            | Op::ExtendBy { backend, .. }
+            | Op::ReadRange { backend, .. }
             | Op::CreateStrategy { backend, .. }
+            | Op::FreeStrategy { backend, .. }
+            | Op::DropRelation { backend, .. }
+            | Op::DropDatabase { backend }
+            | Op::FlushRelation { backend, .. }
+            | Op::FlushDatabase { backend }
+            | Op::Evict { backend, .. }
             | Op::FlushBuffer { backend, .. }
             | Op::CreateContext { backend, .. }
             | Op::SwitchTo { backend, .. }
@@ -334,6 +415,8 @@ pub enum Persistence {
     Permanent,
     /// Not WAL-logged: emptied after a crash.
     Unlogged,
+    /// One backend's own: its pages never enter the pool, but the backend's local buffers.
+    Temporary(BackendId),
 }
 
 /// How a page that is not in the pool gets there (`ReadBufferMode` in `bufmgr.h`).

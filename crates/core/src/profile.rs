@@ -82,4 +82,27 @@ pub struct BufmgrProfile {
     pub bulkread_ring_kb: fn(u32) -> u32,
     /// Bytes in kB of VACUUM's ring (`vacuum_buffer_usage_limit`).
     pub vacuum_ring_kb: u32,
+    /// The size of a ring can be chosen (`GetAccessStrategyWithSize`).
+    pub sized_rings: bool,
+    /// Extending takes the victims first and looks the new blocks up afterwards, so that
+    /// several can be added at once (`ExtendBufferedRelBy`).
+    pub bulk_extend: bool,
+    /// How several blocks are read at once; `None` if they can't be.
+    pub read_rounds: Option<ReadRounds>,
+    /// A buffer can be emptied from outside (`EvictUnpinnedBuffer`).
+    pub evict: bool,
+    /// Flushing a temporary relation counts the blocks it writes.
+    pub local_flush_counted: bool,
+    /// `MaxBackends` and the auxiliary processes, among which the pins of bulk operations are
+    /// shared out; for max_connections 10, with which the traces were recorded.
+    pub processes: u32,
+}
+
+/// Where a round of `StartReadBuffers` ends that meets a hit after misses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadRounds {
+    /// Behind the hit, which is part of the round.
+    IncludeHit,
+    /// Before the hit, which stays pinned and is a round of its own.
+    StopBeforeHit,
 }

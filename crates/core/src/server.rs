@@ -6,6 +6,7 @@
 
 mod apply;
 mod backend;
+mod buffers;
 pub mod page;
 pub mod settings;
 pub mod shmem;
@@ -14,7 +15,8 @@ pub use apply::Outcome;
 pub use backend::{Backend, Call, ChunkVar};
 pub use settings::Settings;
 
-use crate::bufmgr::{BufferPool, BufferUsage, LocalBufferState};
+use crate::bufmgr::localbuf::LocalBufferPool;
+use crate::bufmgr::{BufferPool, BufferUsage, LocalBufferState, PoolBuffer};
 use crate::error::Error;
 use crate::event::{Event, EventLog};
 use crate::ids::BackendId;
@@ -105,17 +107,35 @@ impl Server {
         self.backends.get(usize::from(id.0))
     }
 
-    /// Counters of all processes together.
+    /// Counters of shared blocks, of all processes together.
     pub fn usage(&self) -> BufferUsage {
         let processes = self.backends.iter().map(|backend| &backend.buffers);
         let mut sum = BufferUsage::default();
-        for usage in processes.chain([&self.auxiliary]).map(|process| process.usage) {
-            sum.hit += usage.hit;
-            sum.read += usage.read;
-            sum.dirtied += usage.dirtied;
-            sum.written += usage.written;
-        }
+        processes.chain([&self.auxiliary]).for_each(|process| sum += process.usage);
         sum
+    }
+
+    /// Counters of local blocks, of all processes together.
+    pub fn local_usage(&self) -> BufferUsage {
+        let mut sum = BufferUsage::default();
+        self.backends.iter().for_each(|backend| sum += backend.buffers.local_usage);
+        sum
+    }
+
+    /// Take over the local buffers of a real server's backend.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] if there is no such backend or the state contradicts itself.
+    pub fn restore_local_buffers(
+        &mut self,
+        id: BackendId,
+        buffers: &[Option<PoolBuffer>],
+        hand: u32,
+    ) -> Result<(), Error> {
+        let backend = self.backends.get_mut(usize::from(id.0));
+        let backend = backend.ok_or(Error::Protocol("there is no such backend"))?;
+        backend.buffers.temp = LocalBufferPool::found(buffers, hand)?;
+        Ok(())
     }
 
     /// Pages that had to leave the pool for others so far.

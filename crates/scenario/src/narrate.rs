@@ -195,6 +195,7 @@ fn routine(event: &Event) -> Option<(&'static str, &'static str)> {
         Event::RelationCreated(_) => Some(("RelationCreateStorage", "backend/catalog/storage.c")),
         Event::BackendStarted(_) => Some(("BackendStartup", "backend/postmaster/postmaster.c")),
         Event::Buffer(event) => Some(buffers::routine(event)),
+        Event::LocalBuffer(_, event) => Some(buffers::local_routine(event)),
         Event::Memory(_, event) => Some(memory::routine(event)),
         Event::Failed(_) => None,
     }

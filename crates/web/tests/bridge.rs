@@ -65,7 +65,7 @@ fn events_are_told_as_plain_objects() {
         &Serializer::json_compatible(),
     );
     let text = js_sys::JSON::stringify(&told.expect("a plain object")).expect("a text");
-    assert_eq!(text, r#"{"kind":"tick","buffer":4,"from":1,"met":"lowered"}"#);
+    assert_eq!(text, r#"{"kind":"tick","buffer":4,"met":"lowered","from":1}"#);
 
     let mut kinds = BTreeMap::new();
     for event in view.frame.events.iter() {

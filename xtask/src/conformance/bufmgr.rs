@@ -3,6 +3,8 @@
 //! After every operation the whole pool is compared: the trace lists each buffer whose state
 //! changed, so a state that changed here and not there is a difference too.
 
+mod op;
+
 use std::collections::HashMap;
 
 use pgscope_core::bufmgr::desc::{
@@ -11,8 +13,8 @@ use pgscope_core::bufmgr::desc::{
 };
 use pgscope_core::bufmgr::{BufferUsage, PoolBuffer, PoolState};
 use pgscope_core::event::BufferEvent;
-use pgscope_core::ids::{BackendId, BufferId, BufferTag, PinSlot, RelId, StrategySlot};
-use pgscope_core::op::{BgWriterRound, DirtyKind, Persistence, ReadMode, StrategyKind};
+use pgscope_core::ids::{BackendId, Buffer, BufferId, BufferTag, RelId, StrategySlot};
+use pgscope_core::op::Persistence;
 use pgscope_core::profile::Version;
 use pgscope_core::server::{Outcome, Settings};
 use pgscope_core::{Error, Event, Op, Server};
@@ -27,6 +29,9 @@ const FLAGS: [u32; 6] =
 /// Blocks given to a relation of which the trace does not say how many it has.
 const OPAQUE_BLOCKS: u32 = 1 << 20;
 
+/// The backend whose local buffers a trace records.
+const LOCAL_BACKEND: BackendId = BackendId(0);
+
 struct Replay {
     server: Server,
     /// The trace's numbers of relations, and ours.
@@ -34,6 +39,8 @@ struct Replay {
     numbers: Vec<u64>,
     /// State of each buffer after the last operation.
     mirror: Vec<Value>,
+    /// The same for the local buffers.
+    local_mirror: Vec<Value>,
     flushed: u64,
 }
 
@@ -64,9 +71,6 @@ impl Replay {
         let version = u32::try_from(number).ok().and_then(Version::from_number);
         let version =
             version.ok_or_else(|| Stop::Unsupported(format!("the buffer manager of {number}")))?;
-        if record.number_or("nlocal", 0) > 0 {
-            return Err(Stop::Unsupported("local buffers".into()));
-        }
         let settings = Settings { shared_buffers: record.small("nbuffers")? };
         let server = Server::start(version, settings, 0).map_err(failed)?;
         let mut replay = Self {
@@ -74,15 +78,24 @@ impl Replay {
             relations: HashMap::new(),
             numbers: Vec::new(),
             mirror: Vec::new(),
+            local_mirror: Vec::new(),
             flushed: 0,
         };
-        replay.create_relations(header)?;
+        let processes = record.number("max_backends")? + record.number("aux_procs")?;
+        let known = u64::from(replay.server.profile().bufmgr.processes);
+        if processes != known {
+            return Err(Stop::Unsupported(format!("{processes} processes, not {known}")));
+        }
         for number in 0..record.number("backends")? {
             let backend = BackendId(number as u16);
             let op = Op::Connect { backend, name: format!("backend {number}").into() };
             replay.server.apply(&op).map_err(failed)?;
         }
+        replay.create_relations(header)?;
         replay.restore(header)?;
+        if record.number_or("nlocal", 0) > 0 {
+            replay.restore_local(header)?;
+        }
         Ok(replay)
     }
 
@@ -92,7 +105,7 @@ impl Replay {
             let persistence = match record.word("persistence") {
                 "p" => Persistence::Permanent,
                 "u" => Persistence::Unlogged,
-                _ => return Err(Stop::Unsupported("temporary relations".into())),
+                _ => Persistence::Temporary(LOCAL_BACKEND),
             };
             self.create(record.number("rel")?, record.small("nblocks")?, persistence)?;
         }
@@ -125,14 +138,10 @@ impl Replay {
             allocs: record.small("al")?,
             ..PoolState::default()
         };
-        for buffer in array(&header["buffers"]) {
-            let number = |index: usize| buffer[index].as_u64();
-            let held = number(1).zip(number(2)).and_then(|(rel, block)| {
-                let tag = BufferTag { rel: *self.relations.get(&rel)?, block: block as u32 };
-                let usage_count = number(3)? as u8;
-                Some(PoolBuffer { tag, usage_count, dirty: number(5)? & 1 != 0 })
-            });
-            state.buffers.push(held);
+        state.buffers = self.found(&header["buffers"]);
+        let shared = array(&header["opaque"]).iter().filter(|relation| relation["shared"] == true);
+        for relation in shared {
+            state.shared_relations.push(self.rel(&Record(relation))?);
         }
         state.freelist = array(&header["free"])
             .iter()
@@ -144,97 +153,61 @@ impl Replay {
         record.same("buffers", &header["buffers"], &json!(self.mirror))
     }
 
-    /// The state of every buffer, as a trace writes it.
-    fn states(&self) -> Vec<Value> {
-        self.server.pool().descs().map(|(buffer, desc)| self.state(buffer, desc)).collect()
+    fn restore_local(&mut self, header: &Value) -> Result<(), Stop> {
+        let record = Record(header);
+        let (found, hand) = (self.found(&header["local"]), record.small("local_next")?);
+        record.same("nlocal", &header["nlocal"], &json!(found.len()))?;
+        self.server.restore_local_buffers(LOCAL_BACKEND, &found, hand).map_err(failed)?;
+        self.local_mirror = self.local_states();
+        record.same("local", &header["local"], &json!(self.local_mirror))
     }
 
-    fn state(&self, buffer: BufferId, desc: &BufferDesc) -> Value {
+    /// Buffers as a header lists them.
+    fn found(&self, states: &Value) -> Vec<Option<PoolBuffer>> {
+        let held = array(states).iter().map(|buffer| {
+            let number = |index: usize| buffer[index].as_u64();
+            let rel = *self.relations.get(&number(1)?)?;
+            let tag = BufferTag { rel, block: number(2)? as u32 };
+            let usage_count = number(3)? as u8;
+            Some(PoolBuffer { tag, usage_count, dirty: number(5)? & 1 != 0 })
+        });
+        held.collect()
+    }
+
+    /// The state of every buffer, as a trace writes it.
+    fn states(&self) -> Vec<Value> {
+        let buffers = self.server.pool().descs();
+        buffers.map(|(buffer, desc)| self.state(buffer.number(), desc, desc.refcount())).collect()
+    }
+
+    fn local_states(&self) -> Vec<Value> {
+        let Some(backend) = self.server.backend(LOCAL_BACKEND) else { return Vec::new() };
+        let buffers = backend.buffers.temp.buffers();
+        buffers.map(|(buffer, desc, pins)| self.state(buffer.0 + 1, desc, pins)).collect()
+    }
+
+    fn state(&self, number: u32, desc: &BufferDesc, pins: u32) -> Value {
         let tag = desc.tag();
         let rel = tag.map(|tag| self.numbers[tag.rel.0 as usize]);
         let flags = FLAGS.iter().enumerate().map(|(bit, flag)| u32::from(desc.is(*flag)) << bit);
-        json!([
-            buffer.number(),
-            rel,
-            tag.map(|tag| tag.block),
-            desc.usage_count(),
-            desc.refcount(),
-            flags.sum::<u32>()
-        ])
+        let block = tag.map(|tag| tag.block);
+        json!([number, rel, block, desc.usage_count(), pins, flags.sum::<u32>()])
     }
 
     fn step(&mut self, record: &Record<'_>) -> Result<(), Stop> {
         let op = self.op(record)?;
-        let before = self.server.usage();
+        let before = (self.server.usage(), self.server.local_usage());
         let result = self.server.apply(&op);
         record.check("err", Value::Null, result.as_ref().err().map(ToString::to_string))?;
         let outcome = result.unwrap_or_default();
         if !matches!(op, Op::Unpin { .. }) || outcome.buffer.is_some() {
-            record.check("b", 0, outcome.buffer.map_or(0, BufferId::number))?;
+            record.check("b", 0, outcome.buffer.map_or(0, Buffer::number))?;
         }
-        record.check("u", json!([0, 0, 0, 0]), usage(before, self.server.usage()))?;
+        record.check("u", json!([0, 0, 0, 0]), usage(before.0, self.server.usage()))?;
+        record.check("lu", json!([0, 0, 0, 0]), usage(before.1, self.server.local_usage()))?;
         self.check_pool(record)?;
+        self.check_local(record)?;
         self.check_outcome(record, &op, &outcome)
-    }
-
-    fn op(&self, record: &Record<'_>) -> Result<Op, Stop> {
-        let backend = BackendId(record.number_or("be", 0) as u16);
-        let slot = |field: &str| record.has(field).then(|| record.small(field)).transpose();
-        let pin = || record.small("h").map(PinSlot);
-        Ok(match record.word("op") {
-            "read" => Op::Read {
-                backend,
-                rel: self.rel(record)?,
-                block: record.small("blk")?,
-                mode: match record.word("mode") {
-                    "zero_and_lock" => ReadMode::ZeroAndLock,
-                    _ => ReadMode::Normal,
-                },
-                strategy: slot("strat")?.map(StrategySlot),
-                dirty: dirty(record)?,
-                pin: slot("hold")?.map(PinSlot),
-            },
-            "extend" => Op::Extend {
-                backend,
-                rel: self.rel(record)?,
-                strategy: slot("strat")?.map(StrategySlot),
-                dirty: dirty(record)?,
-                pin: slot("hold")?.map(PinSlot),
-            },
-            "release" => Op::Unpin { backend, pin: pin()? },
-            "dirty" => Op::MarkDirty {
-                backend,
-                pin: pin()?,
-                kind: dirty(record)?.unwrap_or(DirtyKind::Plain),
-            },
-            "flush_buffer" => Op::FlushBuffer { backend, pin: pin()? },
-            "wal_flush" => Op::WalFlush { end: record.0["fl"].as_u64() },
-            "checkpoint" => Op::Checkpoint { all: record.0["all"] == true },
-            "bgwriter" => Op::BackgroundWriter {
-                backend: Some(backend),
-                round: BgWriterRound {
-                    maxpages: record.small("maxpages")?,
-                    multiplier: record.0["mult"].as_f64().unwrap_or_default(),
-                    delay_ms: record.small("delay")?,
-                },
-            },
-            "strategy_create" if !record.has("size_kb") => Op::CreateStrategy {
-                backend,
-                strategy: StrategySlot(record.small("strat")?),
-                kind: match record.word("kind") {
-                    "bulkread" => StrategyKind::BulkRead,
-                    "bulkwrite" => StrategyKind::BulkWrite,
-                    _ => StrategyKind::Vacuum,
-                },
-            },
-            other => return Err(Stop::Unsupported(format!("operation {other}"))),
-        })
-    }
-
-    fn rel(&self, record: &Record<'_>) -> Result<RelId, Stop> {
-        let number = record.number("rel")?;
-        let rel = self.relations.get(&number).copied();
-        rel.ok_or_else(|| Stop::Differs(format!("  there is no relation {number}")))
     }
 
     /// Hand, counters, freelist, and every buffer whose state changed.
@@ -245,13 +218,7 @@ impl Replay {
         record.check("al", Value::Null, strategy.allocs())?;
         record.check("ff", Value::Null, strategy.first_free().map(BufferId::number))?;
         let states = self.states();
-        let changed: Vec<&Value> = states
-            .iter()
-            .zip(&self.mirror)
-            .filter(|(now, old)| now != old)
-            .map(|(now, _)| now)
-            .collect();
-        record.check("ch", json!([]), json!(changed))?;
+        record.check("ch", json!([]), changed(&states, &self.mirror))?;
         self.mirror = states;
         if record.has("free") {
             record.check("free", Value::Null, self.freelist())?;
@@ -263,18 +230,28 @@ impl Replay {
         record.check("fl", Value::Null, moved)
     }
 
+    fn check_local(&mut self, record: &Record<'_>) -> Result<(), Stop> {
+        let states = self.local_states();
+        record.check("lch", json!([]), changed(&states, &self.local_mirror))?;
+        self.local_mirror = states;
+        Ok(())
+    }
+
     fn freelist(&self) -> Value {
         json!(self.server.pool().freelist().map(BufferId::number).collect::<Vec<_>>())
     }
 
+    /// The tags that left the pool: a trace lists them in the order of the buffers.
     fn evicted(&self) -> Value {
         let gone = self.server.events().iter().filter_map(|event| match *event {
-            Event::Buffer(BufferEvent::Unhashed { buffer, tag }) => {
-                Some(json!([buffer.number(), self.numbers[tag.rel.0 as usize], tag.block]))
-            }
+            Event::Buffer(
+                BufferEvent::Unhashed { buffer, tag } | BufferEvent::Dropped { buffer, tag },
+            ) => Some((buffer.number(), self.numbers[tag.rel.0 as usize], tag.block)),
             _ => None,
         });
-        json!(gone.collect::<Vec<_>>())
+        let mut gone: Vec<_> = gone.collect();
+        gone.sort_unstable();
+        json!(gone)
     }
 
     /// What particular operations return.
@@ -287,31 +264,65 @@ impl Replay {
             let expected = plain_numbers(&record.0["bg"]);
             record.same("bg", &expected, &got)?;
         }
-        if let (Op::Extend { .. }, Some(buffer)) = (op, outcome.buffer) {
-            let tag = self.server.pool().desc(buffer).and_then(BufferDesc::tag);
-            record.check("new_blk", Value::Null, tag.map(|tag| tag.block))?;
+        if matches!(op, Op::Extend { .. } | Op::ExtendBy { .. }) {
+            let first = outcome.buffer.or(outcome.range.buffers.first().copied());
+            record.check("new_blk", Value::Null, first.and_then(|buffer| self.block(buffer)))?;
         }
+        let numbers: Vec<i32> = outcome.range.buffers.iter().map(|b| b.number()).collect();
+        record.check("bufs", json!([]), numbers)?;
+        record.check("steps", json!([]), outcome.range.rounds.clone())?;
+        record.check("ok", Value::Null, outcome.eviction.map(|eviction| eviction.emptied))?;
+        if record.has("flushed") {
+            let flushed = outcome.eviction.map(|eviction| eviction.flushed);
+            record.check("flushed", Value::Null, flushed)?;
+        }
+        self.check_ring(record, op)
+    }
+
+    /// The block whose page a buffer holds.
+    fn block(&self, buffer: Buffer) -> Option<u32> {
+        let desc = match buffer {
+            Buffer::Shared(buffer) => self.server.pool().desc(buffer),
+            Buffer::Local(buffer) => {
+                self.server.backend(LOCAL_BACKEND).and_then(|it| it.buffers.temp.desc(buffer))
+            }
+        };
+        Some(desc?.tag()?.block)
+    }
+
+    /// The ring that the operation used.
+    fn check_ring(&self, record: &Record<'_>, op: &Op) -> Result<(), Stop> {
         let (Op::Read { backend, strategy: Some(slot), .. }
         | Op::Extend { backend, strategy: Some(slot), .. }
+        | Op::ExtendBy { backend, strategy: Some(slot), .. }
+        | Op::ReadRange { backend, strategy: Some(slot), .. }
         | Op::CreateStrategy { backend, strategy: slot, .. }) = op
         else {
             return Ok(());
         };
-        let Some((current, buffers)) =
-            self.server.backend(*backend).and_then(|backend| backend.buffers.ring(*slot))
-        else {
-            return Err(Stop::Differs("  there is no such ring".into()));
-        };
-        let number = |buffer: &Option<BufferId>| buffer.map_or(0, BufferId::number);
-        record.check("ring", Value::Null, json!([current, number(&buffers[current])]))?;
+        let ring = self.ring(*backend, *slot)?;
+        let slots = array(&ring["slots"]);
+        let current = ring["current"].as_u64().unwrap_or(0) as usize;
+        record.check("ring", Value::Null, json!([current, slots.get(current)]))?;
         if record.has("slots") {
-            let slots: Vec<u32> = buffers.iter().map(number).collect();
-            record.check("slots", Value::Null, json!(slots))?;
+            record.check("slots", Value::Null, slots)?;
         }
         if record.has("ring_size") {
-            record.check("ring_size", Value::Null, buffers.len())?;
+            record.check("ring_size", Value::Null, slots.len())?;
         }
         Ok(())
+    }
+
+    /// A ring as an end record has it.
+    fn ring(&self, backend: BackendId, slot: StrategySlot) -> Result<Value, Stop> {
+        let ring = self.server.backend(backend).and_then(|backend| backend.buffers.ring(slot));
+        let (current, buffers) =
+            ring.ok_or_else(|| Stop::Differs("  there is no such ring".into()))?;
+        let number = |buffer: &Option<BufferId>| buffer.map_or(0, BufferId::number);
+        let slots: Vec<u32> = buffers.iter().map(number).collect();
+        Ok(json!({
+            "be": backend.0, "strat": slot.0, "n": slots.len(), "current": current, "slots": slots
+        }))
     }
 
     fn end(&self, record: &Record<'_>) -> Result<(), Stop> {
@@ -322,7 +333,14 @@ impl Replay {
         if record.has("free") {
             record.check("free", Value::Null, self.freelist())?;
         }
+        record.check("ff", Value::Null, strategy.first_free().map(BufferId::number))?;
         record.check("buffers", Value::Null, json!(self.mirror))?;
+        if record.has("local") {
+            record.check("local", Value::Null, json!(self.local_mirror))?;
+        }
+        let slots = self.server.backend(LOCAL_BACKEND).map(|it| it.buffers.rings());
+        let rings = slots.into_iter().flatten().map(|slot| self.ring(LOCAL_BACKEND, slot));
+        record.check("rings", json!([]), rings.collect::<Result<Vec<_>, Stop>>()?)?;
         for relation in array(&record.0["rels"]) {
             let relation = Record(relation);
             let smgr = &self.server.pool().smgr;
@@ -333,14 +351,10 @@ impl Replay {
     }
 }
 
-fn dirty(record: &Record<'_>) -> Result<Option<DirtyKind>, Stop> {
-    Ok(match record.word("dirty") {
-        "" | "none" => None,
-        "plain" => Some(DirtyKind::Plain),
-        "hint" => Some(DirtyKind::Hint),
-        "wal" => Some(DirtyKind::Wal { end: record.0["lsn"].as_u64() }),
-        other => return Err(Stop::Unsupported(format!("dirty kind {other}"))),
-    })
+/// The states that are not as they were.
+fn changed(now: &[Value], before: &[Value]) -> Value {
+    let differ = now.iter().zip(before).filter(|(now, before)| now != before);
+    json!(differ.map(|(now, _)| now).collect::<Vec<_>>())
 }
 
 fn usage(before: BufferUsage, after: BufferUsage) -> Value {

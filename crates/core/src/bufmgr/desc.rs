@@ -13,6 +13,7 @@
 //! The refcount counts *backends*, not pins: how often one backend has pinned a buffer is its
 //! own business ([`pin`](super::pin)).
 
+use super::smgr::PageVersion;
 use crate::ids::{BufferTag, Lsn, RelId};
 use crate::op::Persistence;
 use crate::profile::BufmgrProfile;
@@ -169,5 +170,12 @@ impl BufferDesc {
         if persistence == Persistence::Permanent {
             self.state |= BM_PERMANENT;
         }
+    }
+
+    /// The page's bytes are there.
+    pub(super) fn fill(&mut self, page: PageVersion) {
+        self.lsn = page.lsn;
+        self.changes = page.changes;
+        self.set(BM_VALID);
     }
 }

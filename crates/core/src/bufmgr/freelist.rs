@@ -1,12 +1,18 @@
 //! Who goes next: the freelist, the clock sweep and buffer rings (`freelist.c`).
+//!
+//! A buffer that holds nothing is best, and to PostgreSQL 18 such buffers are on a list: all of
+//! them when the server starts, later those whose pages were dropped. When the list is empty
+//! the hand of the clock looks for a page that was not used lately. A bulk operation would
+//! push everybody's pages out that way, so it brings a *ring*: a few buffers that it fills
+//! again and again, and only a slot that is empty, or whose buffer others have come to use,
+//! makes it ask the whole pool.
 
-use super::desc::{BM_VALID, FREENEXT_END_OF_LIST, FREENEXT_NOT_IN_LIST};
-use super::{BLCKSZ, BufferAccess, BufferPool};
+use super::desc::{FREENEXT_END_OF_LIST, FREENEXT_NOT_IN_LIST};
+use super::{BLCKSZ, BufferAccess, BufferPool, LocalBufferState};
 use crate::error::Error;
 use crate::event::{BufferEvent, Tick};
-use crate::ids::BufferId;
+use crate::ids::{BufferId, StrategySlot, entry};
 use crate::op::StrategyKind;
-use crate::profile::BufmgrProfile;
 
 /// `BufferStrategyControl`: the shared state of replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,25 +108,35 @@ pub(crate) struct BufferAccessStrategy {
 }
 
 impl BufferAccessStrategy {
-    /// `GetAccessStrategy`: a ring of the version's size, an eighth of the pool at most.
-    pub(crate) fn new(kind: StrategyKind, nbuffers: u32, profile: &BufmgrProfile) -> Self {
-        let kb = match kind {
-            StrategyKind::BulkRead => (profile.bulkread_ring_kb)(nbuffers),
-            StrategyKind::BulkWrite => 16 * 1024,
-            StrategyKind::Vacuum => profile.vacuum_ring_kb,
-        };
-        let slots = (u64::from(kb) * 1024 / BLCKSZ).min(u64::from(nbuffers / 8)).max(1);
+    /// `GetAccessStrategyWithSize`: a ring of this many kB, an eighth of the pool at most.
+    /// Less than a page means no ring: it has no slots and is used as the default strategy.
+    fn with_size(kind: StrategyKind, size_kb: u32, nbuffers: u32) -> Self {
+        let slots = (u64::from(size_kb) * 1024 / BLCKSZ).min(u64::from(nbuffers / 8));
         Self { kind, current: 0, buffers: vec![None; slots as usize], from_ring: false }
     }
+}
 
-    /// The slot that was used last, from 0.
-    pub(crate) fn current(&self) -> usize {
-        self.current
+impl LocalBufferState {
+    /// A ring: the slot used last, from 0, and what is in each slot.
+    pub fn ring(&self, slot: StrategySlot) -> Option<(usize, &[Option<BufferId>])> {
+        let ring = self.strategies.get(slot.0 as usize)?.as_ref()?;
+        Some((ring.current, &ring.buffers))
     }
 
-    /// What is in each slot.
-    pub(crate) fn buffers(&self) -> &[Option<BufferId>] {
-        &self.buffers
+    /// The variables that hold a ring.
+    pub fn rings(&self) -> impl Iterator<Item = StrategySlot> {
+        let slots = (0..).map(StrategySlot).zip(&self.strategies);
+        slots.filter(|(_, ring)| ring.is_some()).map(|(slot, _)| slot)
+    }
+
+    /// The ring that a variable stands for; `None` is the default strategy.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchStrategy`] if the variable is empty.
+    pub(crate) fn strategy(&self, slot: Option<StrategySlot>) -> Result<Option<usize>, Error> {
+        let Some(slot) = slot else { return Ok(None) };
+        let (_, buffers) = self.ring(slot).ok_or(Error::NoSuchStrategy)?;
+        Ok((!buffers.is_empty()).then_some(slot.0 as usize))
     }
 }
 
@@ -151,6 +167,57 @@ impl BufferPool {
 }
 
 impl BufferAccess<'_> {
+    /// `GetAccessStrategy`, or with a size `GetAccessStrategyWithSize`: a new ring, empty.
+    ///
+    /// # Errors
+    /// [`Error::NotInVersion`] if the version's rings have no size of choice; too many rings.
+    pub(crate) fn get_access_strategy(
+        &mut self,
+        slot: StrategySlot,
+        kind: StrategyKind,
+        size_kb: Option<u32>,
+    ) -> Result<(), Error> {
+        if size_kb.is_some() && !self.profile.sized_rings {
+            return Err(Error::NotInVersion("GetAccessStrategyWithSize"));
+        }
+        let nbuffers = self.pool.nbuffers();
+        let size_kb = size_kb.unwrap_or_else(|| match kind {
+            StrategyKind::BulkRead => (self.profile.bulkread_ring_kb)(nbuffers),
+            StrategyKind::BulkWrite => 16 * 1024,
+            StrategyKind::Vacuum => self.profile.vacuum_ring_kb,
+        });
+        let ring = BufferAccessStrategy::with_size(kind, size_kb, nbuffers);
+        let slots = ring.buffers.len() as u32;
+        *entry(&mut self.local.strategies, slot.0)? = Some(ring);
+        self.emit(BufferEvent::RingCreated { backend: self.who, strategy: slot, kind, slots })
+    }
+
+    /// `FreeAccessStrategy`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchStrategy`] if the variable is empty.
+    pub(crate) fn free_access_strategy(&mut self, slot: StrategySlot) -> Result<(), Error> {
+        let ring = self.local.strategies.get_mut(slot.0 as usize).and_then(Option::take);
+        ring.ok_or(Error::NoSuchStrategy)?;
+        self.emit(BufferEvent::RingFreed { backend: self.who, strategy: slot })
+    }
+
+    /// `StrategyFreeBuffer`: an empty buffer goes to the head of the freelist, unless it is
+    /// on it already.
+    pub(super) fn strategy_free_buffer(&mut self, buffer: BufferId) -> Result<(), Error> {
+        let control = &mut self.pool.strategy;
+        let desc = &mut self.pool.descs[buffer.index()];
+        if !self.profile.freelist || desc.free_next != FREENEXT_NOT_IN_LIST {
+            return Ok(());
+        }
+        desc.free_next = control.first_free;
+        if control.first_free < 0 {
+            control.last_free = buffer.0 as i32;
+        }
+        control.first_free = buffer.0 as i32;
+        self.emit(BufferEvent::FreelistPush { buffer })
+    }
+
     /// `StrategyGetBuffer`: an unpinned buffer for a new page.
     ///
     /// # Errors
@@ -172,7 +239,7 @@ impl BufferAccess<'_> {
             None => self.clock_sweep()?,
         };
         if let Some(slot) = strategy {
-            self.add_buffer_to_ring(slot, buffer);
+            self.add_buffer_to_ring(slot, buffer)?;
         }
         Ok(buffer)
     }
@@ -224,7 +291,8 @@ impl BufferAccess<'_> {
 
     /// `GetBufferFromRing`: the next slot's buffer, if nobody else wants it.
     fn get_buffer_from_ring(&mut self, slot: usize) -> Result<Option<BufferId>, Error> {
-        let Some(ring) = self.local.strategies.get_mut(slot).and_then(Option::as_mut) else {
+        let ring = self.local.strategies.get_mut(slot).and_then(Option::as_mut);
+        let Some(ring) = ring.filter(|ring| !ring.buffers.is_empty()) else {
             return Err(Error::NoSuchStrategy);
         };
         ring.current = (ring.current + 1) % ring.buffers.len();
@@ -240,11 +308,12 @@ impl BufferAccess<'_> {
     }
 
     /// `AddBufferToRing`.
-    fn add_buffer_to_ring(&mut self, slot: usize, buffer: BufferId) {
-        if let Some(Some(ring)) = self.local.strategies.get_mut(slot) {
-            ring.buffers[ring.current] = Some(buffer);
-            ring.from_ring = false;
-        }
+    fn add_buffer_to_ring(&mut self, slot: usize, buffer: BufferId) -> Result<(), Error> {
+        let Some(Some(ring)) = self.local.strategies.get_mut(slot) else { return Ok(()) };
+        ring.buffers[ring.current] = Some(buffer);
+        ring.from_ring = false;
+        let slot = ring.current as u32;
+        self.emit(BufferEvent::RingFilled { slot, buffer })
     }
 
     /// `StrategyRejectBuffer`: a bulk read gives up a dirty buffer of its ring rather than
@@ -259,10 +328,5 @@ impl BufferAccess<'_> {
         }
         ring.buffers[ring.current] = None;
         true
-    }
-
-    /// Whether the buffer holds a page that could be found.
-    pub(super) fn holds_page(&self, buffer: BufferId) -> bool {
-        self.pool.descs[buffer.index()].is(BM_VALID)
     }
 }

@@ -11,10 +11,10 @@ use super::BufferAccess;
 use super::desc::BM_MAX_USAGE_COUNT;
 use crate::error::Error;
 use crate::event::BufferEvent;
-use crate::ids::BufferId;
+use crate::ids::{Buffer, BufferId};
 
 /// Pins that fit the array; more go to a map (`REFCOUNT_ARRAY_ENTRIES`).
-const REFCOUNT_ARRAY_ENTRIES: usize = 8;
+pub(super) const REFCOUNT_ARRAY_ENTRIES: usize = 8;
 
 /// A backend's own pin counts: `PrivateRefCountArray`, and the hash behind it.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +56,11 @@ impl PrivateRefCount {
                 self.overflow.remove(&buffer);
             }
         }
+    }
+
+    /// Buffers whose pins are counted in the map (`PrivateRefCountOverflowed`).
+    pub(super) fn overflowed(&self) -> u32 {
+        self.overflow.len() as u32
     }
 
     /// Buffers that this backend has pinned, and how often.
@@ -107,12 +112,32 @@ impl BufferAccess<'_> {
         self.emit(event)
     }
 
-    /// `ReleaseBuffer`, `UnpinBuffer`.
+    /// `ReleaseBuffer`.
     ///
     /// # Errors
     /// [`Error::BadBufferId`] if this backend has no pin on it.
     #[inline]
-    pub fn release_buffer(&mut self, buffer: BufferId) -> Result<(), Error> {
+    pub fn release_buffer(&mut self, buffer: Buffer) -> Result<(), Error> {
+        match buffer {
+            Buffer::Shared(buffer) => self.unpin_buffer(buffer),
+            Buffer::Local(buffer) => self.unpin_local_buffer(buffer),
+        }
+    }
+
+    /// An error ends the operation, and with it its pins (`ResourceOwnerRelease`). A stop
+    /// between two events is no error of the server: everything stays as it stands.
+    pub(super) fn abort<T>(&mut self, pins: &[Buffer], error: Error) -> Result<T, Error> {
+        if error != Error::Stopped {
+            for &buffer in pins {
+                self.release_buffer(buffer)?;
+            }
+        }
+        Err(error)
+    }
+
+    /// `UnpinBuffer`.
+    #[inline]
+    pub(super) fn unpin_buffer(&mut self, buffer: BufferId) -> Result<(), Error> {
         let Some(private) = self.local.pins.get(buffer).checked_sub(1) else {
             return Err(Error::BadBufferId(buffer.number() as i32));
         };

@@ -8,46 +8,73 @@ use super::desc::{BM_DIRTY, BM_TAG_VALID, BM_VALID};
 use super::smgr::PageVersion;
 use crate::error::Error;
 use crate::event::{BufferEvent, WriteReason};
-use crate::ids::{BufferId, BufferTag, RelId};
-use crate::op::ReadMode;
+use crate::ids::{Buffer, BufferId, BufferTag, RelId};
+use crate::op::{Persistence, ReadMode};
 
 impl BufferAccess<'_> {
     /// `ReadBufferExtended`: the page in a buffer, pinned.
     ///
     /// # Errors
-    /// [`Error::NoUnpinnedBuffers`]; [`Error::ShortRead`] past the relation's end, which
-    /// leaves a buffer with the page's tag but without its bytes, as on a real server.
+    /// [`Error::NoUnpinnedBuffers`], [`Error::NoEmptyLocalBuffer`]; [`Error::ShortRead`] past
+    /// the relation's end, which leaves a buffer with the page's tag but without its bytes, as
+    /// on a real server.
+    #[inline]
     pub fn read_buffer(
         &mut self,
         tag: BufferTag,
         mode: ReadMode,
         strategy: Option<usize>,
-    ) -> Result<BufferId, Error> {
-        let (buffer, found) = self.buffer_alloc(tag, strategy)?;
+    ) -> Result<Buffer, Error> {
+        let (buffer, found) = self.pin_buffer_for_block(tag, strategy)?;
         if found {
-            self.local.usage.hit += 1;
             return Ok(buffer);
         }
-        let read = mode == ReadMode::Normal;
-        let page = if read {
-            self.local.usage.read += 1;
-            match self.pool.smgr.read(tag) {
-                Ok(page) => page,
-                Err(error) => {
-                    // The abort that follows lets go of the pin.
-                    self.release_buffer(buffer)?;
-                    return Err(error);
-                }
-            }
-        } else {
-            PageVersion::default()
-        };
-        self.load(buffer, tag, page, read)?;
+        if mode == ReadMode::ZeroAndLock {
+            self.load(buffer, tag, PageVersion::default(), false)?;
+            return Ok(buffer);
+        }
+        self.usage_of(buffer).read += 1;
+        match self.pool.smgr.read(tag) {
+            Ok(page) => self.load(buffer, tag, page, true)?,
+            Err(error) => return self.abort(&[buffer], error),
+        }
         Ok(buffer)
     }
 
+    /// `PinBufferForBlock`: a pinned buffer that belongs to the page, shared or local; whether
+    /// its bytes are there.
+    #[inline]
+    pub(super) fn pin_buffer_for_block(
+        &mut self,
+        tag: BufferTag,
+        strategy: Option<usize>,
+    ) -> Result<(Buffer, bool), Error> {
+        let (buffer, found) = if self.is_temporary(tag.rel)? {
+            let (buffer, found) = self.local_buffer_alloc(tag)?;
+            (buffer.into(), found)
+        } else {
+            let (buffer, found) = self.buffer_alloc(tag, strategy)?;
+            (buffer.into(), found)
+        };
+        self.usage_of(buffer).hit += u64::from(found);
+        Ok((buffer, found))
+    }
+
+    /// Whether the relation's pages go to this backend's local buffers.
+    ///
+    /// # Errors
+    /// [`Error::OtherTempRelation`] if they go to another backend's.
+    #[inline]
+    pub(super) fn is_temporary(&self, rel: RelId) -> Result<bool, Error> {
+        match self.pool.smgr.relation(rel).map(|relation| relation.persistence) {
+            Some(Persistence::Temporary(owner)) if owner == self.who => Ok(true),
+            Some(Persistence::Temporary(_)) => Err(Error::OtherTempRelation),
+            _ => Ok(false),
+        }
+    }
+
     /// `BufferAlloc`: a pinned buffer that belongs to the page; whether its bytes are there.
-    fn buffer_alloc(
+    pub(super) fn buffer_alloc(
         &mut self,
         tag: BufferTag,
         strategy: Option<usize>,
@@ -56,7 +83,7 @@ impl BufferAccess<'_> {
         self.emit(BufferEvent::Lookup { backend: self.who, tag, found })?;
         if let Some(buffer) = found {
             self.pin_buffer(buffer, strategy.is_some())?;
-            return Ok((buffer, self.holds_page(buffer)));
+            return Ok((buffer, self.desc(buffer).is(BM_VALID)));
         }
         let victim = self.get_victim_buffer(strategy)?;
         self.claim(victim, tag)?;
@@ -64,7 +91,7 @@ impl BufferAccess<'_> {
     }
 
     /// The buffer belongs to this page from now on.
-    fn claim(&mut self, buffer: BufferId, tag: BufferTag) -> Result<(), Error> {
+    pub(super) fn claim(&mut self, buffer: BufferId, tag: BufferTag) -> Result<(), Error> {
         let persistence =
             self.pool.smgr.relation(tag.rel).map(|r| r.persistence).unwrap_or_default();
         self.pool.table.insert(tag, buffer);
@@ -72,22 +99,24 @@ impl BufferAccess<'_> {
         self.emit(BufferEvent::Hashed { buffer, tag })
     }
 
-    fn load(
+    /// The page's bytes are in its buffer, read or zeroed.
+    pub(super) fn load(
         &mut self,
-        buffer: BufferId,
+        buffer: Buffer,
         tag: BufferTag,
         page: PageVersion,
         read: bool,
     ) -> Result<(), Error> {
-        let desc = self.desc(buffer);
-        desc.lsn = page.lsn;
-        desc.changes = page.changes;
-        desc.set(BM_VALID);
+        let buffer = match buffer {
+            Buffer::Shared(buffer) => buffer,
+            Buffer::Local(buffer) => return self.load_local(buffer, tag, page, read),
+        };
+        self.desc(buffer).fill(page);
         self.emit(BufferEvent::Loaded { buffer, tag, read })
     }
 
     /// `GetVictimBuffer`: a pinned buffer that belongs to no page.
-    fn get_victim_buffer(&mut self, strategy: Option<usize>) -> Result<BufferId, Error> {
+    pub(super) fn get_victim_buffer(&mut self, strategy: Option<usize>) -> Result<BufferId, Error> {
         loop {
             let buffer = self.strategy_get_buffer(strategy)?;
             self.pin_buffer_locked(buffer)?;
@@ -96,57 +125,26 @@ impl BufferAccess<'_> {
                     && self.desc(buffer).lsn > self.pool.wal.flushed()
                     && self.strategy_reject_buffer(slot, buffer)
                 {
-                    self.release_buffer(buffer)?;
                     self.emit(BufferEvent::RingRejected { buffer })?;
+                    self.unpin_buffer(buffer)?;
                     continue;
                 }
                 self.flush_buffer(buffer, WriteReason::Eviction)?;
             }
             if self.desc(buffer).is(BM_TAG_VALID) {
+                self.local.evictions += 1;
                 self.invalidate_victim_buffer(buffer)?;
             }
             return Ok(buffer);
         }
     }
 
-    /// `InvalidateVictimBuffer`: forget the old page.
-    fn invalidate_victim_buffer(&mut self, buffer: BufferId) -> Result<(), Error> {
+    /// `InvalidateVictimBuffer`: forget the old page of a buffer that only this backend has
+    /// pinned.
+    pub(super) fn invalidate_victim_buffer(&mut self, buffer: BufferId) -> Result<(), Error> {
         let Some(tag) = self.desc(buffer).tag() else { return Ok(()) };
         self.desc(buffer).forget();
         self.pool.table.delete(tag);
-        self.local.evictions += 1;
         self.emit(BufferEvent::Unhashed { buffer, tag })
-    }
-
-    /// `ExtendBufferedRel`: one block more, in a pinned buffer, valid and clean.
-    ///
-    /// # Errors
-    /// [`Error::NoUnpinnedBuffers`]; a relation at its limit.
-    pub fn extend_buffered_rel(
-        &mut self,
-        rel: RelId,
-        strategy: Option<usize>,
-    ) -> Result<BufferId, Error> {
-        let buffer = self.get_victim_buffer(strategy)?;
-        let block = match self.pool.smgr.extend(rel) {
-            Ok(block) => block,
-            Err(error) => {
-                self.release_buffer(buffer)?;
-                return Err(error);
-            }
-        };
-        let tag = BufferTag { rel, block };
-        self.emit(BufferEvent::Extended { tag })?;
-        self.local.usage.written += 1;
-        // A read past the old end may have left a buffer with this tag and no bytes.
-        if let Some(stale) = self.pool.table.lookup(tag) {
-            self.release_buffer(buffer)?;
-            self.pin_buffer(stale, strategy.is_some())?;
-            self.load(stale, tag, PageVersion::default(), false)?;
-            return Ok(stale);
-        }
-        self.claim(buffer, tag)?;
-        self.load(buffer, tag, PageVersion::default(), false)?;
-        Ok(buffer)
     }
 }

@@ -15,6 +15,9 @@ pub const MAX_BLOCKS: BlockNumber = 1 << 24;
 pub const MAX_RELATIONS: usize = 10_000;
 /// The first relation's file number, as a fresh server's first user table has it.
 const FIRST_NORMAL_OBJECT_ID: u32 = 16384;
+/// `pg_tablespace_d.h`: where a database's relations are, and where shared catalogs are.
+const DEFAULTTABLESPACE_OID: u32 = 1663;
+const GLOBALTABLESPACE_OID: u32 = 1664;
 /// The database that the scenario's tables are in.
 const DATABASE: u32 = 5;
 
@@ -27,6 +30,8 @@ pub struct Relation {
     pub persistence: Persistence,
     /// Blocks on disk.
     pub nblocks: BlockNumber,
+    /// It belongs to no database: a catalog that all databases share.
+    pub shared: bool,
     /// Pages that were written since the start.
     written: HashMap<BlockNumber, PageVersion>,
 }
@@ -65,7 +70,8 @@ impl Smgr {
             return Err(Error::Limit { what: "relations", limit: MAX_RELATIONS as u64 });
         }
         check_blocks(nblocks)?;
-        self.relations.push(Relation { name, persistence, nblocks, written: HashMap::new() });
+        let written = HashMap::new();
+        self.relations.push(Relation { name, persistence, nblocks, shared: false, written });
         Ok(())
     }
 
@@ -79,9 +85,33 @@ impl Smgr {
         self.relations.iter().enumerate().map(|(id, relation)| (RelId(id as u32), relation))
     }
 
-    /// A relation's file below the data directory.
-    pub fn path(rel: RelId) -> String {
-        format!("base/{DATABASE}/{}", Self::file_number(rel))
+    /// A relation is a shared catalog.
+    pub(super) fn belongs_to_no_database(&mut self, rel: RelId) {
+        if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
+            relation.shared = true;
+        }
+    }
+
+    /// Where a relation's files are: tablespace, database, file number (`RelFileLocator`).
+    pub fn locator(&self, rel: RelId) -> [u32; 3] {
+        let number = Self::file_number(rel);
+        if self.relation(rel).is_some_and(|relation| relation.shared) {
+            [GLOBALTABLESPACE_OID, 0, number]
+        } else {
+            [DEFAULTTABLESPACE_OID, DATABASE, number]
+        }
+    }
+
+    /// A relation's file below the data directory (`relpath`).
+    pub fn path(&self, rel: RelId) -> String {
+        let number = Self::file_number(rel);
+        match self.relation(rel) {
+            Some(Relation { shared: true, .. }) => format!("global/{number}"),
+            Some(Relation { persistence: Persistence::Temporary(owner), .. }) => {
+                format!("base/{DATABASE}/t{}_{number}", owner.0)
+            }
+            _ => format!("base/{DATABASE}/{number}"),
+        }
     }
 
     /// A relation's file number (`relfilenode` in `pg_class`).
@@ -97,7 +127,7 @@ impl Smgr {
         let Some(relation) = self.relation(tag.rel).filter(|r| tag.block < r.nblocks) else {
             let (relation, nblocks) =
                 self.relation(tag.rel).map_or(("".into(), 0), |r| (r.name.clone(), r.nblocks));
-            let path = Self::path(tag.rel);
+            let path = self.path(tag.rel);
             return Err(Error::ShortRead { path, block: tag.block, relation, nblocks });
         };
         Ok(relation.written.get(&tag.block).copied().unwrap_or_default())
@@ -110,15 +140,21 @@ impl Smgr {
         }
     }
 
-    /// `smgrextend`: one block more; its number.
-    pub(super) fn extend(&mut self, rel: RelId) -> Result<BlockNumber, Error> {
-        let relation = self
-            .relations
-            .get_mut(rel.0 as usize)
-            .ok_or(Error::Protocol("there is no such relation"))?;
-        check_blocks(relation.nblocks + 1)?;
-        relation.nblocks += 1;
-        Ok(relation.nblocks - 1)
+    /// `smgrnblocks`: blocks on disk.
+    ///
+    /// # Errors
+    /// No such relation; it could not hold `more` blocks more.
+    pub(super) fn nblocks(&self, rel: RelId, more: u32) -> Result<BlockNumber, Error> {
+        let relation = self.relation(rel).ok_or(Error::Protocol("there is no such relation"))?;
+        check_blocks(relation.nblocks.saturating_add(more))?;
+        Ok(relation.nblocks)
+    }
+
+    /// `smgrextend`: one block more.
+    pub(super) fn extend(&mut self, rel: RelId) {
+        if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
+            relation.nblocks += 1;
+        }
     }
 }
 

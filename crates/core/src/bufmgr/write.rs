@@ -1,11 +1,16 @@
 //! Dirty pages and their way out (`MarkBufferDirty`, `FlushBuffer`, `BufferSync`, `bufmgr.c`).
+//!
+//! A changed page is only marked; it goes to disk when its buffer is needed for another page,
+//! when the background writer or the checkpointer comes by, or when somebody flushes its
+//! relation. Whoever writes it, the WAL record of its last change goes first. A page that was
+//! written stays in the pool, clean.
 
 use super::BufferAccess;
-use super::desc::{BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT};
+use super::desc::{BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT, BM_VALID};
 use super::smgr::PageVersion;
 use crate::error::Error;
 use crate::event::{BufferEvent, WriteReason};
-use crate::ids::BufferId;
+use crate::ids::{Buffer, BufferId, BufferTag, RelId};
 use crate::op::DirtyKind;
 
 impl BufferAccess<'_> {
@@ -14,7 +19,11 @@ impl BufferAccess<'_> {
     ///
     /// # Errors
     /// [`Error::Stopped`] only.
-    pub fn mark_buffer_dirty(&mut self, buffer: BufferId, kind: DirtyKind) -> Result<(), Error> {
+    pub fn mark_buffer_dirty(&mut self, buffer: Buffer, kind: DirtyKind) -> Result<(), Error> {
+        let buffer = match buffer {
+            Buffer::Shared(buffer) => buffer,
+            Buffer::Local(buffer) => return self.mark_local_buffer_dirty(buffer),
+        };
         let profile = self.profile;
         let desc = &mut self.pool.descs[buffer.index()];
         let newly = !desc.is(BM_DIRTY);
@@ -29,16 +38,49 @@ impl BufferAccess<'_> {
         self.emit(BufferEvent::Dirtied { buffer, kind, newly })
     }
 
-    /// `FlushOneBuffer`: write a page that this backend has pinned, if it is dirty.
+    /// `FlushOneBuffer`: write a page that this backend has pinned, if it is dirty. The server
+    /// has no use for it with local buffers and forbids it.
     ///
     /// # Errors
     /// [`Error::BadBufferId`] without a pin.
-    pub fn flush_one_buffer(&mut self, buffer: BufferId) -> Result<(), Error> {
-        if self.local.pins.get(buffer) == 0 {
-            return Err(Error::BadBufferId(buffer.number() as i32));
-        }
+    pub fn flush_one_buffer(&mut self, buffer: Buffer) -> Result<(), Error> {
+        let pinned = buffer.shared().filter(|&buffer| self.local.pins.get(buffer) > 0);
+        let buffer = pinned.ok_or(Error::BadBufferId(buffer.number()))?;
         if self.desc(buffer).is(BM_DIRTY) {
             self.flush_buffer(buffer, WriteReason::Flush)?;
+        }
+        Ok(())
+    }
+
+    /// `FlushRelationBuffers`: write a relation's dirty pages, in the order of the buffers.
+    ///
+    /// The server pins each page for the time of its write, but counts that pin as one backend
+    /// more (to 18); its callers never hold pins of their own then, and no pin shows here.
+    ///
+    /// # Errors
+    /// [`Error::OtherTempRelation`].
+    pub fn flush_relation_buffers(&mut self, rel: RelId) -> Result<(), Error> {
+        if self.is_temporary(rel)? {
+            return self.flush_relation_local_buffers(rel);
+        }
+        self.flush_buffers(|_, tag| tag.rel == rel)
+    }
+
+    /// `FlushDatabaseBuffers`: write every dirty page of the database; not those of catalogs
+    /// that all databases share.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] only.
+    pub fn flush_database_buffers(&mut self) -> Result<(), Error> {
+        self.flush_buffers(|access, tag| access.in_database(tag.rel))
+    }
+
+    fn flush_buffers(&mut self, wanted: impl Fn(&Self, BufferTag) -> bool) -> Result<(), Error> {
+        for buffer in (0..self.pool.nbuffers()).map(BufferId) {
+            let desc = *self.desc(buffer);
+            if desc.is(BM_VALID | BM_DIRTY) && desc.tag().is_some_and(|tag| wanted(self, tag)) {
+                self.flush_buffer(buffer, WriteReason::Flush)?;
+            }
         }
         Ok(())
     }

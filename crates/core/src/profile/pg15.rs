@@ -15,5 +15,11 @@ pub(super) static PROFILE: Profile = Profile {
         just_dirtied: true,
         bulkread_ring_kb: |_| 256,
         vacuum_ring_kb: 256,
+        sized_rings: false,
+        bulk_extend: false,
+        read_rounds: None,
+        evict: false,
+        local_flush_counted: false,
+        processes: 14 + 5,
     },
 };

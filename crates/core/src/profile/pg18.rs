@@ -1,6 +1,6 @@
 //! PostgreSQL 18, as read in its source and confirmed by the traces of 18.4.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, Version};
+use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V18,
@@ -15,12 +15,18 @@ pub(super) static PROFILE: Profile = Profile {
         just_dirtied: true,
         bulkread_ring_kb,
         vacuum_ring_kb: 2048,
+        sized_rings: true,
+        bulk_extend: true,
+        read_rounds: Some(ReadRounds::StopBeforeHit),
+        evict: true,
+        local_flush_counted: true,
+        processes: BACKENDS_AND_AUX_PROCS,
     },
 };
 
 /// `MaxBackends` and the auxiliary processes of a server with the defaults that the traces
 /// were recorded with (max_connections 10).
-const BACKENDS_AND_AUX_PROCS: u32 = 28 + 38;
+pub(super) const BACKENDS_AND_AUX_PROCS: u32 = 28 + 38;
 
 /// 256 kB, and a page for each I/O that may be under way (`io_combine_limit` 16 times
 /// `effective_io_concurrency` 16), within a backend's share of the pool (`GetPinLimit`).

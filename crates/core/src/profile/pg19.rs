@@ -1,6 +1,6 @@
 //! PostgreSQL 19, as read in its source and confirmed by the traces of 19rc1.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, Version};
+use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V19,
@@ -16,5 +16,11 @@ pub(super) static PROFILE: Profile = Profile {
         just_dirtied: false,
         bulkread_ring_kb: super::pg18::bulkread_ring_kb,
         vacuum_ring_kb: 2048,
+        sized_rings: true,
+        bulk_extend: true,
+        read_rounds: Some(ReadRounds::StopBeforeHit),
+        evict: true,
+        local_flush_counted: true,
+        processes: super::pg18::BACKENDS_AND_AUX_PROCS,
     },
 };

@@ -3,25 +3,30 @@
 mod contexts;
 
 use super::Server;
-use super::backend::{Backend, entry};
+use super::backend::Backend;
 use crate::bufmgr::bgwriter::BgWriterResult;
-use crate::bufmgr::freelist::BufferAccessStrategy;
+use crate::bufmgr::invalidate::Eviction;
+use crate::bufmgr::range::RangeRead;
 use crate::bufmgr::{BufferAccess, LocalBufferState};
 use crate::error::Error;
 use crate::event::Event;
-use crate::ids::{BackendId, BufferId, BufferTag, PinSlot, StrategySlot};
+use crate::ids::{BackendId, Buffer};
 use crate::memory::Addr;
 use crate::mmgr::Process;
-use crate::op::{AllocFlags, DirtyKind, Op, StrategyKind};
+use crate::op::{AllocFlags, Op, Persistence};
 
 /// Who the checkpointer and the background writer are in events.
 const AUXILIARY: BackendId = BackendId(u16::MAX);
 
 /// What an operation gave back to its caller, beyond its events.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// The buffer that it returned or worked on.
-    pub buffer: Option<BufferId>,
+    pub buffer: Option<Buffer>,
+    /// The buffers of several blocks that it added or read, and the rounds it read them in.
+    pub range: RangeRead,
+    /// What became of a buffer that was to be emptied.
+    pub eviction: Option<Eviction>,
     /// The pointer that it returned.
     pub pointer: Option<Addr>,
     /// The context that it created.
@@ -30,8 +35,8 @@ pub struct Outcome {
     pub bgwriter: Option<BgWriterResult>,
 }
 
-impl From<BufferId> for Outcome {
-    fn from(buffer: BufferId) -> Self {
+impl From<Buffer> for Outcome {
+    fn from(buffer: Buffer) -> Self {
         Self { buffer: Some(buffer), ..Self::default() }
     }
 }
@@ -58,40 +63,35 @@ impl Server {
     fn execute(&mut self, op: &Op) -> Result<Outcome, Error> {
         match *op {
             Op::CreateRelation { rel, ref name, nblocks, persistence } => {
+                if let Persistence::Temporary(owner) = persistence {
+                    self.backend_mut(owner)?;
+                }
                 self.pool.smgr.create(rel, name.clone(), nblocks, persistence)?;
                 self.log.emit(Event::RelationCreated(rel))?;
             }
             Op::Connect { backend, ref name } => self.connect(backend, name)?,
-            Op::Read { backend, rel, block, mode, strategy, dirty, pin } => {
-                let tag = BufferTag { rel, block };
-                return self.read(backend, strategy, dirty, pin, |access, strategy| {
-                    access.read_buffer(tag, mode, strategy)
-                });
+            Op::Read { .. }
+            | Op::Extend { .. }
+            | Op::ExtendBy { .. }
+            | Op::ReadRange { .. }
+            | Op::Unpin { .. }
+            | Op::MarkDirty { .. }
+            | Op::FlushBuffer { .. }
+            | Op::Evict { .. } => return self.use_buffers(op),
+            Op::CreateStrategy { backend, strategy, kind, size_kb } => {
+                self.access(backend)?.get_access_strategy(strategy, kind, size_kb)?;
             }
-            Op::Extend { backend, rel, strategy, dirty, pin } => {
-                return self.read(backend, strategy, dirty, pin, |access, strategy| {
-                    access.extend_buffered_rel(rel, strategy)
-                });
+            Op::FreeStrategy { backend, strategy } => {
+                self.access(backend)?.free_access_strategy(strategy)?;
             }
-            Op::Unpin { backend, pin } => {
-                let buffer = self.pinned(backend, pin)?;
-                self.backend_mut(backend)?.set_pin(pin, None)?;
-                self.access(backend)?.release_buffer(buffer)?;
-                return Ok(buffer.into());
+            Op::DropRelation { backend, rel, from } => {
+                self.access(backend)?.drop_relation_buffers(rel, from)?;
             }
-            Op::MarkDirty { backend, pin, kind } => {
-                let buffer = self.pinned(backend, pin)?;
-                self.access(backend)?.mark_buffer_dirty(buffer, kind)?;
-                return Ok(buffer.into());
+            Op::DropDatabase { backend } => self.access(backend)?.drop_database_buffers()?,
+            Op::FlushRelation { backend, rel } => {
+                self.access(backend)?.flush_relation_buffers(rel)?;
             }
-            Op::FlushBuffer { backend, pin } => {
-                let buffer = self.pinned(backend, pin)?;
-                self.access(backend)?.flush_one_buffer(buffer)?;
-                return Ok(buffer.into());
-            }
-            Op::CreateStrategy { backend, strategy, kind } => {
-                self.create_strategy(backend, strategy, kind)?;
-            }
+            Op::FlushDatabase { backend } => self.access(backend)?.flush_database_buffers()?,
             Op::WalFlush { end } => {
                 let upto = self.pool.wal.insert_small(end);
                 if self.pool.wal.flush(upto) {
@@ -185,13 +185,13 @@ impl Server {
 
     // The machine as one process sees it.
 
-    fn backend_mut(&mut self, id: BackendId) -> Result<&mut Backend, Error> {
+    pub(super) fn backend_mut(&mut self, id: BackendId) -> Result<&mut Backend, Error> {
         self.backends
             .get_mut(usize::from(id.0))
             .ok_or(Error::Protocol("there is no such backend: connect it first"))
     }
 
-    fn access(&mut self, id: BackendId) -> Result<BufferAccess<'_>, Error> {
+    pub(super) fn access(&mut self, id: BackendId) -> Result<BufferAccess<'_>, Error> {
         let backend = self
             .backends
             .get_mut(usize::from(id.0))
@@ -229,49 +229,5 @@ impl Server {
             log: &mut self.log,
             profile: self.profile,
         })
-    }
-
-    // Buffers.
-
-    /// Read or extend, then mark dirty if asked, then release the pin or keep it.
-    fn read(
-        &mut self,
-        backend: BackendId,
-        strategy: Option<StrategySlot>,
-        dirty: Option<DirtyKind>,
-        pin: Option<PinSlot>,
-        get: impl FnOnce(&mut BufferAccess<'_>, Option<usize>) -> Result<BufferId, Error>,
-    ) -> Result<Outcome, Error> {
-        if let Some(pin) = pin {
-            let slot = entry(&mut self.backend_mut(backend)?.pins, pin.0)?;
-            if slot.is_some() {
-                return Err(Error::PinInUse);
-            }
-        }
-        let mut access = self.access(backend)?;
-        let buffer = get(&mut access, strategy.map(|slot| slot.0 as usize))?;
-        if let Some(kind) = dirty {
-            access.mark_buffer_dirty(buffer, kind)?;
-        }
-        match pin {
-            Some(pin) => self.backend_mut(backend)?.set_pin(pin, Some(buffer))?,
-            None => access.release_buffer(buffer)?,
-        }
-        Ok(buffer.into())
-    }
-
-    fn pinned(&mut self, backend: BackendId, pin: PinSlot) -> Result<BufferId, Error> {
-        self.backend_mut(backend)?.pin(pin).ok_or(Error::BadBufferId(0))
-    }
-
-    fn create_strategy(
-        &mut self,
-        backend: BackendId,
-        slot: StrategySlot,
-        kind: StrategyKind,
-    ) -> Result<(), Error> {
-        let ring = BufferAccessStrategy::new(kind, self.pool.nbuffers(), &self.profile.bufmgr);
-        *entry(&mut self.backend_mut(backend)?.buffers.strategies, slot.0)? = Some(ring);
-        Ok(())
     }
 }

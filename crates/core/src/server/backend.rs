@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::bufmgr::LocalBufferState;
 use crate::error::Error;
-use crate::ids::{BufferId, ChunkSlot, ContextSlot, MAX_SLOTS, PinSlot};
+use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot, entry};
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
 use crate::op::Name;
@@ -20,7 +20,7 @@ pub struct Backend {
     pub buffers: LocalBufferState,
     pub(super) contexts: Vec<Option<ContextVar>>,
     pub(super) chunks: Vec<Option<ChunkVar>>,
-    pub(super) pins: Vec<Option<BufferId>>,
+    pub(super) pins: Vec<Option<Buffer>>,
     pub(super) calls: Vec<Call>,
     lives: HashMap<Addr, Life>,
 }
@@ -102,13 +102,13 @@ impl Backend {
     }
 
     /// The buffer that a variable keeps pinned.
-    pub fn pin(&self, slot: PinSlot) -> Option<BufferId> {
+    pub fn pin(&self, slot: PinSlot) -> Option<Buffer> {
         self.pins.get(slot.0 as usize).copied().flatten()
     }
 
-    /// Whether some variable keeps this buffer pinned.
+    /// Whether some variable keeps this shared buffer pinned.
     pub fn keeps(&self, buffer: BufferId) -> bool {
-        self.pins.contains(&Some(buffer))
+        self.pins.contains(&Some(buffer.into()))
     }
 
     /// Function calls that are running, the innermost last.
@@ -150,7 +150,7 @@ impl Backend {
         Ok(())
     }
 
-    pub(super) fn set_pin(&mut self, slot: PinSlot, pin: Option<BufferId>) -> Result<(), Error> {
+    pub(super) fn set_pin(&mut self, slot: PinSlot, pin: Option<Buffer>) -> Result<(), Error> {
         *entry(&mut self.pins, slot.0)? = pin;
         Ok(())
     }
@@ -161,19 +161,4 @@ impl Backend {
         life.frees = life.frees.wrapping_add(1);
         life.deletes = life.deletes.wrapping_add(deleted.into());
     }
-}
-
-/// A variable's place, made if it is new.
-pub(super) fn entry<T: Clone>(
-    slots: &mut Vec<Option<T>>,
-    slot: u32,
-) -> Result<&mut Option<T>, Error> {
-    if slot >= MAX_SLOTS {
-        return Err(Error::Limit { what: "names", limit: MAX_SLOTS.into() });
-    }
-    let index = slot as usize;
-    if slots.len() <= index {
-        slots.resize(index + 1, None);
-    }
-    Ok(&mut slots[index])
 }

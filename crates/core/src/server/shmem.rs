@@ -36,9 +36,6 @@ const IO_CONDITION_VARIABLE: u64 = 16;
 const CKPT_SORT_ITEM: u64 = 20;
 /// `sizeof(BufferStrategyControl)`.
 const STRATEGY_CONTROL: u64 = 28;
-/// `DEFAULTTABLESPACE_OID`.
-const TABLESPACE: u32 = 1663;
-const DATABASE: u32 = 5;
 
 /// Where everything lies.
 #[derive(Clone, Debug)]
@@ -93,7 +90,8 @@ impl ShmemLayout {
         let [descriptors, blocks, _, _, strategy] = &self.regions;
         for buffer in items(descriptors, DESCRIPTOR, addr, end) {
             if let Some(desc) = server.pool.desc(buffer) {
-                copy(out, addr, self.descriptor(buffer), &descriptor_bytes(buffer, desc));
+                let bytes = descriptor_bytes(&server.pool.smgr, buffer, desc);
+                copy(out, addr, self.descriptor(buffer), &bytes);
             }
         }
         for buffer in items(blocks, BLCKSZ, addr, end) {
@@ -131,9 +129,10 @@ fn copy(out: &mut [u8], start: Addr, at: Addr, item: &[u8]) {
 
 /// `BufferDesc` of PostgreSQL 18: tag, buf_id, state, wait_backend_pgprocno, freeNext,
 /// io_wref, content_lock.
-fn descriptor_bytes(buffer: BufferId, desc: &BufferDesc) -> [u8; DESCRIPTOR as usize] {
+fn descriptor_bytes(smgr: &Smgr, buffer: BufferId, desc: &BufferDesc) -> [u8; DESCRIPTOR as usize] {
     let tag = desc.tag().map_or([0, 0, 0, u32::MAX, u32::MAX], |tag| {
-        [TABLESPACE, DATABASE, Smgr::file_number(tag.rel), 0, tag.block]
+        let [tablespace, database, number] = smgr.locator(tag.rel);
+        [tablespace, database, number, 0, tag.block]
     });
     let nobody = u32::MAX;
     let words = tag.into_iter().chain([

@@ -2,7 +2,7 @@
 
 use pgscope_core::Event;
 use pgscope_core::bufmgr::desc::BM_MAX_USAGE_COUNT;
-use pgscope_core::event::{BufferEvent, Tick, WriteReason};
+use pgscope_core::event::{BufferEvent, LocalBufferEvent, Tick, WriteReason};
 use pgscope_core::ids::{BackendId, BufferId, BufferTag};
 use pgscope_core::op::{DirtyKind, Op};
 
@@ -66,6 +66,47 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         Op::CreateStrategy { backend, .. } => {
             narration.say(Tone::Who, format!("{} makes a buffer ring", who(backend)));
             narration.say(Tone::Plain, ".");
+        }
+        Op::FreeStrategy { backend, .. } => {
+            narration.say(Tone::Who, format!("{} gives up a buffer ring", who(backend)));
+            narration.say(Tone::Plain, ": the pages in it stay where they are.");
+        }
+        Op::ReadRange { backend, rel, block, count: blocks, .. } => {
+            let page = scene.page(BufferTag { rel: *rel, block: *block });
+            let blocks = count(*blocks, "block");
+            narration.say(Tone::Who, format!("{} reads {blocks} from {page} on", who(backend)));
+            narration.say(Tone::Plain, ".");
+        }
+        Op::ExtendBy { backend, rel, .. } => {
+            let table = scene.names.table(*rel).map_or("the table", |name| name);
+            let extended = |event: &&BufferEvent| matches!(event, BufferEvent::Extended { .. });
+            let added = count(scene.buffer_events().filter(extended).count() as u32, "page");
+            narration.say(Tone::Who, format!("{} extends {table} by {added}", who(backend)));
+            narration.say(Tone::Plain, ".");
+        }
+        Op::DropRelation { backend, .. } | Op::DropDatabase { backend } => {
+            let dropped = |event: &&BufferEvent| matches!(event, BufferEvent::Dropped { .. });
+            let dropped = count(scene.buffer_events().filter(dropped).count() as u32, "page");
+            narration.say(Tone::Who, format!("{} drops {dropped} from the pool", who(backend)));
+            narration.say(Tone::Plain, ", without writing them.");
+        }
+        Op::FlushRelation { backend, .. } | Op::FlushDatabase { backend } => {
+            let written = count(scene.writes(WriteReason::Flush).count() as u32, "dirty page");
+            narration.say(Tone::Who, format!("{} writes {written}", who(backend)));
+            narration.say(Tone::Plain, ".");
+        }
+        Op::Evict { backend, buffer } => {
+            narration.say(Tone::Who, format!("{} evicts buffer {buffer}", who(backend)));
+            let left = |event: &BufferEvent| matches!(event, BufferEvent::Unhashed { .. });
+            let emptied = scene.buffer_events().any(left);
+            narration.say(
+                Tone::Plain,
+                if emptied {
+                    ": it is empty now."
+                } else {
+                    ": it holds no page or is pinned, nothing happens."
+                },
+            );
         }
         Op::WalFlush { .. } => {
             narration.say(Tone::Who, "WAL is flushed");
@@ -377,14 +418,20 @@ pub(super) fn routine(event: &BufferEvent) -> (&'static str, &'static str) {
         BufferEvent::Tick { .. } | BufferEvent::PassCompleted { .. } => {
             ("ClockSweepTick", FREELIST)
         }
+        BufferEvent::FreelistPush { .. } => ("StrategyFreeBuffer", FREELIST),
+        BufferEvent::RingCreated { .. } => ("GetAccessStrategy", FREELIST),
+        BufferEvent::RingFreed { .. } => ("FreeAccessStrategy", FREELIST),
         BufferEvent::RingLook { .. } => ("GetBufferFromRing", FREELIST),
+        BufferEvent::RingFilled { .. } => ("AddBufferToRing", FREELIST),
         BufferEvent::RingRejected { .. } => ("StrategyRejectBuffer", FREELIST),
         BufferEvent::Pinned { .. } => ("PinBuffer", BUFMGR),
         BufferEvent::Unpinned { .. } => ("UnpinBuffer", BUFMGR),
         BufferEvent::WalFlushed { .. } => ("XLogFlush", "backend/access/transam/xlog.c"),
         BufferEvent::Written { .. } => ("FlushBuffer", BUFMGR),
         BufferEvent::Unhashed { .. } => ("InvalidateVictimBuffer", BUFMGR),
+        BufferEvent::Dropped { .. } => ("InvalidateBuffer", BUFMGR),
         BufferEvent::Hashed { .. } => ("BufTableInsert", BUF_TABLE),
+        BufferEvent::ReadStarted { .. } => ("WaitReadBuffers", BUFMGR),
         BufferEvent::Loaded { .. } => ("ReadBuffer_common", BUFMGR),
         BufferEvent::Extended { .. } => ("ExtendBufferedRelShared", BUFMGR),
         BufferEvent::Dirtied { kind: DirtyKind::Hint, .. } => ("MarkBufferDirtyHint", BUFMGR),
@@ -395,4 +442,28 @@ pub(super) fn routine(event: &BufferEvent) -> (&'static str, &'static str) {
         BufferEvent::BgWriterLook { .. } => ("SyncOneBuffer", BUFMGR),
         BufferEvent::BgWriterDone { .. } => ("BgBufferSync", BUFMGR),
     }
+}
+
+/// The routine that an event of local buffers happens in, and its file below `src/`.
+pub(super) fn local_routine(event: &LocalBufferEvent) -> (&'static str, &'static str) {
+    let routine = match event {
+        LocalBufferEvent::Initialized { .. } => "InitLocalBuffers",
+        LocalBufferEvent::Lookup { .. } | LocalBufferEvent::Hashed { .. } => "LocalBufferAlloc",
+        LocalBufferEvent::Tick { .. }
+        | LocalBufferEvent::SweepFailed
+        | LocalBufferEvent::Unhashed { .. } => "GetLocalVictimBuffer",
+        LocalBufferEvent::Pinned { .. } => "PinLocalBuffer",
+        LocalBufferEvent::Unpinned { .. } => "UnpinLocalBuffer",
+        LocalBufferEvent::Written { .. } => "FlushLocalBuffer",
+        LocalBufferEvent::Dropped { .. } => "InvalidateLocalBuffer",
+        LocalBufferEvent::Extended { .. } => "ExtendBufferedRelLocal",
+        LocalBufferEvent::Dirtied { .. } => "MarkLocalBufferDirty",
+        LocalBufferEvent::ReadStarted { .. } => {
+            return ("WaitReadBuffers", "backend/storage/buffer/bufmgr.c");
+        }
+        LocalBufferEvent::Loaded { .. } => {
+            return ("ReadBuffer_common", "backend/storage/buffer/bufmgr.c");
+        }
+    };
+    (routine, "backend/storage/buffer/localbuf.c")
 }

@@ -25,6 +25,7 @@ pub fn remember(script: &str) {
 
 /// Show panics to the reader from now on.
 pub fn install() {
+    // Through Yew, which would otherwise put its own hook in this one's place.
     yew::set_custom_panic_hook(Box::new(|panic| {
         // If even this fails, the console still has the trap that follows a panic.
         let _ = show(panic);
@@ -34,27 +35,10 @@ pub fn install() {
 fn show(panic: &PanicHookInfo<'_>) -> Option<()> {
     let document = document()?;
     let script = SCRIPT.try_with(|kept| kept.try_borrow().map(|it| it.clone())).ok()?.ok()?;
-
-    let notice = element(&document, "main", "")?;
-    notice.set_class_name("crash");
-    notice.set_attribute("role", "alert").ok()?;
+    let (notice, restart) = notice(&document, &panic.to_string(), &script)?;
     let body = document.body()?;
     body.set_inner_html("");
     body.append_child(&notice).ok()?;
-
-    let add = |tag: &str, text: &str| {
-        let child = element(&document, tag, text)?;
-        notice.append_child(&child).ok()?;
-        Some(child)
-    };
-    add("h1", "pgscope has stopped")?;
-    add("p", "This is a mistake in pgscope, not in your scenario. Please report these lines:")?;
-    add("pre", &panic.to_string())?;
-    add("p", "Your script is here, nothing of it is lost. Start again with it, or copy it first.")?;
-    let field = add("textarea", &script)?;
-    field.set_attribute("aria-label", "Scenario").ok()?;
-    field.set_attribute("readonly", "").ok()?;
-    let restart = add("button", "Restart")?;
 
     // From its beginning: where it stood may be what brought us here. An embed keeps its address.
     if !address::query().embed {
@@ -63,13 +47,43 @@ fn show(panic: &PanicHookInfo<'_>) -> Option<()> {
     }
     let location = window()?.location();
     let reload = Reflect::get(&location, &"reload".into()).ok()?.dyn_into::<Function>().ok()?;
-    let restart = restart.dyn_into::<HtmlElement>().ok()?;
     restart.set_onclick(Some(&reload.bind0(&location)));
     restart.focus().ok()
 }
 
-fn element(document: &Document, tag: &str, text: &str) -> Option<Element> {
-    let element = document.create_element(tag).ok()?;
-    element.set_text_content(Some(text));
-    Some(element)
+/// The notice, and the button in it that is to restart the page.
+fn notice(document: &Document, message: &str, script: &str) -> Option<(Element, HtmlElement)> {
+    let notice = document.create_element("main").ok()?;
+    notice.set_class_name("crash");
+    notice.set_attribute("role", "alert").ok()?;
+    let add = |tag: &str, text: &str| {
+        let child = document.create_element(tag).ok()?;
+        child.set_text_content(Some(text));
+        notice.append_child(&child).ok()?;
+        Some(child)
+    };
+    add("h1", "pgscope has stopped")?;
+    add("p", "This is a mistake in pgscope, not in your scenario. Please report these lines:")?;
+    add("pre", message)?;
+    add("p", "Your script is here, nothing of it is lost. Start again with it, or copy it first.")?;
+    let field = add("textarea", script)?;
+    field.set_attribute("aria-label", "Scenario").ok()?;
+    field.set_attribute("readonly", "").ok()?;
+    let restart = add("button", "Restart")?.dyn_into().ok()?;
+    Some((notice, restart))
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn the_notice_has_the_message_the_script_and_a_way_on() {
+        let document = super::document().expect("a document");
+        let (notice, restart) =
+            super::notice(&document, "<b>index</b>", "backend a\n").expect("a notice");
+        let text = notice.text_content().unwrap_or_default();
+        assert!(text.contains("<b>index</b>") && text.contains("backend a\n"));
+        assert_eq!(restart.inner_text(), "Restart");
+    }
 }

@@ -4,18 +4,16 @@
 //! numbers where the scenario has them: `{kind: "tick", buffer: 8, met: "lowered", from: 2}`.
 //! Buffers count from 1, as in `pg_buffercache`; addresses are hexadecimal texts.
 
-use std::collections::BTreeMap;
-
 use pgscope_core::Server;
 use pgscope_core::event::{BufferEvent as B, Event, MemoryEvent as M, Tick, WriteReason};
 use pgscope_core::ids::{BackendId, BufferId, BufferTag, RelId};
 use pgscope_core::memory::Addr;
 use pgscope_core::op::DirtyKind;
 use pgscope_scenario::Names;
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// A field's value.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// Yes or no.
@@ -29,30 +27,40 @@ pub enum Value {
 }
 
 /// One event.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Told {
     kind: &'static str,
-    #[serde(flatten)]
-    fields: BTreeMap<&'static str, Value>,
+    fields: Vec<(&'static str, Value)>,
+}
+
+impl Serialize for Told {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.fields.len() + 1))?;
+        map.serialize_entry("kind", self.kind)?;
+        for (name, value) in &self.fields {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
 }
 
 impl Told {
     fn new(kind: &'static str) -> Self {
-        Self { kind, fields: BTreeMap::new() }
+        Self { kind, fields: Vec::new() }
     }
 
     fn flag(mut self, name: &'static str, value: bool) -> Self {
-        self.fields.insert(name, Value::Flag(value));
+        self.fields.push((name, Value::Flag(value)));
         self
     }
 
     fn number(mut self, name: &'static str, value: impl Into<u64>) -> Self {
-        self.fields.insert(name, Value::Number(value.into() as f64));
+        self.fields.push((name, Value::Number(value.into() as f64)));
         self
     }
 
     fn text(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.fields.insert(name, Value::Text(value.into()));
+        self.fields.push((name, Value::Text(value.into())));
         self
     }
 
@@ -66,7 +74,7 @@ impl Told {
 
     fn maybe_buffer(mut self, name: &'static str, buffer: Option<BufferId>) -> Self {
         let value = buffer.map_or(Value::Nothing, |it| Value::Number(f64::from(it.number())));
-        self.fields.insert(name, value);
+        self.fields.push((name, value));
         self
     }
 }
@@ -90,6 +98,10 @@ impl Teller<'_> {
                 Told::new("backend_started").text("backend", self.backend(*backend))
             }
             Event::Buffer(event) => self.buffer_event(event),
+            // No statement touches local buffers yet: which of them did what is told once one does.
+            Event::LocalBuffer(backend, _) => {
+                Told::new("local_buffer").text("backend", self.backend(*backend))
+            }
             Event::Memory(backend, event) => {
                 self.memory_event(event).text("backend", self.backend(*backend))
             }
@@ -123,6 +135,16 @@ impl Teller<'_> {
                 .number("slot", slot)
                 .maybe_buffer("buffer", buffer)
                 .flag("taken", taken),
+            B::FreelistPush { buffer } => new("freelist_push").buffer(buffer),
+            B::RingCreated { backend, slots, .. } => {
+                new("ring_created").text("backend", self.backend(backend)).number("slots", slots)
+            }
+            B::RingFreed { backend, .. } => {
+                new("ring_freed").text("backend", self.backend(backend))
+            }
+            B::RingFilled { slot, buffer } => {
+                new("ring_filled").buffer(buffer).number("slot", slot)
+            }
             B::RingRejected { buffer } => new("ring_rejected").buffer(buffer),
             B::Tick { buffer, tick } => {
                 let told = new("tick").buffer(buffer);
@@ -157,6 +179,10 @@ impl Teller<'_> {
                 self.page(new("written").buffer(buffer), tag).text("reason", reason)
             }
             B::Unhashed { buffer, tag } => self.page(new("unhashed").buffer(buffer), tag),
+            B::Dropped { buffer, tag } => self.page(new("dropped").buffer(buffer), tag),
+            B::ReadStarted { tag, blocks } => {
+                self.page(new("read_started"), tag).number("blocks", blocks)
+            }
             B::Hashed { buffer, tag } => self.page(new("hashed").buffer(buffer), tag),
             B::Loaded { buffer, tag, read } => {
                 self.page(new("loaded").buffer(buffer), tag).flag("read", read)

@@ -62,7 +62,7 @@ pub fn Dialogs(props: &DialogsProps) -> Html {
     };
     let (heading, body) = match dialog {
         Dialog::Keys => ("Keys", keys()),
-        Dialog::Link => ("Link", html! { <LinkField {link} /> }),
+        Dialog::Link => ("Link", link_field(link)),
         Dialog::Embed => ("Embed", html! { <EmbedCode {link} {title} act={act.clone()} /> }),
     };
     html! {
@@ -96,20 +96,14 @@ fn keys() -> Html {
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct LinkFieldProps {
-    link: AttrValue,
-}
-
-#[component]
-fn LinkField(props: &LinkFieldProps) -> Html {
+fn link_field(link: &AttrValue) -> Html {
     let onfocus = Callback::from(|event: FocusEvent| {
         event.target_unchecked_into::<HtmlInputElement>().select();
     });
     html! {
         <>
             <p>{ "The browser keeps its clipboard closed to this page. Copy the link from here:" }</p>
-            <input type="text" readonly=true aria-label="Link" value={props.link.clone()} {onfocus} />
+            <input type="text" readonly=true aria-label="Link" value={link} {onfocus} />
         </>
     }
 }

@@ -4,10 +4,10 @@ use web_sys::Element;
 use yew::prelude::*;
 
 use super::icons;
-use super::narration::NarrationLine;
-use super::notice::Notices;
+use super::narration::sentence;
+use super::notice::notices;
 use super::page::{local, shared};
-use super::transport::Transport;
+use super::transport::transport;
 use crate::bridge::host::{Message, tell};
 use crate::bridge::told::Teller;
 use crate::bridge::{address, observe};
@@ -62,15 +62,14 @@ pub fn Embed(props: &EmbedProps) -> Html {
                     { "Open in pgscope" }<span aria-hidden="true">{ " ↗" }</span>
                 </a>
             </header>
-            <Notices notice={state.notice.clone()} act={act.clone()} />
+            { notices(state.notice.as_ref(), act) }
             if let Some(view) = &state.view {
                 <main>
                     { if *memory { local(state, view, act) } else { shared(state, view, act) } }
                 </main>
                 <footer class="story">
-                    <NarrationLine view={view.clone()} resting={state.activity == Activity::Resting} />
-                    <Transport view={view.clone()} activity={state.activity} speed={state.speed}
-                        act={act.clone()} />
+                    { sentence(view, state.activity == Activity::Resting) }
+                    { transport(state, view, act) }
                 </footer>
             }
         </div>

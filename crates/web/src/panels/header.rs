@@ -4,7 +4,7 @@ use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use super::icons;
-use crate::state::{Action, Dialog, Theme};
+use crate::state::{Action, Dialog, State};
 
 /// Sizes of `shared_buffers` that are offered: dials, then grids.
 const SIZES: [(u32, &str); 7] = [
@@ -17,25 +17,6 @@ const SIZES: [(u32, &str); 7] = [
     (16_384, "128MB"),
 ];
 
-/// What the header shows.
-#[derive(Clone, PartialEq, Properties)]
-pub struct HeaderProps {
-    /// The scenario's title.
-    pub title: AttrValue,
-    /// PostgreSQL's version.
-    pub version: u32,
-    /// How many shared buffers.
-    pub buffers: u32,
-    /// The page's colours.
-    pub theme: Theme,
-    /// To change something.
-    pub act: Callback<Action>,
-    /// To copy the link.
-    pub on_copy: Callback<()>,
-    /// To go to the script, where it is out of sight.
-    pub on_script: Callback<()>,
-}
-
 /// A size as PostgreSQL's `SHOW` prints it.
 fn size(buffers: u32) -> String {
     let kb = u64::from(buffers) * 8;
@@ -46,20 +27,26 @@ fn size(buffers: u32) -> String {
     }
 }
 
-/// The header.
-#[component]
-pub fn Header(props: &HeaderProps) -> Html {
-    let HeaderProps { title, version, buffers, theme, act, on_copy, on_script } = props;
+/// The header. `on_copy` copies the link; `on_script` goes to the script where it is out of sight.
+pub fn header(
+    state: &State,
+    act: &Callback<Action>,
+    on_copy: &Callback<()>,
+    on_script: &Callback<()>,
+) -> Html {
+    let program = state.view.as_ref().map(|view| &view.program);
+    let config = program.map(|program| program.config()).unwrap_or_default();
+    let (title, buffers) = (state.title().to_owned(), config.shared_buffers);
     let onchange = act.reform(|event: Event| {
         let select = event.target_unchecked_into::<HtmlSelectElement>();
         Action::SharedBuffers(select.value().into())
     });
-    let offered = SIZES.iter().any(|(count, _)| count == buffers);
+    let offered = SIZES.iter().any(|(count, _)| *count == buffers);
     let sizes = SIZES.iter().map(|&(count, name)| {
-        html! { <option value={name} selected={count == *buffers}>{ name }</option> }
+        html! { <option value={name} selected={count == buffers}>{ name }</option> }
     });
     let show = |dialog| act.reform(move |_: MouseEvent| Action::Show(Some(dialog)));
-    let other = theme.other();
+    let other = state.theme.other();
     let turn = act.reform(move |_: MouseEvent| Action::Theme(other));
     let script = on_script.reform(|_: MouseEvent| ());
     let copy = on_copy.reform(|_: MouseEvent| ());
@@ -68,12 +55,12 @@ pub fn Header(props: &HeaderProps) -> Html {
             <a class="brand" href="./" aria-label="pgscope, from the beginning">
                 { icons::logo() }<span>{ "pgscope" }</span>
             </a>
-            <h1>{ if title.is_empty() { "Untitled scenario" } else { title } }</h1>
-            <p class="chip version"><span>{ "PostgreSQL" }</span><b>{ version }</b></p>
+            <h1>{ if title.is_empty() { "Untitled scenario".into() } else { title } }</h1>
+            <p class="chip version"><span>{ "PostgreSQL" }</span><b>{ config.version.number() }</b></p>
             <label class="chip buffers">
                 <span>{ "shared_buffers" }</span>
                 <select {onchange}>
-                    if !offered { <option selected=true>{ size(*buffers) }</option> }
+                    if !offered { <option selected=true>{ size(buffers) }</option> }
                     { for sizes }
                 </select>
             </label>

@@ -5,15 +5,6 @@ use yew::prelude::*;
 
 use crate::state::run::View;
 
-/// What the sentence needs.
-#[derive(Clone, PartialEq, Properties)]
-pub struct NarrationProps {
-    /// What is seen.
-    pub view: View,
-    /// Nothing moves: every new sentence is read out. While it plays, none is.
-    pub resting: bool,
-}
-
 fn class(tone: Tone) -> Option<&'static str> {
     match tone {
         Tone::Plain => None,
@@ -26,17 +17,15 @@ fn class(tone: Tone) -> Option<&'static str> {
     }
 }
 
-/// The sentence.
-#[component]
-pub fn NarrationLine(props: &NarrationProps) -> Html {
-    let NarrationProps { view, resting } = props;
+/// The sentence. While nothing moves, every new one is read out; while it plays, none is.
+pub fn sentence(view: &View, resting: bool) -> Html {
     let narration = &view.narration;
     let parts = narration.parts.iter().map(|part| match class(part.tone) {
         Some(class) => html! { <span {class}>{ &part.text }</span> },
         None => html! { { &part.text } },
     });
     let file = narration.file.rsplit('/').next();
-    let live = if *resting { "polite" } else { "off" };
+    let live = if resting { "polite" } else { "off" };
     html! {
         <div class="narration">
             <p id="narration" role="status" aria-live={live} aria-atomic="true">{ for parts }</p>

@@ -6,19 +6,8 @@ use yew::prelude::*;
 use super::icons;
 use crate::state::{Action, Notice};
 
-/// What there is to tell.
-#[derive(Clone, PartialEq, Properties)]
-pub struct NoticeProps {
-    /// Nothing, most of the time.
-    pub notice: Option<Notice>,
-    /// To dismiss it.
-    pub act: Callback<Action>,
-}
-
 /// The banner and the short word.
-#[component]
-pub fn Notices(props: &NoticeProps) -> Html {
-    let NoticeProps { notice, act } = props;
+pub fn notices(notice: Option<&Notice>, act: &Callback<Action>) -> Html {
     let dismiss = act.reform(|_: MouseEvent| Action::Dismiss);
     let (failed, done) = match notice {
         Some(Notice::Failed(text)) => (Some(text), None),

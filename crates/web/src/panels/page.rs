@@ -9,12 +9,12 @@ use super::actions::Actions;
 use super::dial::Dial;
 use super::dialogs::{Dialogs, copy_link};
 use super::editor::Editor;
-use super::header::Header;
+use super::header::header;
 use super::memory::Memory;
-use super::narration::NarrationLine;
-use super::notice::Notices;
-use super::problems::Problems;
-use super::transport::Transport;
+use super::narration::sentence;
+use super::notice::notices;
+use super::problems::problems;
+use super::transport::transport;
 use crate::bridge::address;
 use crate::state::compose::{BUTTONS, Draft};
 use crate::state::run::View;
@@ -47,8 +47,6 @@ pub fn Page(props: &PageProps) -> Html {
         Callback::from(move |()| copy_link(&state, &act))
     };
     let program = state.view.as_ref().map(|view| &view.program);
-    let config = program.map(|program| program.config()).unwrap_or_default();
-    let title: AttrValue = state.title().to_owned().into();
     let on_line = {
         let (act, program) = (act.clone(), program.cloned());
         Callback::from(move |line| {
@@ -81,9 +79,8 @@ pub fn Page(props: &PageProps) -> Html {
     let line = state.view.as_ref().filter(|_| diagnostics.is_empty()).and_then(|view| view.line);
     html! {
         <div class="page">
-            <Header {title} version={config.version.number()} buffers={config.shared_buffers}
-                theme={state.theme} act={act.clone()} {on_copy} {on_script} />
-            <Notices notice={state.notice.clone()} act={act.clone()} />
+            { header(state, act, &on_copy, &on_script) }
+            { notices(state.notice.as_ref(), act) }
             <main>
                 <section class="panel script" aria-labelledby="script-heading" ref={script}>
                     <header>
@@ -93,8 +90,7 @@ pub fn Page(props: &PageProps) -> Html {
                     <Editor text={state.text.clone()} {line} {failed} field={field.clone()}
                         diagnostics={if state.stale { Rc::new([]) } else { Rc::clone(diagnostics) }}
                         act={act.clone()} {on_line} />
-                    <Problems text={state.text.clone()} diagnostics={Rc::clone(diagnostics)}
-                        {failures} {field} act={act.clone()} />
+                    { problems(state, &failures, &field, act) }
                     <Actions text={state.text.clone()} drafts={Rc::clone(&drafts)} act={act.clone()} />
                 </section>
                 if let Some(view) = &state.view {
@@ -104,9 +100,8 @@ pub fn Page(props: &PageProps) -> Html {
             </main>
             if let Some(view) = &state.view {
                 <footer class="story">
-                    <NarrationLine view={view.clone()} resting={state.activity == Activity::Resting} />
-                    <Transport view={view.clone()} activity={state.activity} speed={state.speed}
-                        act={act.clone()} />
+                    { sentence(view, state.activity == Activity::Resting) }
+                    { transport(state, view, act) }
                 </footer>
             }
             if let Some(dialog) = state.dialog {

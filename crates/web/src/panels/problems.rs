@@ -3,33 +3,21 @@
 
 use std::rc::Rc;
 
-use pgscope_scenario::Diagnostic;
 use pgscope_scenario::Failure;
 use web_sys::HtmlTextAreaElement;
 use yew::prelude::*;
 
 use crate::bridge::editor;
-use crate::state::Action;
+use crate::state::{Action, State};
 
-/// What is wrong.
-#[derive(Clone, PartialEq, Properties)]
-pub struct ProblemsProps {
-    /// The script, where a suggestion is put.
-    pub text: Rc<str>,
-    /// Why it can't run.
-    pub diagnostics: Rc<[Diagnostic]>,
-    /// Expectations that did not hold.
-    pub failures: Rc<[Failure]>,
-    /// The text field, to go to the place.
-    pub field: NodeRef,
-    /// To put a suggestion in.
-    pub act: Callback<Action>,
-}
-
-/// The list below the editor; nothing where nothing is wrong.
-#[component]
-pub fn Problems(props: &ProblemsProps) -> Html {
-    let ProblemsProps { text, diagnostics, failures, field, act } = props;
+/// The list below the editor, empty where nothing is wrong. `field` is the editor's text field.
+pub fn problems(
+    state: &State,
+    failures: &[Failure],
+    field: &NodeRef,
+    act: &Callback<Action>,
+) -> Html {
+    let (text, diagnostics) = (&state.text, &state.diagnostics);
     let place = |line: u32, column: u32, label: String| {
         let field = field.clone();
         let go = Callback::from(move |_: MouseEvent| {

@@ -7,25 +7,11 @@ use super::icons;
 use super::timeline::TimelineBar;
 use crate::paint::timeline::position;
 use crate::state::run::View;
-use crate::state::{Action, Activity, Move, SPEEDS};
-
-/// What the controls need.
-#[derive(Clone, PartialEq, Properties)]
-pub struct TransportProps {
-    /// What is seen.
-    pub view: View,
-    /// Whether time moves by itself.
-    pub activity: Activity,
-    /// An index into [`SPEEDS`].
-    pub speed: usize,
-    /// To go somewhere.
-    pub act: Callback<Action>,
-}
+use crate::state::{Action, Activity, Move, SPEEDS, State};
 
 /// The controls.
-#[component]
-pub fn Transport(props: &TransportProps) -> Html {
-    let TransportProps { view, activity, speed, act } = props;
+pub fn transport(state: &State, view: &View, act: &Callback<Action>) -> Html {
+    let (activity, speed) = (state.activity, state.speed);
     let go = |label: &'static str, keys: &'static str, icon: Html, to: Move, off: bool| {
         let onclick = act.reform(move |_: MouseEvent| Action::Go(to));
         let class = matches!(to, Move::StepEvent | Move::BackEvent).then_some("small");
@@ -35,7 +21,7 @@ pub fn Transport(props: &TransportProps) -> Html {
         }
     };
     let (at_start, at_end) = (view.at_start(), view.at_end());
-    let moving = *activity != Activity::Resting;
+    let moving = activity != Activity::Resting;
     let (label, icon) = if moving { ("Pause", icons::pause()) } else { ("Play", icons::play()) };
     let toggle = act.reform(|_: MouseEvent| Action::Toggle);
     let onchange = act.reform(|event: Event| {
@@ -43,7 +29,7 @@ pub fn Transport(props: &TransportProps) -> Html {
         Action::Speed(usize::try_from(select.selected_index()).unwrap_or_default())
     });
     let speeds = SPEEDS.iter().enumerate().map(|(index, (name, _))| {
-        html! { <option selected={index == *speed}>{ *name }</option> }
+        html! { <option selected={index == speed}>{ *name }</option> }
     });
     html! {
         <div class="transport">

@@ -7,12 +7,12 @@
 use super::Outcome;
 use crate::error::Error;
 use crate::event::{Event, MemoryEvent};
-use crate::ids::{BackendId, ChunkSlot, ContextSlot};
+use crate::ids::{BackendId, ChunkSlot, ContextSlot, entry};
 use crate::memory::Addr;
 use crate::mmgr::{Context, LocalMemory};
 use crate::op::{AllocFlags, Allocator, Name};
 use crate::server::Server;
-use crate::server::backend::{Backend, Call, ChunkVar, entry};
+use crate::server::backend::{Backend, Call, ChunkVar};
 
 /// Backends that a server of the playground may have.
 const MAX_BACKENDS: usize = 1000;

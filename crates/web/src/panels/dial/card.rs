@@ -4,7 +4,6 @@ use pgscope_core::Server;
 use pgscope_core::bufmgr::desc::{
     BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT, BM_TAG_VALID, BM_VALID,
 };
-use pgscope_core::bufmgr::smgr::Smgr;
 use pgscope_core::ids::BufferId;
 use pgscope_core::server::shmem::ShmemLayout;
 use yew::prelude::*;
@@ -60,7 +59,7 @@ pub(super) fn card(
             </header>
             <dl>
                 if let Some(tag) = cell.tag {
-                    { fact("file", mono(Smgr::path(tag.rel))) }
+                    { fact("file", mono(server.pool().smgr.path(tag.rel))) }
                     { fact("block", html! { tag.block }) }
                 }
                 { fact("usage count", html! { format!("{} of 5", cell.usage) }) }
