@@ -19,6 +19,7 @@
 
 pub mod ast;
 mod check;
+mod decimal;
 mod diagnostic;
 mod expect;
 mod format;

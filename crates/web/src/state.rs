@@ -176,10 +176,11 @@ impl State {
                 self.start(Position { op: link.op, event: link.event });
             }
             Err(error) => {
-                let (reason, shown) = (error.to_string(), "What you see is what was here before.");
-                let (first, rest) =
-                    reason.split_at(reason.chars().next().map_or(0, char::len_utf8));
-                let message = format!("{}{rest}. {shown}", first.to_uppercase());
+                let mut message = error.to_string();
+                if let Some(first) = message.get_mut(..1) {
+                    first.make_ascii_uppercase();
+                }
+                message += ". What you see is what was here before.";
                 self.notice = Some(Notice::Failed(message.into()));
             }
         }

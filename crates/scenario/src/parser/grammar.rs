@@ -6,6 +6,7 @@ use super::{Expected, Parser};
 use crate::ast::{
     Action, Comparison, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server,
 };
+use crate::decimal;
 use crate::diagnostic::{Problem, Span, quoted};
 use crate::highlight::Class;
 use crate::lexer::TokenKind;
@@ -345,9 +346,9 @@ impl Parser<'_> {
         if unit.is_none() && !name.is_empty() {
             return Err(no_unit(span, number, name, units));
         }
-        match number.parse::<f64>() {
-            Ok(value) if value <= MAX_NUMBER => Ok(Quantity { value, unit: unit.copied(), span }),
-            _ => Err(Problem::new(span, "this number is too large")),
+        match decimal::parse(number) {
+            Ok(value) => Ok(Quantity { value, unit: unit.copied(), span }),
+            Err(why) => Err(Problem::new(span, why)),
         }
     }
 
@@ -364,9 +365,6 @@ impl Parser<'_> {
         }
     }
 }
-
-/// No number that is bigger than this means anything here.
-const MAX_NUMBER: f64 = 1e20;
 
 fn no_unit(span: Span, number: &str, name: &str, units: &[Unit]) -> Problem {
     let names: Vec<_> = units.iter().map(|unit| format!("\"{}\"", unit.name)).collect();

@@ -65,7 +65,13 @@ pub struct Shapes {
 
 /// A distance from the centre and an angle, clockwise from the top in radians, as x and y.
 pub fn point(radius: f64, angle: f64) -> (f64, f64) {
-    (radius * angle.sin(), -radius * angle.cos())
+    let (sin, cos) = sin_cos(angle);
+    (radius * sin, -radius * cos)
+}
+
+/// An angle's sine and cosine, as the browser has them: Rust would bring its own.
+pub fn sin_cos(angle: f64) -> (f64, f64) {
+    (js_sys::Math::sin(angle), js_sys::Math::cos(angle))
 }
 
 /// The angle of a buffer's middle, clockwise from the top in degrees.

@@ -8,7 +8,7 @@ use pgscope_core::ids::BufferId;
 use yew::prelude::*;
 
 use crate::paint::polar::{
-    self, CORNERS, HEIGHT, LEADER, OUTER, Shapes, WIDTH, arc, coord, degrees, point,
+    self, CORNERS, HEIGHT, LEADER, OUTER, Shapes, WIDTH, arc, coord, degrees, point, sin_cos,
 };
 use crate::paint::story::{Arriving, Leaving, Story};
 use crate::paint::words;
@@ -102,7 +102,7 @@ pub(super) fn corners(server: &Server, shapes: &Shapes, story: &Story) -> Html {
 
 /// Where the box of a corner begins, from the dial's centre.
 fn place(corner: usize) -> (f64, f64) {
-    let (sin, cos) = CORNERS[corner].to_radians().sin_cos();
+    let (sin, cos) = sin_cos(CORNERS[corner].to_radians());
     let x = if sin > 0.0 { WIDTH / 2.0 - BOX_WIDTH - MARGIN } else { MARGIN - WIDTH / 2.0 };
     let y = if cos > 0.0 { MARGIN - HEIGHT / 2.0 } else { HEIGHT / 2.0 - BOX_HEIGHT - MARGIN };
     (x, y)

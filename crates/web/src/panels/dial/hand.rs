@@ -7,7 +7,7 @@ use pgscope_core::event::Tick;
 use pgscope_core::ids::BufferId;
 use yew::prelude::*;
 
-use crate::paint::polar::{Density, Shapes, arc, coord, degrees};
+use crate::paint::polar::{Density, Shapes, arc, coord, degrees, sin_cos};
 use crate::paint::story::{Deed, Story};
 use crate::paint::words;
 
@@ -77,7 +77,7 @@ pub(super) fn notes(shapes: &Shapes, story: &Story) -> Html {
             _ => 90.0,
         };
         let words = deed.note();
-        let (sin, cos) = angle.to_radians().sin_cos();
+        let (sin, cos) = sin_cos(angle.to_radians());
         let half = words.chars().count() as f64 * LETTER / 2.0;
         let reach = match shapes.density {
             Density::Roomy => sin.abs() * half + cos.abs() * 7.0,
