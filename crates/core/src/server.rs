@@ -153,10 +153,11 @@ impl Server {
         self.program.text(addr)
     }
 
-    /// Bytes that a clone takes of its own: roughly those of the pool's descriptors.
+    /// Bytes that a clone can come to take of its own: the pool's descriptors, and every page
+    /// of the arena once the original has written it again.
     pub fn snapshot_bytes(&self) -> usize {
         const DESCRIPTOR_AND_TABLE: usize = 64;
-        self.pool.nbuffers() as usize * DESCRIPTOR_AND_TABLE + 4096
+        self.pool.nbuffers() as usize * DESCRIPTOR_AND_TABLE + self.arena.resident() + 4096
     }
 
     /// Who owns what: the areas of shared memory, and each backend's heap.

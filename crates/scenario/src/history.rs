@@ -516,6 +516,16 @@ expect hits > 1
     }
 
     #[test]
+    fn memory_without_end_is_refused_in_time() {
+        let mut history = history("backend a\nrepeat 30000 { a: palloc 8000 }");
+        history.run_slice(u64::MAX);
+        assert!(matches!(history.error(), Some(Error::Limit { .. })), "{:?}", history.error());
+        let largest = history.snapshots.iter().map(|point| point.server.arena().resident()).max();
+        assert!(largest.is_some_and(|bytes| bytes < 80 << 20));
+        assert!(history.snapshots.len() <= 8);
+    }
+
+    #[test]
     fn an_error_is_part_of_the_history() {
         let text = "table t pages=40\nbackend a\na: read t 0 hold as p\na: unpin p\na: unpin p\n\
                     expect error \"bad buffer ID: 0\"\na: read t 1";

@@ -10,6 +10,7 @@ mod memory;
 
 use std::fmt::Write as _;
 
+use pgscope_core::event::{BufferEvent, MemoryEvent, Tick};
 use pgscope_core::ids::BackendId;
 use pgscope_core::op::{Name, Op};
 use pgscope_core::profile::Version;
@@ -128,7 +129,10 @@ pub fn narrate(history: &History) -> Narration {
         },
         StepKind::Op(op) => {
             tell(&mut narration, &scene, op);
-            if let Some(place) = scene.events.iter().rev().find_map(routine) {
+            let complete = history.position().event == 0;
+            let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
+            let place = turning_point.and_then(routine);
+            if let Some(place) = place.or_else(|| scene.events.iter().rev().find_map(routine)) {
                 narration.at(version, place);
             }
         }
@@ -187,6 +191,22 @@ fn connect(narration: &mut Narration, scene: &Scene<'_>, backend: BackendId, nam
             buffers::count(contexts, "memory context")
         ),
     );
+}
+
+/// Whether an operation is best looked up at this event: where it was decided how it goes.
+fn is_turn(event: &Event) -> bool {
+    match event {
+        Event::Buffer(event) => matches!(
+            event,
+            BufferEvent::Tick { tick: Tick::Taken, .. }
+                | BufferEvent::FreelistPop { taken: true, .. }
+                | BufferEvent::RingLook { taken: true, .. }
+                | BufferEvent::Lookup { found: Some(_), .. }
+                | BufferEvent::SweepFailed
+        ),
+        Event::Memory(_, event) => matches!(event, MemoryEvent::BlockAllocated { .. }),
+        _ => false,
+    }
 }
 
 /// The routine that an event happens in, and its file below `src/`.

@@ -107,6 +107,7 @@ impl Addr {
     }
 
     pub(super) const PROGRAM_INDEX: u64 = PROGRAM_SEGMENT;
+    pub(super) const MAPPED_INDEX: u64 = MAPPED_SEGMENT;
 }
 
 /// As a C program's `%p` would print it.

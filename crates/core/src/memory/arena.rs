@@ -25,9 +25,21 @@ type Table = Vec<Option<Rc<Directory>>>;
 /// One linear memory, read as zeros where nothing was written.
 #[derive(Clone, Default)]
 pub struct Arena {
-    /// Shared memory, then the backends'.
+    /// Shared memory, then the backends' heaps.
     segments: Vec<Table>,
+    /// What backends map for large requests.
+    mapped: Vec<Table>,
     program: Table,
+    pages: usize,
+}
+
+/// A segment's table, made if it is not there.
+#[inline]
+fn nth(tables: &mut Vec<Table>, index: usize) -> &mut Table {
+    if tables.len() <= index {
+        tables.resize_with(index + 1, Vec::new);
+    }
+    &mut tables[index]
 }
 
 /// Where a page stands in its segment's table.
@@ -46,27 +58,28 @@ impl Arena {
     #[inline]
     fn page(&self, addr: Addr) -> Option<&Page> {
         let (segment, offset) = addr.split();
-        let table = if segment == Addr::PROGRAM_INDEX {
+        let table = if segment < Addr::MAPPED_INDEX {
+            self.segments.get(segment as usize)?
+        } else if segment == Addr::PROGRAM_INDEX {
             &self.program
         } else {
-            self.segments.get(segment as usize)?
+            self.mapped.get((segment - Addr::MAPPED_INDEX) as usize)?
         };
         let (directory, page) = place(offset);
         table.get(directory)?.as_ref()?[page].as_deref()
     }
 
-    /// The place of a page, made if it is not there; the page itself may be missing.
+    /// The place of a page, made if it is not there (the page itself may be missing), and the
+    /// number of pages, which whoever fills or empties the place keeps.
     #[inline]
-    fn slot(&mut self, addr: Addr) -> &mut Option<Rc<Page>> {
+    fn slot(&mut self, addr: Addr) -> (&mut Option<Rc<Page>>, &mut usize) {
         let (segment, offset) = addr.split();
-        let table = if segment == Addr::PROGRAM_INDEX {
+        let table = if segment < Addr::MAPPED_INDEX {
+            nth(&mut self.segments, segment as usize)
+        } else if segment == Addr::PROGRAM_INDEX {
             &mut self.program
         } else {
-            let segment = segment as usize;
-            if self.segments.len() <= segment {
-                self.segments.resize_with(segment + 1, Vec::new);
-            }
-            &mut self.segments[segment]
+            nth(&mut self.mapped, (segment - Addr::MAPPED_INDEX) as usize)
         };
         let (directory, page) = place(offset);
         if table.len() <= directory {
@@ -74,26 +87,31 @@ impl Arena {
         }
         let directory =
             table[directory].get_or_insert_with(|| Rc::new([const { None }; DIRECTORY]));
-        &mut Rc::make_mut(directory)[page]
+        (&mut Rc::make_mut(directory)[page], &mut self.pages)
     }
 
     #[inline]
     fn page_mut(&mut self, addr: Addr) -> &mut Page {
-        Rc::make_mut(self.slot(addr).get_or_insert_with(|| Rc::new([0; PAGE_SIZE])))
+        let (slot, pages) = self.slot(addr);
+        let page = slot.get_or_insert_with(|| {
+            *pages += 1;
+            Rc::new([0; PAGE_SIZE])
+        });
+        Rc::make_mut(page)
     }
 
     /// Give up the page that holds `addr`: it reads as zeros again.
     fn drop_page(&mut self, addr: Addr) {
         if self.page(addr).is_some() {
-            *self.slot(addr) = None;
+            let (slot, pages) = self.slot(addr);
+            *slot = None;
+            *pages -= 1;
         }
     }
 
-    /// Bytes of pages that were written at least once.
+    /// Bytes of pages that were written and not given up: what the arena costs.
     pub fn resident(&self) -> usize {
-        let tables = self.segments.iter().chain([&self.program]);
-        let pages = tables.flatten().flatten().flat_map(|directory| directory.iter().flatten());
-        pages.count() * PAGE_SIZE
+        self.pages * PAGE_SIZE
     }
 
     /// The unsigned 64-bit integer at `addr`.

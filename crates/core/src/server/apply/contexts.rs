@@ -14,6 +14,8 @@ use crate::op::{AllocFlags, Allocator, Name};
 use crate::server::Server;
 use crate::server::backend::{Backend, Call, ChunkVar};
 
+/// Bytes of the arena that may be written before allocating is refused.
+const MAX_TOUCHED: usize = 64 << 20;
 /// Backends that a server of the playground may have.
 const MAX_BACKENDS: usize = 1000;
 /// Calls within calls.
@@ -22,6 +24,7 @@ const MAX_CALL_DEPTH: usize = 1000;
 impl Server {
     /// The postmaster forks: the contexts that every backend has, in the order of its start.
     pub(super) fn connect(&mut self, id: BackendId, name: &Name) -> Result<(), Error> {
+        self.check_touched()?;
         if usize::from(id.0) != self.backends.len() {
             return Err(Error::Protocol("backends must connect in the order of their ids"));
         }
@@ -80,8 +83,19 @@ impl Server {
         id: BackendId,
         slot: Option<ContextSlot>,
     ) -> Result<Addr, Error> {
+        self.check_touched()?;
         let backend = self.backend_mut(id)?;
         slot.map_or(Ok(backend.memory.current), |slot| backend.context_or_error(slot))
+    }
+
+    /// malloc is generous, as on a real machine; what processes touch of it is what the
+    /// playground has to hold.
+    fn check_touched(&self) -> Result<(), Error> {
+        if self.arena.resident() > MAX_TOUCHED {
+            let what = "bytes of memory that backends touch";
+            return Err(Error::Limit { what, limit: MAX_TOUCHED as u64 });
+        }
+        Ok(())
     }
 
     /// A variable's chunk, for a routine that finds its context through its header.
@@ -105,6 +119,7 @@ impl Server {
         size: u64,
         flags: AllocFlags,
     ) -> Result<Outcome, Error> {
+        self.check_touched()?;
         let var = self.chunk_with_header(id, slot, "realloc")?;
         let pointer = self.memory(id)?.repalloc_extended(var.pointer, size, flags)?;
         self.keep_chunk(id, Some(slot), pointer, size, var.context)
@@ -219,6 +234,7 @@ impl Server {
 
     /// Make the function's context and switch to it.
     pub(super) fn call_begin(&mut self, id: BackendId, function: &Name) -> Result<(), Error> {
+        self.check_touched()?;
         let backend = self.backend_mut(id)?;
         if backend.calls.len() >= MAX_CALL_DEPTH {
             return Err(Error::Limit { what: "nested calls", limit: MAX_CALL_DEPTH as u64 });
