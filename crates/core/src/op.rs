@@ -364,6 +364,32 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether it concerns a backend's memory contexts, and no buffer.
+    pub fn is_memory(&self) -> bool {
+        matches!(
+            self,
+            Op::CreateContext { .. }
+                | Op::SwitchTo { .. }
+                | Op::Palloc { .. }
+                | Op::PallocExtended { .. }
+                | Op::PallocAligned { .. }
+                | Op::Strdup { .. }
+                | Op::Pfree { .. }
+                | Op::Repalloc { .. }
+                | Op::RepallocExtended { .. }
+                | Op::Reset { .. }
+                | Op::ResetOnly { .. }
+                | Op::ResetChildren { .. }
+                | Op::Delete { .. }
+                | Op::DeleteChildren { .. }
+                | Op::SetParent { .. }
+                | Op::RegisterResetCallback { .. }
+                | Op::SetIdentifier { .. }
+                | Op::CallBegin { .. }
+                | Op::CallEnd { .. }
+        )
+    }
+
     /// The backend that executes the operation, if a backend does.
     pub fn backend(&self) -> Option<BackendId> {
         match *self {

@@ -414,25 +414,7 @@ fn mark(op: &Op, after: &Point, before: (BufferUsage, u64)) -> Mark {
                 Mark::Miss
             }
         }
-        Op::CreateContext { .. }
-        | Op::SwitchTo { .. }
-        | Op::Palloc { .. }
-        | Op::PallocExtended { .. }
-        | Op::PallocAligned { .. }
-        | Op::Strdup { .. }
-        | Op::Pfree { .. }
-        | Op::Repalloc { .. }
-        | Op::RepallocExtended { .. }
-        | Op::Reset { .. }
-        | Op::ResetOnly { .. }
-        | Op::ResetChildren { .. }
-        | Op::Delete { .. }
-        | Op::DeleteChildren { .. }
-        | Op::SetParent { .. }
-        | Op::RegisterResetCallback { .. }
-        | Op::SetIdentifier { .. }
-        | Op::CallBegin { .. }
-        | Op::CallEnd { .. } => Mark::Memory,
+        op if op.is_memory() => Mark::Memory,
         _ => Mark::Other,
     }
 }

@@ -123,7 +123,7 @@ pub fn narrate(history: &History) -> Narration {
     match &step.kind {
         StepKind::Expect(_) => match history.failures().iter().find(|f| f.op == number) {
             Some(failure) => {
-                narration.say(Tone::Evict, format!("Not as expected: {}.", failure.message));
+                narration.say(Tone::Evict, format!("This does not hold: {}.", failure.message));
             }
             None => narration.say(Tone::Hit, "As expected."),
         },
@@ -157,25 +157,7 @@ fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             narration.say(Tone::Plain, format!(" has {blocks} on disk, none of them in memory."));
         }
         Op::Connect { backend, name } => connect(narration, scene, *backend, name),
-        Op::CreateContext { .. }
-        | Op::SwitchTo { .. }
-        | Op::Palloc { .. }
-        | Op::PallocExtended { .. }
-        | Op::PallocAligned { .. }
-        | Op::Strdup { .. }
-        | Op::Pfree { .. }
-        | Op::Repalloc { .. }
-        | Op::RepallocExtended { .. }
-        | Op::Reset { .. }
-        | Op::ResetOnly { .. }
-        | Op::ResetChildren { .. }
-        | Op::Delete { .. }
-        | Op::DeleteChildren { .. }
-        | Op::SetParent { .. }
-        | Op::RegisterResetCallback { .. }
-        | Op::SetIdentifier { .. }
-        | Op::CallBegin { .. }
-        | Op::CallEnd { .. } => memory::tell(narration, scene, op),
+        op if op.is_memory() => memory::tell(narration, scene, op),
         _ => buffers::tell(narration, scene, op),
     }
 }

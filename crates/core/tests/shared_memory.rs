@@ -1,0 +1,154 @@
+//! The shared segment as bytes: what the hex view shows must be what PostgreSQL keeps there.
+
+#![expect(clippy::unwrap_used, reason = "a test says what broke by panicking")]
+
+use pgscope_core::ids::{BackendId, BufferId, RelId};
+use pgscope_core::memory::{Addr, Owner};
+use pgscope_core::op::{DirtyKind, Persistence, ReadMode};
+use pgscope_core::profile::Version;
+use pgscope_core::server::shmem::{Region, ShmemLayout};
+use pgscope_core::server::{Server, Settings};
+use pgscope_core::{Error, Op};
+
+const ALICE: BackendId = BackendId(0);
+const ORDERS: RelId = RelId(0);
+
+fn server() -> Server {
+    let mut server = Server::start(Version::V18, Settings { shared_buffers: 16 }, 7).unwrap();
+    let orders = Op::CreateRelation {
+        rel: ORDERS,
+        name: "orders".into(),
+        nblocks: 100,
+        persistence: Persistence::Permanent,
+    };
+    server.apply(&orders).unwrap();
+    server.apply(&Op::Connect { backend: ALICE, name: "alice".into() }).unwrap();
+    server
+}
+
+fn read(server: &mut Server, block: u32, dirty: Option<DirtyKind>) {
+    let mode = ReadMode::Normal;
+    let (backend, rel) = (ALICE, ORDERS);
+    let op = Op::Read { backend, rel, block, mode, strategy: None, dirty, pin: None };
+    server.apply(&op).unwrap();
+}
+
+fn region(server: &Server, name: &str) -> Region {
+    server.regions().into_iter().find(|region| region.name == name).unwrap()
+}
+
+fn words(server: &Server, addr: Addr, count: usize) -> Vec<u32> {
+    let mut bytes = vec![0; count * 4];
+    server.peek(addr, &mut bytes);
+    bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect()
+}
+
+#[test]
+fn areas_have_the_sizes_that_a_server_with_128_mb_reports() {
+    let layout = ShmemLayout::new(&Settings::default());
+    let sizes: Vec<(&str, u64)> = layout.regions().iter().map(|r| (r.name, r.size)).collect();
+    let reported = [
+        ("Buffer Descriptors", 1_048_576),
+        ("Buffer Blocks", 134_217_728),
+        ("Buffer IO Condition Variables", 262_144),
+        ("Checkpoint BufferIds", 327_680),
+        ("Buffer Strategy Status", 28),
+    ];
+    assert_eq!(sizes, reported);
+}
+
+#[test]
+fn every_byte_has_one_owner() {
+    let server = server();
+    let mut regions = server.regions();
+    regions.sort_by_key(|region| region.addr);
+    for pair in regions.windows(2) {
+        assert!(pair[0].addr.offset(pair[0].size) <= pair[1].addr, "{pair:?}");
+    }
+    for region in regions {
+        assert_eq!(region.addr.owner(), region.owner);
+        assert_eq!(region.addr.offset(region.size - 1).owner(), region.owner);
+    }
+    assert_eq!(region(&server, "heap").owner, Owner::Backend(ALICE));
+}
+
+#[test]
+fn a_descriptor_holds_tag_number_and_state_word() {
+    let mut server = server();
+    read(&mut server, 42, None);
+    let descriptors = region(&server, "Buffer Descriptors").addr;
+    let taken = words(&server, descriptors, 9);
+    // Tablespace pg_default, the database, the first user relation, main fork, block 42.
+    assert_eq!(taken[..6], [1663, 5, 16384, 0, 42, 0]);
+    let state = server.pool().desc(BufferId(0)).unwrap().state();
+    // Permanent, valid, tag valid; usage count 1, no pin.
+    assert_eq!((taken[6], taken[6]), (state, 1 << 31 | 1 << 25 | 1 << 24 | 1 << 18));
+    assert_eq!(taken[8] as i32, -2, "it is not on the freelist");
+    // The next one is free: no tag, and it leads to the one after it.
+    let free = words(&server, descriptors.offset(64), 9);
+    assert_eq!((free[3], free[4], free[5], free[6], free[8]), (u32::MAX, u32::MAX, 1, 0, 2));
+}
+
+#[test]
+fn the_strategy_status_follows_the_hand() {
+    let mut server = server();
+    for block in 0..20 {
+        read(&mut server, block, None);
+    }
+    let status = words(&server, region(&server, "Buffer Strategy Status").addr, 7);
+    let strategy = server.pool().strategy();
+    assert_eq!(status[1] % 16, strategy.hand());
+    assert_eq!(status[2] as i32, -1, "the freelist is empty");
+    assert_eq!(status[4] + status[1] / 16, strategy.passes());
+    assert_eq!(status[5], 20);
+}
+
+#[test]
+fn a_page_is_laid_out_as_postgresql_lays_it_out() {
+    let mut server = server();
+    read(&mut server, 3, None);
+    let block = region(&server, "Buffer Blocks").addr;
+    let mut before = vec![0; 8192];
+    server.peek(block, &mut before);
+    let short = |at: usize| usize::from(u16::from_le_bytes([before[at], before[at + 1]]));
+    let (lower, upper, special, size_and_version) = (short(12), short(14), short(16), short(18));
+    assert_eq!((special, size_and_version), (8192, 8192 | 4));
+    assert!(24 < lower && lower < upper && upper < special);
+    for item in before[24..lower].chunks_exact(4) {
+        let item = u32::from_le_bytes(item.try_into().unwrap()) as usize;
+        let (offset, flags, length) = (item & 0x7fff, item >> 15 & 3, item >> 17);
+        assert_eq!(flags, 1, "LP_NORMAL");
+        assert!(offset >= upper && offset + length <= special && offset % 8 == 0);
+        assert_eq!(before[offset + 22], 24, "t_hoff");
+    }
+
+    // A change shows: the LSN, and a row.
+    read(&mut server, 3, Some(DirtyKind::Wal { end: None }));
+    let mut after = vec![0; 8192];
+    server.peek(block, &mut after);
+    let lsn = u32::from_le_bytes(after[4..8].try_into().unwrap());
+    assert_eq!(u64::from(lsn), server.pool().wal.inserted());
+    assert_ne!(before[upper..], after[upper..]);
+
+    // It survives a way to disk and back.
+    for block in 50..80 {
+        read(&mut server, block, None);
+    }
+    read(&mut server, 3, None);
+    let buffer = server.pool().lookup(ORDERS, 3).unwrap();
+    let mut again = vec![0; 8192];
+    server.peek(block.offset(u64::from(buffer.0) * 8192), &mut again);
+    assert_eq!(again, after);
+}
+
+#[test]
+fn a_setting_out_of_range_gets_postgresqls_words() {
+    let started = Server::start(Version::V18, Settings { shared_buffers: 1 }, 0);
+    let error = started.err().unwrap();
+    assert!(matches!(error, Error::SettingOutOfRange { .. }));
+    assert_eq!(
+        error.to_string(),
+        "1 8kB is outside the valid range for parameter \"shared_buffers\" \
+         (16 8kB .. 131072 8kB)"
+    );
+}
