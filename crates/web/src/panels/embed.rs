@@ -57,7 +57,7 @@ pub fn Embed(props: &EmbedProps) -> Html {
     html! {
         <div class="embed" ref={root}>
             <header class="top">
-                <span class="brand">{ icons::logo() }<span>{ "pgscope" }</span></span>
+                <h1 class="brand">{ icons::logo() }<span>{ "pgscope" }</span></h1>
                 <a href={whole} target="_blank" rel="noopener">
                     { "Open in pgscope" }<span aria-hidden="true">{ " ↗" }</span>
                 </a>
