@@ -3,9 +3,8 @@
 
 use std::fmt;
 
-use crate::ids::{BlockNumber, BufferId};
+use crate::ids::{BlockNumber, BufferId, Name};
 use crate::memory::Addr;
-use crate::op::Name;
 
 /// An operation's error. An error changes nothing, unless PostgreSQL itself would leave a
 /// trace (the clock hand of a failed sweep stays where it stopped).

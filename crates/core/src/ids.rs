@@ -4,8 +4,7 @@
 //! slots, a number that the scenario chose in place of a C variable's name.
 
 use std::fmt;
-
-use crate::error::Error;
+use std::rc::Rc;
 
 /// A backend, numbered from 0 in the order of the scenario's `backend` lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,26 +165,8 @@ pub struct PinSlot(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StrategySlot(pub u32);
 
-/// The most slots of one kind that a backend may use; a bound on untrusted scenarios.
-pub const MAX_SLOTS: u32 = 1 << 20;
-
-/// A variable's place among a backend's variables, made if it is new.
-///
-/// # Errors
-/// [`Error::Limit`] past [`MAX_SLOTS`].
-pub(crate) fn entry<T: Clone>(
-    slots: &mut Vec<Option<T>>,
-    slot: u32,
-) -> Result<&mut Option<T>, Error> {
-    if slot >= MAX_SLOTS {
-        return Err(Error::Limit { what: "names", limit: MAX_SLOTS.into() });
-    }
-    let index = slot as usize;
-    if slots.len() <= index {
-        slots.resize(index + 1, None);
-    }
-    Ok(&mut slots[index])
-}
+/// A name that a reader gave: a relation's, a backend's, a context's, a function's.
+pub type Name = Rc<str>;
 
 /// A position in the write-ahead log, in bytes (`XLogRecPtr`).
 pub type Lsn = u64;

@@ -30,6 +30,7 @@ pub mod mmgr;
 pub mod op;
 pub mod profile;
 pub mod server;
+mod slots;
 pub mod views;
 
 pub use error::Error;

@@ -3,14 +3,11 @@
 //! The scenario language compiles to these, the trace replay builds them directly.
 //! Names are already resolved: relations, backends and variables are numbers here.
 
-use std::rc::Rc;
-
 use crate::ids::{
     BackendId, BlockNumber, BufferId, ChunkSlot, ContextSlot, Lsn, PinSlot, RelId, StrategySlot,
 };
 
-/// A name that a reader gave: a relation's, a backend's, a context's, a function's.
-pub type Name = Rc<str>;
+pub use crate::ids::Name;
 
 /// One operation. Sizes are bytes unless a field says otherwise.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,8 +11,9 @@ use super::desc::{FREENEXT_END_OF_LIST, FREENEXT_NOT_IN_LIST};
 use super::{BLCKSZ, BufferAccess, BufferPool, LocalBufferState};
 use crate::error::Error;
 use crate::event::{BufferEvent, Tick};
-use crate::ids::{BufferId, StrategySlot, entry};
+use crate::ids::{BufferId, StrategySlot};
 use crate::op::StrategyKind;
+use crate::slots::entry;
 
 /// `BufferStrategyControl`: the shared state of replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]

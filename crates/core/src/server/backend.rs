@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use crate::bufmgr::LocalBufferState;
 use crate::error::Error;
-use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot, entry};
+use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
 use crate::op::Name;
+use crate::slots::entry;
 
 /// One backend.
 #[derive(Clone)]

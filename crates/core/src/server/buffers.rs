@@ -8,8 +8,9 @@ use super::{Outcome, Server};
 use crate::bufmgr::BufferAccess;
 use crate::bufmgr::range::RangeRead;
 use crate::error::Error;
-use crate::ids::{BackendId, Buffer, BufferTag, PinSlot, StrategySlot, entry};
+use crate::ids::{BackendId, Buffer, BufferTag, PinSlot, StrategySlot};
 use crate::op::{DirtyKind, Op};
+use crate::slots::entry;
 
 impl Server {
     /// Execute an operation on pages.

@@ -7,12 +7,13 @@
 use super::Outcome;
 use crate::error::Error;
 use crate::event::{Event, MemoryEvent};
-use crate::ids::{BackendId, ChunkSlot, ContextSlot, entry};
+use crate::ids::{BackendId, ChunkSlot, ContextSlot};
 use crate::memory::Addr;
 use crate::mmgr::{Context, LocalMemory};
 use crate::op::{AllocFlags, Allocator, Name};
 use crate::server::Server;
 use crate::server::backend::{Backend, Call, ChunkVar};
+use crate::slots::entry;
 
 /// Bytes of the arena that may be written before allocating is refused.
 const MAX_TOUCHED: usize = 64 << 20;
