@@ -508,6 +508,16 @@ expect hits > 1
     }
 
     #[test]
+    fn writing_without_end_is_refused_in_time() {
+        let text = "table t pages=16000000\nbackend a\nrepeat 700 { a: hint t uniform times 1000 }";
+        let mut history = history(text);
+        history.run_slice(u64::MAX);
+        let error = history.error();
+        assert!(matches!(error, Some(Error::Limit { limit: 524_288, .. })), "{error:?}");
+        assert!(history.snapshots.len() <= 8);
+    }
+
+    #[test]
     fn a_wide_family_is_reset_in_time() {
         // The current context lies deep, outside of what is reset: it is looked for once.
         let mut history = history(
