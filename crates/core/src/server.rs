@@ -153,11 +153,15 @@ impl Server {
         self.program.text(addr)
     }
 
-    /// Bytes that a clone can come to take of its own: the pool's descriptors, and every page
-    /// of the arena once the original has written it again.
+    /// Bytes that a clone can come to take of its own: the pool's descriptors, what is known of
+    /// files and backends, the last operation's events, and every page of the arena once the
+    /// original has written it again.
     pub fn snapshot_bytes(&self) -> usize {
         const DESCRIPTOR_AND_TABLE: usize = 64;
-        self.pool.nbuffers() as usize * DESCRIPTOR_AND_TABLE + self.arena.resident() + 4096
+        let events = std::mem::size_of_val(self.log.events());
+        let backends = self.backends.len() * size_of::<Backend>();
+        let pool = self.pool.nbuffers() as usize * DESCRIPTOR_AND_TABLE;
+        pool + self.pool.smgr.kept_bytes() + events + backends + self.arena.resident() + 4096
     }
 
     /// Who owns what: the areas of shared memory, and each backend's heap.

@@ -217,13 +217,17 @@ fn heap_bytes(server: &Server) -> Vec<u8> {
 }
 
 /// The strings that variables hold have to stay as they are while they live.
-fn check_strings(server: &Server, strings: &mut HashMap<ChunkSlot, (Addr, usize)>, op: &Op) {
+fn check_strings(
+    server: &Server,
+    strings: &mut HashMap<ChunkSlot, (Addr, usize)>,
+    op: &Op,
+    pointer: Option<Addr>,
+) {
     let backend = server.backend(BACKEND).unwrap();
     if let Op::Strdup { ref text, chunk: Some(chunk), .. } = *op
-        && let Some(var) = backend.chunk(chunk)
-        && var.requested == text.len() as u64 + 1
+        && let Some(pointer) = pointer
     {
-        strings.insert(chunk, (var.pointer, text.len()));
+        strings.insert(chunk, (pointer, text.len()));
     }
     strings.retain(|chunk, (pointer, _)| {
         backend.chunk(*chunk).is_some_and(|var| var.pointer == *pointer)
@@ -255,9 +259,10 @@ proptest! {
         let mut strings = HashMap::new();
         for op in &ops {
             // Errors are part of the game; what they leave behind has to add up too.
-            let _ = server.apply(op);
+            let outcome = server.apply(op);
             check(&server);
-            check_strings(&server, &mut strings, op);
+            let pointer = outcome.ok().and_then(|outcome| outcome.pointer);
+            check_strings(&server, &mut strings, op, pointer);
         }
     }
 

@@ -77,7 +77,8 @@ pub fn measure(metric: Metric, server: &Server) -> Option<f64> {
             }
         }
         Metric::Backend(BackendMetric::Contexts, backend) => {
-            views::contexts(server, backend).len() as u64
+            let top = server.context(server.backend(backend)?.memory.top);
+            1 + top.descendants().count() as u64
         }
     };
     Some(number as f64)

@@ -508,6 +508,30 @@ expect hits > 1
     }
 
     #[test]
+    fn writing_without_end_is_refused_in_time() {
+        let text = "table t pages=16000000\nbackend a\nrepeat 700 { a: hint t uniform times 1000 }";
+        let mut history = history(text);
+        history.run_slice(u64::MAX);
+        let error = history.error();
+        assert!(matches!(error, Some(Error::Limit { limit: 524_288, .. })), "{error:?}");
+        assert!(history.snapshots.len() <= 8);
+    }
+
+    #[test]
+    fn a_wide_family_is_reset_in_time() {
+        // The current context lies deep, outside of what is reset: it is looked for once.
+        let mut history = history(
+            "backend a\na: create context Wide small\na: create context Deep small\n\
+             a: repeat 20000 { create context Child in Wide small }\na: switch to Deep\n\
+             a: repeat 20000 { create context Deep small; switch to Deep }\n\
+             a: reset Wide\nexpect used(a, Wide) < 1kB",
+        );
+        history.run_slice(u64::MAX);
+        assert!(history.failures().is_empty(), "{:?}", history.failures());
+        assert_eq!(history.error(), None);
+    }
+
+    #[test]
     fn an_error_is_part_of_the_history() {
         let text = "table t pages=40\nbackend a\na: read t 0 hold as p\na: unpin p\na: unpin p\n\
                     expect error \"bad buffer ID: 0\"\na: read t 1";

@@ -34,11 +34,16 @@ pub const TIME_UNITS: &[Unit] = &[
     Unit { name: "d", scale: 86_400_000_000 },
 ];
 
+/// The first number that is no size: one more than the largest `u64`.
+const TWO_TO_64: f64 = 18_446_744_073_709_551_616.0;
+
 /// A number as written, with its unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantity {
     /// The number before the unit; finite.
     pub value: f64,
+    /// The same if it is whole: a double keeps only 53 bits of it.
+    pub digits: Option<u64>,
     /// The unit, if one is written.
     pub unit: Option<Unit>,
     /// Where it stands.
@@ -51,13 +56,17 @@ impl Quantity {
         self.value * self.unit.map_or(scale, |unit| unit.scale) as f64
     }
 
-    /// Like [`Quantity::amount`], for what there are only whole ones of.
+    /// Like [`Quantity::amount`], for what there are only whole ones of, to the last one.
     pub(crate) fn whole(&self, what: &str) -> Result<u64, Problem> {
         let amount = self.amount(1);
-        match amount.fract() == 0.0 {
-            true => Ok(amount as u64),
-            false => Err(Problem::new(self.span, format!("{what} must be a whole number"))),
+        if amount.fract() != 0.0 {
+            return Err(Problem::new(self.span, format!("{what} must be a whole number")));
         }
+        let exact = match self.digits {
+            Some(digits) => digits.checked_mul(self.unit.map_or(1, |unit| unit.scale)),
+            None => (amount < TWO_TO_64).then_some(amount as u64),
+        };
+        exact.ok_or_else(|| Problem::new(self.span, "this number is too large"))
     }
 
     /// The value of a setting that is kept in units of `base`, checked and rounded as
@@ -80,7 +89,11 @@ impl Quantity {
 
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.value, self.unit.map_or("", |unit| unit.name))
+        let unit = self.unit.map_or("", |unit| unit.name);
+        match self.digits {
+            Some(digits) => write!(f, "{digits}{unit}"),
+            None => write!(f, "{}{unit}", self.value),
+        }
     }
 }
 
@@ -112,7 +125,26 @@ mod tests {
     use super::*;
 
     fn quantity(value: f64, unit: Option<Unit>) -> Quantity {
-        Quantity { value, unit, span: Span::default() }
+        Quantity { value, digits: None, unit, span: Span::default() }
+    }
+
+    #[test]
+    fn a_size_is_exact_or_refused() {
+        let size = |digits: u64, unit| {
+            let value = digits as f64;
+            let quantity = Quantity { digits: Some(digits), ..quantity(value, unit) };
+            assert_eq!(quantity.to_string(), format!("{digits}{}", unit.map_or("", |u| u.name)));
+            quantity.whole("a size").map_err(|problem| problem.locate("").message)
+        };
+        let [_, kb, .., tb] = MEMORY_UNITS else { panic!("units are missing") };
+        assert_eq!(size(9_007_199_254_740_993, None), Ok(9_007_199_254_740_993));
+        assert_eq!(size(u64::MAX, None), Ok(u64::MAX));
+        assert_eq!(size((1 << 54) - 1, Some(*kb)), Ok(((1 << 54) - 1) << 10));
+        assert_eq!(size(1 << 24, Some(*tb)), Err("this number is too large".to_owned()));
+        let half = quantity(0.5, Some(*kb)).whole("a size");
+        assert!(matches!(half, Ok(512)));
+        assert!(quantity(0.5, None).whole("a size").is_err());
+        assert!(quantity(33_554_432.5, Some(*tb)).whole("a size").is_err());
     }
 
     #[test]

@@ -242,3 +242,15 @@ fn the_largest_texts_do_no_harm() {
         survives(&source);
     }
 }
+
+#[test]
+fn many_unknown_names_do_no_harm() {
+    let numbers = || 0..4_000;
+    let known = numbers().map(|i| format!("table known{i} pages=1\n"));
+    let unknown = numbers().map(|i| format!("a: read other{i} 1\n"));
+    let source: String =
+        std::iter::once("backend a\n".to_owned()).chain(known).chain(unknown).collect();
+    assert!(source.len() <= limits::MAX_TEXT);
+    let errors = compile(&source).err().map(|errors| errors.len());
+    assert_eq!(errors, Some(limits::MAX_DIAGNOSTICS));
+}

@@ -13,6 +13,8 @@ use crate::op::{Name, Persistence};
 pub const MAX_BLOCKS: BlockNumber = 1 << 24;
 /// Relations that a server may have.
 pub const MAX_RELATIONS: usize = 10_000;
+/// Different pages that may be written, of all relations together: 4 GB of files.
+pub const MAX_WRITTEN: usize = 1 << 19;
 /// The first relation's file number, as a fresh server's first user table has it.
 const FIRST_NORMAL_OBJECT_ID: u32 = 16384;
 /// `pg_tablespace_d.h`: where a database's relations are, and where shared catalogs are.
@@ -49,6 +51,8 @@ pub struct PageVersion {
 #[derive(Clone, Debug, Default)]
 pub struct Smgr {
     relations: Vec<Relation>,
+    /// Pages of all relations that were written since the start.
+    written: usize,
 }
 
 impl Smgr {
@@ -136,8 +140,29 @@ impl Smgr {
     /// `smgrwrite`.
     pub(super) fn write(&mut self, tag: BufferTag, page: PageVersion) {
         if let Some(relation) = self.relations.get_mut(tag.rel.0 as usize) {
-            relation.written.insert(tag.block, page);
+            let before = relation.written.insert(tag.block, page);
+            self.written += usize::from(before.is_none());
         }
+    }
+
+    /// Whether pages may still be changed: what is written of them has to be kept.
+    ///
+    /// # Errors
+    /// [`Error::Limit`].
+    pub(crate) fn check_written(&self) -> Result<(), Error> {
+        if self.written > MAX_WRITTEN {
+            return Err(Error::Limit {
+                what: "different pages written",
+                limit: MAX_WRITTEN as u64,
+            });
+        }
+        Ok(())
+    }
+
+    /// Bytes that it takes to keep all this.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        const ENTRY: usize = 2 * size_of::<(BlockNumber, PageVersion)>();
+        self.relations.len() * size_of::<Relation>() + self.written * ENTRY
     }
 
     /// `smgrnblocks`: blocks on disk.

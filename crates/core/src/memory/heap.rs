@@ -145,10 +145,10 @@ impl Heap {
     }
 
     fn carve(&mut self, need: u64) -> Option<u64> {
-        if let Some(&(size, at)) = self.free_by_size.range((need, 0)..).find(|(size, _)| {
-            // A rest too small for a chunk of its own would be lost track of.
-            *size == need || *size - need >= MIN_CHUNK
-        }) {
+        // A rest too small for a chunk of its own would be lost track of.
+        let fits = self.free_by_size.range((need, 0)..=(need, u64::MAX)).next();
+        let larger = || self.free_by_size.range((need + MIN_CHUNK, 0)..).next();
+        if let Some(&(size, at)) = fits.or_else(larger) {
             self.unlink(at, size);
             if size > need {
                 self.link(at + need, size - need);

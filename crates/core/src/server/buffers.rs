@@ -46,6 +46,7 @@ impl Server {
                 Ok(buffer.into())
             }
             Op::MarkDirty { backend, pin, kind } => {
+                self.pool.smgr.check_written()?;
                 let buffer = self.pinned(backend, pin)?;
                 self.access(backend)?.mark_buffer_dirty(buffer, kind)?;
                 Ok(buffer.into())
@@ -72,6 +73,9 @@ impl Server {
         pin: Option<PinSlot>,
         get: impl FnOnce(&mut BufferAccess<'_>, Option<usize>) -> Result<Buffer, Error>,
     ) -> Result<Outcome, Error> {
+        if dirty.is_some() {
+            self.pool.smgr.check_written()?;
+        }
         if let Some(pin) = pin {
             let slot = entry(&mut self.backend_mut(backend)?.pins, pin.0)?;
             if slot.is_some() {
@@ -99,6 +103,9 @@ impl Server {
         dirty: Option<DirtyKind>,
         get: impl FnOnce(&mut BufferAccess<'_>, Option<usize>) -> Result<RangeRead, Error>,
     ) -> Result<Outcome, Error> {
+        if dirty.is_some() {
+            self.pool.smgr.check_written()?;
+        }
         let mut access = self.access(backend)?;
         let strategy = access.local.strategy(strategy)?;
         let range = get(&mut access, strategy)?;

@@ -5,6 +5,7 @@ use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot, PinSlot, RelId};
 use super::Checker;
 use crate::ast::Name;
 use crate::diagnostic::Problem;
+use crate::limits::MAX_DIAGNOSTICS;
 use crate::names::{Locals, Register};
 use crate::suggest::nearest;
 
@@ -12,38 +13,42 @@ impl Checker {
     pub(super) fn table(&mut self, name: &Name) -> Option<RelId> {
         let found = self.names.find_table(&name.text);
         found.or_else(|| {
+            self.news(name)?;
             let help = format!("create it before: table {name} pages=100");
             let meant = nearest(&name.text, self.names.tables());
             let problem = missing("table", name).help(help).suggest(meant);
-            self.unknown(name, problem)
+            self.unknown(problem)
         })
     }
 
     pub(super) fn backend(&mut self, name: &Name) -> Option<BackendId> {
         let found = self.names.find_backend(&name.text);
         found.or_else(|| {
+            self.news(name)?;
             let help = format!("connect it before: backend {name}");
             let meant = nearest(&name.text, self.names.backends());
             let problem = missing("backend", name).help(help).suggest(meant);
-            self.unknown(name, problem)
+            self.unknown(problem)
         })
     }
 
     pub(super) fn context(&mut self, backend: BackendId, name: &Name) -> Option<ContextSlot> {
         let found = self.names.find_context(backend, &name.text);
         found.or_else(|| {
+            self.news(name)?;
             let own = self.names.locals(backend).map(|locals| &locals.contexts);
             let known = ContextSlot::WELL_KNOWN.iter().map(|&(name, _)| name);
             let meant = nearest(&name.text, known.chain(own.into_iter().flat_map(Register::iter)));
             let help = format!("create it before: create context {name}");
             let problem = missing("memory context", name).help(help).suggest(meant);
-            self.unknown(name, problem)
+            self.unknown(problem)
         })
     }
 
     pub(super) fn chunk(&mut self, backend: BackendId, name: &Name) -> Option<ChunkSlot> {
         let found = self.names.find_chunk(backend, &name.text);
         found.or_else(|| {
+            self.news(name)?;
             let help = format!("give a chunk that name before: palloc 100 as {name}");
             self.unknown_handle(backend, name, help, [CHUNK, PIN])
         })
@@ -52,6 +57,7 @@ impl Checker {
     pub(super) fn pin(&mut self, backend: BackendId, name: &Name) -> Option<PinSlot> {
         let found = self.names.find_pin(backend, &name.text);
         found.or_else(|| {
+            self.news(name)?;
             let help = format!("keep a pin under that name before: read … hold as {name}");
             self.unknown_handle(backend, name, help, [PIN, CHUNK])
         })
@@ -71,14 +77,18 @@ impl Checker {
         } else {
             missing(kind, name).help(help).suggest(nearest(&name.text, own(locals).iter()))
         };
-        self.unknown(name, problem)
+        self.unknown(problem)
     }
 
-    /// Complain about an unknown name the first time it is used.
-    fn unknown<T>(&mut self, name: &Name, problem: Problem) -> Option<T> {
-        if self.tolerated.insert(name.text.clone()) {
-            self.problems.push(problem);
-        }
+    /// Whether anything is said about an unknown name: only where it is used first, and only
+    /// while there is room. Looking for what may be meant takes its time in a long scenario.
+    fn news(&mut self, name: &Name) -> Option<()> {
+        let room = self.problems.len() < MAX_DIAGNOSTICS;
+        (room && self.tolerated.insert(name.text.clone())).then_some(())
+    }
+
+    fn unknown<T>(&mut self, problem: Problem) -> Option<T> {
+        self.problems.push(problem);
         None
     }
 }

@@ -347,7 +347,12 @@ impl Parser<'_> {
             return Err(no_unit(span, number, name, units));
         }
         match decimal::parse(number) {
-            Ok(value) => Ok(Quantity { value, unit: unit.copied(), span }),
+            Ok(value) => {
+                let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+                let is_whole = fraction.bytes().all(|digit| digit == b'0');
+                let digits = is_whole.then(|| whole.parse().ok()).flatten();
+                Ok(Quantity { value, digits, unit: unit.copied(), span })
+            }
             Err(why) => Err(Problem::new(span, why)),
         }
     }

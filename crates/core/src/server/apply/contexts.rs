@@ -148,11 +148,8 @@ impl Server {
 
     pub(super) fn reset(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
         let context = self.backend_mut(id)?.context_or_error(slot)?;
-        let below: Vec<Addr> = self.context(context).children().map(|c| c.addr).collect();
-        for &child in &below {
-            self.check_unused(id, child)?;
-        }
-        let gone: Vec<Addr> = below.iter().flat_map(|&child| self.family(child)).collect();
+        self.check_unused(id, context, false)?;
+        let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
         self.memory(id)?.memory_context_reset(context)?;
         let backend = self.backend_mut(id)?;
         backend.end_life(context, false);
@@ -175,10 +172,7 @@ impl Server {
         slot: ContextSlot,
     ) -> Result<(), Error> {
         let context = self.backend_mut(id)?.context_or_error(slot)?;
-        let children: Vec<Addr> = self.context(context).children().map(|c| c.addr).collect();
-        for &child in &children {
-            self.check_unused(id, child)?;
-        }
+        self.check_unused(id, context, false)?;
         let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
         self.memory(id)?.memory_context_delete_children(context)?;
         let backend = self.backend_mut(id)?;
@@ -188,7 +182,7 @@ impl Server {
 
     pub(super) fn delete(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
         let context = self.backend_mut(id)?.context_or_error(slot)?;
-        self.check_unused(id, context)?;
+        self.check_unused(id, context, true)?;
         self.delete_family(id, context)
     }
 
@@ -200,9 +194,9 @@ impl Server {
         Ok(())
     }
 
-    /// A context that is current, of a running call, or one that a backend never deletes,
-    /// must not go, nor any above it.
-    fn check_unused(&mut self, id: BackendId, doomed: Addr) -> Result<(), Error> {
+    /// A context that is current, of a running call, or one that a backend never deletes, must
+    /// not go with all that is below `doomed`, nor with `itself`.
+    fn check_unused(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
         let backend = self.backend_mut(id)?;
         let current = [backend.memory.current];
         let calls = backend.calls.iter().flat_map(|call| [call.context, call.caller]);
@@ -213,10 +207,13 @@ impl Server {
             .filter_map(|(_, slot)| backend.context(*slot))
             .collect();
         let name = |context: Addr| self.text(self.context(context).name()).to_owned();
-        if let Some(&found) = permanent.iter().find(|c| self.context(**c).is_within(doomed)) {
+        let goes = |context: &&Addr| {
+            (itself || **context != doomed) && self.context(**context).is_within(doomed)
+        };
+        if let Some(&found) = permanent.iter().find(goes) {
             return Err(Error::PermanentContext(name(found)));
         }
-        match in_use.iter().find(|context| self.context(**context).is_within(doomed)) {
+        match in_use.iter().find(goes) {
             Some(&found) => Err(Error::ContextInUse(name(found))),
             None => Ok(()),
         }
@@ -224,13 +221,8 @@ impl Server {
 
     /// A context and everything below it.
     fn family(&self, context: Addr) -> Vec<Addr> {
-        let mut family = vec![context];
-        let mut next = 0;
-        while let Some(&parent) = family.get(next) {
-            family.extend(self.context(parent).children().map(|child| child.addr));
-            next += 1;
-        }
-        family
+        let context = self.context(context);
+        std::iter::once(context).chain(context.descendants()).map(|c| c.addr).collect()
     }
 
     /// Make the function's context and switch to it.
