@@ -108,7 +108,8 @@ fn tabs(props: &MemoryProps, shown: BackendId) -> Html {
     let tab = |id: BackendId, name: &str| {
         let onclick = props.on_backend.reform(move |_: MouseEvent| id);
         html! {
-            <button key={id.0} type="button" aria-pressed={(id == shown).to_string()} {onclick}>{ name }</button>
+            <button key={id.0} type="button" title={name.to_owned()}
+                aria-pressed={(id == shown).to_string()} {onclick}>{ name }</button>
         }
     };
     html! {

@@ -16,6 +16,7 @@ use super::notice::notices;
 use super::problems::problems;
 use super::transport::transport;
 use crate::bridge::address;
+use crate::paint::words;
 use crate::state::compose::{BUTTONS, Draft};
 use crate::state::run::View;
 use crate::state::{Action, Activity, Move, State};
@@ -131,7 +132,7 @@ pub fn shared(state: &State, view: &View, act: &Callback<Action>) -> Html {
         <section class="panel shared" aria-labelledby="shared-heading">
             <header>
                 <h2 id="shared-heading">{ "Shared memory" }</h2>
-                <span class="dim">{ "buffer cache, " }{ buffers }{ " buffers" }</span>
+                <span class="dim">{ format!("buffer cache, {} buffers", words::thousands(buffers.into())) }</span>
                 <span class="ratio" {title}>
                     { "hit ratio" }<b>{ if reads > 0 { format!("{ratio:.0} %") } else { "–".into() } }</b>
                 </span>

@@ -23,7 +23,8 @@ pub(super) fn legend(server: &Server, pips: bool) -> Html {
     let pool = server.pool();
     let total = pool.smgr.relations().count();
     let named = pool.smgr.relations().take(MOST_NAMED).map(|(rel, relation)| {
-        html! { <li key={rel.0}>{ swatch(rel) }{ &*relation.name }</li> }
+        let name = AttrValue::from(relation.name.to_string());
+        html! { <li key={rel.0} title={&name}>{ swatch(rel) }<span class="name">{ name }</span></li> }
     });
     let free = pool.freelist().take(pool.nbuffers() as usize).count() as u64;
     html! {

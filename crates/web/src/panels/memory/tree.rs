@@ -16,6 +16,10 @@ use crate::frame::Frame;
 use crate::paint::heap_story::HeapStory;
 use crate::paint::words;
 
+/// How far a child stands in from its parent, and the deepest from the root, in CSS pixels.
+const INDENT: u32 = 14;
+const DEEPEST: u32 = 112;
+
 #[derive(Clone, PartialEq, Properties)]
 pub(super) struct TreeProps {
     pub(super) frame: Frame,
@@ -95,8 +99,11 @@ pub(super) fn Tree(props: &TreeProps) -> Html {
             </li>
         }
     };
+    // However deep the tree, names have the wider part of the panel.
+    let deepest = rows.iter().map(|row| row.level).max().unwrap_or(1).max(1);
+    let indent = format!("--indent:{}px", (DEEPEST / deepest).clamp(1, INDENT));
     html! {
-        <ul class="ctx-tree" role="tree" aria-label="Memory contexts" {onkeydown}>
+        <ul class="ctx-tree" role="tree" aria-label="Memory contexts" style={indent} {onkeydown}>
             { for rows.iter().map(item) }
         </ul>
     }
