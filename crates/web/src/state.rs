@@ -139,10 +139,12 @@ impl State {
         state
     }
 
-    /// The page as a link asks for it, or as on a first visit with the link's error on top.
-    pub fn opened(link: Option<Result<Link, LinkError>>, theme: Theme) -> Self {
+    /// The page as a link asks for it. Without one, or with its error on top: as its reader left
+    /// it, or as on a first visit.
+    pub fn opened(link: Option<Result<Link, LinkError>>, left: Option<Link>, theme: Theme) -> Self {
         let mut state = Self::new(guide::TEXT, guide::POSITION, theme);
-        if let Some(link) = link {
+        let left = left.filter(|_| !matches!(link, Some(Ok(_)))).map(Ok);
+        for link in left.into_iter().chain(link) {
             state.follow(link);
         }
         state
@@ -180,7 +182,7 @@ impl State {
                 if let Some(first) = message.get_mut(..1) {
                     first.make_ascii_uppercase();
                 }
-                message += ". What you see is what was here before.";
+                message += ". What you see is not from this link.";
                 self.notice = Some(Notice::Failed(message.into()));
             }
         }

@@ -36,7 +36,7 @@ fn op(state: &State) -> u64 {
 
 #[wasm_bindgen_test]
 fn the_first_visit_stands_where_a_dirty_page_leaves() {
-    let state = State::opened(None, Theme::Dark);
+    let state = State::opened(None, None, Theme::Dark);
     assert!(state.diagnostics.is_empty(), "{:?}", state.diagnostics);
     assert_eq!(state.title(), "One lap of the clock");
     let view = view(&state);
@@ -182,15 +182,19 @@ fn shared_buffers_is_written_into_the_script() {
 fn a_link_brings_script_and_place_and_a_bad_one_a_message() {
     let at = after(&page(SMALL), [Action::Go(Move::To(4)), Action::Go(Move::StepEvent)]);
     let fragment = link::encode(&at.link());
-    let opened = State::opened(Some(link::decode(&fragment)), Theme::Light);
+    let opened = State::opened(Some(link::decode(&fragment)), None, Theme::Light);
     assert_eq!(&*opened.text, SMALL);
     assert_eq!(view(&opened).position, view(&at).position);
 
-    let bad = State::opened(Some(Err(LinkError::Damaged)), Theme::Dark);
+    let bad = State::opened(Some(Err(LinkError::Damaged)), None, Theme::Dark);
     assert!(matches!(&bad.notice, Some(Notice::Failed(text)) if text.contains("damaged")));
     assert_eq!(&*bad.text, guide::TEXT);
+    // What the reader had written before is still there, and not the guide.
+    let bad = State::opened(Some(Err(LinkError::Damaged)), Some(at.link()), Theme::Dark);
+    assert!(bad.notice.is_some());
+    assert_eq!(&*bad.text, SMALL);
     let far = Link { text: SMALL.into(), op: u64::MAX, event: u32::MAX, panels: 7 };
-    let far = Rc::new(State::opened(Some(Ok(far)), Theme::Dark));
+    let far = Rc::new(State::opened(Some(Ok(far)), None, Theme::Dark));
     let far = after(&far, [Action::Slice(u64::MAX)]);
     assert!(view(&far).at_end());
 }

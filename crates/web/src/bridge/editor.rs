@@ -18,6 +18,9 @@ pub(super) fn exec_command(document: &Document, command: &str, argument: &str) -
     done.is_some_and(|done| done.is_truthy())
 }
 
+/// More lines than any button writes.
+const FAR: usize = 40;
+
 /// Make the field read `text`.
 pub fn write(field: &HtmlTextAreaElement, text: &str) {
     let old = field.value();
@@ -25,7 +28,9 @@ pub fn write(field: &HtmlTextAreaElement, text: &str) {
         return;
     }
     // A first text is nothing to be undone; and on a phone the keyboard would come up.
-    if old.is_empty() || touch() || !type_over(field, &old, text) {
+    // The browser types line by line: another scenario is put there at once, and begins anew.
+    let far = text.split('\n').count().abs_diff(old.split('\n').count()) > FAR;
+    if old.is_empty() || far || touch() || !type_over(field, &old, text) {
         field.set_value(text);
     }
 }

@@ -13,8 +13,8 @@ use crate::state::{Action, State};
 /// what its reader left here; else the guide.
 fn opened(query: Query) -> State {
     let link = address::link();
-    let left = || if query.embed { None } else { storage::scenario().map(Ok) };
-    State::opened(link.or_else(left), theme::current())
+    let left = if query.embed { None } else { storage::scenario() };
+    State::opened(link, left, theme::current())
 }
 
 /// The page.

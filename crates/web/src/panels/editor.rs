@@ -52,18 +52,33 @@ fn class_name(class: Class) -> &'static str {
     }
 }
 
-/// One painted line. A component, so that a keystroke paints one line and not all.
+/// Lines painted by one component. A component a line would make each keystroke compare thousands
+/// of them; one for all would make it paint all.
+const LINES_AT_ONCE: usize = 40;
+
+/// What is wrong: line numbers, with the bytes within the line.
+type Wrong = Vec<(u32, Range<usize>)>;
+
+/// Some painted lines.
 #[derive(Clone, PartialEq, Properties)]
-struct LineProps {
+struct LinesProps {
     text: AttrValue,
-    parts: Vec<(Range<usize>, Class)>,
-    wrong: Vec<Range<usize>>,
-    current: bool,
+    parts: Vec<Vec<(Range<usize>, Class)>>,
+    /// What is wrong in them, counted from their first.
+    wrong: Wrong,
 }
 
 #[component]
-fn Line(props: &LineProps) -> Html {
-    let LineProps { text, parts, wrong, current } = props;
+fn Lines(props: &LinesProps) -> Html {
+    let LinesProps { text, parts, wrong } = props;
+    let lines = (0..).zip(text.split('\n')).zip(parts).map(|((number, text), parts)| {
+        let wrong = wrong.iter().filter(|(line, _)| *line == number);
+        line(text, parts, &wrong.map(|(_, range)| range.clone()).collect::<Vec<_>>())
+    });
+    html! { <>{ for lines }</> }
+}
+
+fn line(text: &str, parts: &[(Range<usize>, Class)], wrong: &[Range<usize>]) -> Html {
     let mut cuts: Vec<usize> = vec![0, text.len()];
     cuts.extend(parts.iter().map(|(range, _)| range).chain(wrong).flat_map(|r| [r.start, r.end]));
     cuts.retain(|&cut| text.is_char_boundary(cut));
@@ -80,7 +95,7 @@ fn Line(props: &LineProps) -> Html {
     // Something is missing behind the last character.
     let beyond = wrong.iter().any(|range| range.start >= text.len());
     html! {
-        <div class={classes!("line", current.then_some("current"))}>
+        <div class="line">
             { for pieces }
             if beyond { <span class="wrong">{ " " }</span> }
             { "\n" }
@@ -88,8 +103,32 @@ fn Line(props: &LineProps) -> Html {
     }
 }
 
+/// All lines in colours.
+fn painted(text: &str, wrong: &Wrong) -> Html {
+    let (lines, colours) = (text.split('\n').collect::<Vec<_>>(), highlight(text));
+    let some = lines.chunks(LINES_AT_ONCE).zip(colours.chunks(LINES_AT_ONCE));
+    let some = some.zip((1_u32..).step_by(LINES_AT_ONCE)).map(|((lines, colours), first)| {
+        let within = |(line, range): &(u32, Range<usize>)| {
+            let line = line.checked_sub(first).filter(|&line| (line as usize) < lines.len())?;
+            Some((line, range.clone()))
+        };
+        let wrong: Wrong = wrong.iter().filter_map(within).collect();
+        html! { <Lines key={first} text={lines.join("\n")} parts={colours.to_vec()} {wrong} /> }
+    });
+    html! { <>{ for some }</> }
+}
+
+/// The line numbers up to `last`.
+fn numbers(last: usize, wrong: &[u32]) -> Html {
+    let number = |number: u32| {
+        let class = wrong.contains(&number).then_some("has-error");
+        html! { <span {class} data-line={number.to_string()}>{ number }</span> }
+    };
+    html! { <>{ for (1..).take(last).map(number) }</> }
+}
+
 /// What is wrong in each line, as bytes within it.
-fn wrong_parts(text: &str, diagnostics: &[Diagnostic]) -> Vec<(u32, Range<usize>)> {
+fn wrong_parts(text: &str, diagnostics: &[Diagnostic]) -> Wrong {
     let in_line = |wrong: &Diagnostic| {
         let begin = text.get(..wrong.span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
         let line = text.get(begin..)?.split('\n').next().unwrap_or_default();
@@ -105,13 +144,16 @@ fn wrong_parts(text: &str, diagnostics: &[Diagnostic]) -> Vec<(u32, Range<usize>
 #[component]
 pub fn Editor(props: &EditorProps) -> Html {
     let EditorProps { text, line, diagnostics, failed, field, act, on_line } = props;
-    let colours = use_memo(text.clone(), |text| highlight(text));
     let scroller = use_node_ref();
 
-    let (written, the_field) = (text.clone(), field.clone());
+    // What the page writes comes back as input, line for line: half of it is nothing to heed.
+    let writing = use_mut_ref(|| false);
+    let (written, the_field, begun) = (text.clone(), field.clone(), Rc::clone(&writing));
     use_effect_with(written, move |text| {
         if let Some(field) = the_field.cast::<HtmlTextAreaElement>() {
+            begun.replace(true);
             editor::write(&field, text);
+            begun.replace(false);
         }
     });
     let view = scroller.clone();
@@ -133,9 +175,12 @@ pub fn Editor(props: &EditorProps) -> Html {
         }
     });
 
-    let oninput = act.reform(|event: InputEvent| {
-        let field: HtmlTextAreaElement = event.target_unchecked_into();
-        Action::Edit(field.value().into())
+    let on_edit = act.reform(|text: String| Action::Edit(text.into()));
+    let oninput = Callback::from(move |event: InputEvent| {
+        if !*writing.borrow() {
+            let field: HtmlTextAreaElement = event.target_unchecked_into();
+            on_edit.emit(field.value());
+        }
     });
     // Escape gives the keys back to the page.
     let onkeydown = Callback::from(|event: KeyboardEvent| {
@@ -152,27 +197,25 @@ pub fn Editor(props: &EditorProps) -> Html {
         }
     });
 
+    // Made anew for another text only: a step through time just moves the mark of its line.
     let wrong = wrong_parts(text, diagnostics);
-    let at = |number: u32| *line == Some(number);
-    let lines: Vec<(u32, &str)> = (1..).zip(text.split('\n')).collect();
-    let digits = lines.len().to_string().len();
-    let gutter = lines.iter().map(|&(number, _)| {
-        let is_wrong = wrong.iter().any(|(line, _)| *line == number) || failed.contains(&number);
-        let class = classes!(at(number).then_some("current"), is_wrong.then_some("has-error"));
-        html! { <span {class} data-line={number.to_string()}>{ number }</span> }
-    });
-    let painted = lines.iter().zip(colours.iter()).map(|(&(number, line), parts)| {
-        let wrong = wrong.iter().filter(|(at, _)| *at == number).map(|(_, it)| it.clone());
-        html! {
-            <Line key={number} text={line.to_owned()} parts={parts.clone()}
-                wrong={wrong.collect::<Vec<_>>()} current={at(number)} />
-        }
-    });
+    let mut bad: Vec<u32> = failed.clone();
+    bad.extend(wrong.iter().map(|(line, _)| *line));
+    let count = text.split('\n').count();
+    let gutter = use_memo((count, bad), |(count, bad)| numbers(*count, bad));
+    let paint = use_memo((text.clone(), wrong), |(text, wrong)| painted(text, wrong));
+    let current = line.map(|line| format!("--at: {}", line.saturating_sub(1)));
+    let mark = current.map(|at| html! { <div class="current" style={at} /> });
+    let digits = count.to_string().len();
     html! {
         <div class="editor" ref={scroller} style={format!("--digits: {}", digits.max(2))}>
-            <div class="gutter" aria-hidden="true" {onclick}>{ for gutter }</div>
+            <div class="gutter" aria-hidden="true" {onclick}>
+                { mark.clone() }
+                { (*gutter).clone() }
+            </div>
             <div class="code">
-                <div class="paint" aria-hidden="true">{ for painted }</div>
+                { mark }
+                <div class="paint" aria-hidden="true">{ (*paint).clone() }</div>
                 <textarea ref={field} aria-label="Scenario" spellcheck="false" autocomplete="off"
                     autocapitalize="off" wrap="off" rows="1" {oninput} {onkeydown} />
             </div>
