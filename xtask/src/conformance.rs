@@ -11,6 +11,8 @@
 mod bufmgr;
 mod mmgr;
 mod record;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 use std::collections::BTreeMap;
@@ -68,12 +70,7 @@ fn replay(files: &[PathBuf]) -> Tally {
             }
         };
         let key = (trace.kind().to_owned(), trace.version(), trace.theme().to_owned());
-        let verdict = match trace.kind() {
-            "pg-bufmgr-trace/1" => bufmgr::replay(&trace),
-            "pg-mmgr-trace/1" => mmgr::replay(&trace),
-            other => Verdict::Unsupported(format!("format {other}")),
-        };
-        match verdict {
+        match verdict(&trace) {
             Verdict::Equal { compared } => {
                 tally.compared += compared;
                 let theme = tally.themes.entry(key).or_default();
@@ -92,6 +89,14 @@ fn replay(files: &[PathBuf]) -> Tally {
         }
     }
     tally
+}
+
+fn verdict(trace: &Trace) -> Verdict {
+    match trace.kind() {
+        "pg-bufmgr-trace/1" => bufmgr::replay(trace),
+        "pg-mmgr-trace/1" => mmgr::replay(trace),
+        other => Verdict::Unsupported(format!("format {other}")),
+    }
 }
 
 fn print(tally: &Tally) {

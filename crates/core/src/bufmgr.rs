@@ -40,6 +40,7 @@ pub mod smgr;
 pub mod wal;
 pub mod write;
 
+use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
 use crate::error::Error;
@@ -209,6 +210,11 @@ impl BufferPool {
         if state.buffers.len() != self.descs.len() || state.hand > self.nbuffers() {
             return Err(Error::Protocol("the state is of a pool of another size"));
         }
+        let listed: BTreeSet<BufferId> = state.freelist.iter().copied().collect();
+        let known = listed.last().is_none_or(|last| last.0 < self.nbuffers());
+        if !known || listed.len() < state.freelist.len() {
+            return Err(Error::Protocol("the freelist is not of this pool's buffers, each once"));
+        }
         for &rel in &state.shared_relations {
             self.smgr.belongs_to_no_database(rel);
         }
@@ -221,6 +227,12 @@ impl BufferPool {
                 .smgr
                 .relation(found.tag.rel)
                 .ok_or(Error::Protocol("a buffer holds a page of no relation"))?;
+            if found.usage_count > desc::BM_MAX_USAGE_COUNT {
+                return Err(Error::Protocol("a usage count is over the limit"));
+            }
+            if self.table.lookup(found.tag).is_some() {
+                return Err(Error::Protocol("two buffers hold the same page"));
+            }
             let dirty = found.dirty.then_some(profile);
             *desc = BufferDesc::found(found.tag, found.usage_count, relation.persistence, dirty);
             self.table.insert(found.tag, BufferId(index as u32));

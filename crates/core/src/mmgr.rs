@@ -114,11 +114,7 @@ pub fn maxalign(size: u64) -> u64 {
 }
 
 /// `GetMemoryChunkContext`: the context that a live chunk belongs to, if its allocator can tell.
-pub(crate) fn get_memory_chunk_context(
-    arena: &Arena,
-    profile: &Profile,
-    pointer: Addr,
-) -> Option<Addr> {
+fn get_memory_chunk_context(arena: &Arena, profile: &Profile, pointer: Addr) -> Option<Addr> {
     mcxt::methods_of_chunk(arena, profile, pointer)?.get_chunk_context(arena, profile, pointer)
 }
 

@@ -1,8 +1,9 @@
 //! What differs between PostgreSQL versions, as data.
 //!
 //! A [`Profile`] is a value that the machine carries; code that depends on the version asks
-//! the profile and never the version's number. One file a version; a version is offered
-//! once traces of a real server of that version replay without a difference.
+//! the profile and never the version's number. One file a version. Traces of real servers of
+//! each replay without a difference; a version is offered to scenarios once the bytes and views
+//! that a reader looks at are its own too.
 
 mod mmgr;
 mod pg15;

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use pgscope_core::bufmgr::desc::{BM_DIRTY, BM_MAX_USAGE_COUNT, BM_TAG_VALID, BM_VALID};
+use pgscope_core::bufmgr::{PoolBuffer, PoolState};
 use pgscope_core::event::{BufferEvent, LocalBufferEvent, Tick};
 use pgscope_core::ids::{BackendId, BufferId, BufferTag, PinSlot, RelId, StrategySlot};
 use pgscope_core::op::{BgWriterRound, DirtyKind, Persistence, ReadMode, StrategyKind};
@@ -51,6 +52,52 @@ fn start(version: Version) -> Server {
 fn read(backend: BackendId, rel: RelId, block: u32, pin: Option<u32>) -> Op {
     let (mode, pin) = (ReadMode::Normal, pin.map(PinSlot));
     Op::Read { backend, rel, block, mode, strategy: None, dirty: None, pin }
+}
+
+#[test]
+fn a_state_that_contradicts_itself_is_refused() {
+    let page = |block, usage_count, rel| {
+        Some(PoolBuffer { tag: BufferTag { rel, block }, usage_count, dirty: true })
+    };
+    let mut good =
+        PoolState { hand: 3, passes: u32::MAX, allocs: u32::MAX, ..PoolState::default() };
+    good.buffers = vec![None; NBUFFERS as usize];
+    good.buffers[4] = page(7, 5, PERMANENT);
+    good.buffers[5] = page(7, 0, UNLOGGED);
+    good.freelist = vec![BufferId(15), BufferId(0)];
+    let restore = |change: &dyn Fn(&mut PoolState)| {
+        let mut server = start(Version::V18);
+        let mut state = good.clone();
+        change(&mut state);
+        let profile = &server.profile().bufmgr;
+        server.pool_mut().restore(&state, profile).map(|()| server)
+    };
+    let mut server = restore(&|_| ()).unwrap();
+    assert_eq!(server.pool().lookup(PERMANENT, 7), Some(BufferId(4)));
+    assert_eq!(server.pool().freelist().collect::<Vec<_>>(), good.freelist);
+    // Counters at their end go on from 0, as C's do.
+    for block in 0..NBUFFERS + 2 {
+        server.apply(&read(ALICE, PERMANENT, block, None)).unwrap();
+    }
+    assert!(server.pool().strategy().passes() < 9);
+
+    let bad: [&dyn Fn(&mut PoolState); 7] = [
+        &|state| state.buffers.truncate(15),
+        &|state| state.hand = NBUFFERS + 1,
+        &|state| state.freelist.push(BufferId(NBUFFERS)),
+        &|state| state.freelist.push(BufferId(0)),
+        &|state| state.buffers[6] = state.buffers[4],
+        &|state| state.buffers[4] = page(7, BM_MAX_USAGE_COUNT + 1, PERMANENT),
+        &|state| state.buffers[4] = page(7, 1, RelId(9)),
+    ];
+    for (number, change) in bad.iter().enumerate() {
+        assert!(matches!(restore(change), Err(Error::Protocol(_))), "number {number}");
+    }
+    let mut server = start(Version::V18);
+    let twice = [page(1, 1, TEMPORARY), page(1, 1, TEMPORARY)];
+    for (buffers, hand) in [(&twice[..1], 1), (&twice[..], 0)] {
+        assert!(server.restore_local_buffers(ALICE, buffers, hand).is_err());
+    }
 }
 
 fn any_dirty() -> impl Strategy<Value = Option<DirtyKind>> + Clone {

@@ -131,6 +131,7 @@ pub fn narrate(history: &History) -> Narration {
             tell(&mut narration, &scene, op);
             let complete = history.position().event == 0;
             let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
+            let routine = |event| routine(&scene, op, event);
             let place = turning_point.and_then(routine);
             if let Some(place) = place.or_else(|| scene.events.iter().rev().find_map(routine)) {
                 narration.at(version, place);
@@ -192,13 +193,13 @@ fn is_turn(event: &Event) -> bool {
 }
 
 /// The routine that an event happens in, and its file below `src/`.
-fn routine(event: &Event) -> Option<(&'static str, &'static str)> {
+fn routine(scene: &Scene<'_>, op: &Op, event: &Event) -> Option<(&'static str, &'static str)> {
     match event {
         Event::RelationCreated(_) => Some(("RelationCreateStorage", "backend/catalog/storage.c")),
         Event::BackendStarted(_) => Some(("BackendStartup", "backend/postmaster/postmaster.c")),
         Event::Buffer(event) => Some(buffers::routine(event)),
         Event::LocalBuffer(_, event) => Some(buffers::local_routine(event)),
-        Event::Memory(_, event) => Some(memory::routine(event)),
+        Event::Memory(_, event) => Some(memory::routine(scene, op, event)),
         Event::Failed(_) => None,
     }
 }
@@ -225,6 +226,23 @@ mod tests {
             last_sentence(text),
             "alice reads t 3: a hit, in buffer 1. Its usage count rises from 1 to 2."
         );
+    }
+
+    #[test]
+    fn a_block_is_freed_by_who_frees_it() {
+        let text = "backend a\na: create context W\na: palloc 9000 in W as c\na: pfree c\n\
+                    a: palloc 9000 in W\na: reset W\na: palloc 9000 in W\na: delete W";
+        let program = compile(text).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let mut history = History::new(Rc::new(program)).unwrap();
+        let mut routines = Vec::new();
+        while history.step_event() {
+            use pgscope_core::event::MemoryEvent;
+            if let Some(Event::Memory(_, MemoryEvent::BlockFreed { .. })) = history.events().last()
+            {
+                routines.push(narrate(&history).routine);
+            }
+        }
+        assert_eq!(routines, ["AllocSetFree", "AllocSetReset", "AllocSetDelete"]);
     }
 
     #[test]

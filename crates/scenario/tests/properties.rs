@@ -1,9 +1,14 @@
 //! Whatever the text or the link, nothing panics and nothing grows without bound.
 
+use std::rc::Rc;
+
 use pgscope_core::server::Settings;
 use pgscope_core::{Error, Server};
 use pgscope_scenario::link::{self, Link};
-use pgscope_scenario::{METRICS, STATEMENTS, StepKind, compile, format, highlight, limits, parse};
+use pgscope_scenario::{
+    History, METRICS, Position, STATEMENTS, StepKind, compile, format, highlight, limits, narrate,
+    parse,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -227,6 +232,43 @@ proptest! {
                 let result = server.apply(&op);
                 prop_assert!(!matches!(result, Err(Error::Protocol(_))), "{:?}: {:?}", op, result);
             }
+        }
+    }
+}
+
+/// The machine at a history's position: its counters, and the first bytes of each region.
+fn machine(history: &History) -> (Position, String, Vec<Vec<u8>>) {
+    let server = history.server();
+    let (strategy, wal) = (server.pool().strategy(), server.pool().wal.flushed());
+    let counters = format!("{strategy:?} {wal} {:?} {:?}", server.usage(), history.error());
+    let bytes = server.regions().into_iter().map(|region| {
+        let mut bytes = vec![0; region.size.min(16 << 10) as usize];
+        server.peek(region.addr, &mut bytes);
+        bytes
+    });
+    (history.position(), counters, bytes.collect())
+}
+
+proptest! {
+    #![proptest_config(cases(100))]
+
+    #[test]
+    fn history_is_the_same_both_ways(source in valid_script(), jumps in vec(any::<usize>(), 10)) {
+        let program = compile(&source).map_err(|errors| TestCaseError::fail(format!("{errors:?}")))?;
+        let mut history = History::new(Rc::new(program)).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let mut forward = vec![machine(&history)];
+        while forward.len() < 100 && history.step_event() {
+            prop_assert!(!narrate(&history).text().is_empty());
+            forward.push(machine(&history));
+        }
+        for expected in forward.iter().rev().skip(1) {
+            prop_assert!(history.back_event());
+            prop_assert!(&machine(&history) == expected, "back at {:?}", expected.0);
+        }
+        for jump in jumps {
+            let expected = &forward[jump % forward.len()];
+            history.seek(expected.0);
+            prop_assert!(&machine(&history) == expected, "sought {:?}", expected.0);
         }
     }
 }

@@ -54,7 +54,7 @@ impl StrategyControl {
     /// Complete turns of the hand, one included that ended but is not stored yet
     /// (`StrategySyncStart`).
     pub fn passes(&self) -> u32 {
-        self.complete_passes + self.next_victim / self.nbuffers
+        self.complete_passes.wrapping_add(self.next_victim / self.nbuffers)
     }
 
     /// Buffers asked for since the background writer last looked.

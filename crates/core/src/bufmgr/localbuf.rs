@@ -55,6 +55,9 @@ impl LocalBufferPool {
         let mut table = BufTable::new(buffers.len() as u32);
         for (index, found) in buffers.iter().enumerate() {
             let Some(found) = found else { continue };
+            if table.lookup(found.tag).is_some() {
+                return Err(Error::Protocol("two local buffers hold the same page"));
+            }
             let usage_count = found.usage_count.min(BM_MAX_USAGE_COUNT);
             // Only the flags of a shared buffer differ between permanent and other relations.
             let persistence = Persistence::Unlogged;

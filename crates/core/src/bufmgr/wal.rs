@@ -50,7 +50,7 @@ impl Wal {
     }
 
     fn insert(&mut self, size: u64, end: Option<Lsn>) -> Lsn {
-        self.inserted = end.unwrap_or(self.inserted + size).max(self.inserted);
+        self.inserted = end.unwrap_or(self.inserted.saturating_add(size)).max(self.inserted);
         self.inserted
     }
 }

@@ -270,36 +270,135 @@ fn bytes(size: u64) -> String {
     }
 }
 
-/// The routine that an event happens in, and its file below `src/`.
-pub(super) fn routine(event: &MemoryEvent) -> (&'static str, &'static str) {
-    const MCXT: &str = "backend/utils/mmgr/mcxt.c";
-    const ASET: &str = "backend/utils/mmgr/aset.c";
-    const GENERATION: &str = "backend/utils/mmgr/generation.c";
-    match event {
-        MemoryEvent::ContextCreated { .. } => ("AllocSetContextCreateInternal", ASET),
-        MemoryEvent::ContextDeleted { .. } => ("MemoryContextDelete", MCXT),
-        MemoryEvent::ContextReset { .. } => ("MemoryContextReset", MCXT),
-        MemoryEvent::ContextStoreEmptied { .. } => ("AllocSetDelete", ASET),
-        MemoryEvent::Switched { .. } => ("MemoryContextSwitchTo", "include/utils/palloc.h"),
-        MemoryEvent::SizeClass { .. }
-        | MemoryEvent::FreelistTaken { .. }
-        | MemoryEvent::Palloc { .. } => ("AllocSetAlloc", ASET),
-        MemoryEvent::Carved { .. } | MemoryEvent::BlockAllocated { dedicated: false, .. } => {
-            ("AllocSetAllocFromNewBlock", ASET)
+/// What PostgreSQL calls the routines of one allocator, and where they are.
+struct Routines {
+    file: &'static str,
+    create: &'static str,
+    alloc: &'static str,
+    large: &'static str,
+    new_block: &'static str,
+    free: &'static str,
+    realloc: &'static str,
+    reset: &'static str,
+    delete: &'static str,
+}
+
+const ALLOC_SET: Routines = Routines {
+    file: "backend/utils/mmgr/aset.c",
+    create: "AllocSetContextCreateInternal",
+    alloc: "AllocSetAlloc",
+    large: "AllocSetAllocLarge",
+    new_block: "AllocSetAllocFromNewBlock",
+    free: "AllocSetFree",
+    realloc: "AllocSetRealloc",
+    reset: "AllocSetReset",
+    delete: "AllocSetDelete",
+};
+const GENERATION: Routines = Routines {
+    file: "backend/utils/mmgr/generation.c",
+    create: "GenerationContextCreate",
+    alloc: "GenerationAlloc",
+    large: "GenerationAllocLarge",
+    new_block: "GenerationAllocFromNewBlock",
+    free: "GenerationFree",
+    realloc: "GenerationRealloc",
+    reset: "GenerationReset",
+    delete: "GenerationDelete",
+};
+const SLAB: Routines = Routines {
+    file: "backend/utils/mmgr/slab.c",
+    create: "SlabContextCreate",
+    alloc: "SlabAlloc",
+    large: "SlabAlloc",
+    new_block: "SlabAllocFromNewBlock",
+    free: "SlabFree",
+    realloc: "SlabRealloc",
+    reset: "SlabReset",
+    delete: "SlabDelete",
+};
+const BUMP: Routines = Routines {
+    file: "backend/utils/mmgr/bump.c",
+    create: "BumpContextCreate",
+    alloc: "BumpAlloc",
+    large: "BumpAllocLarge",
+    new_block: "BumpAllocFromNewBlock",
+    free: "BumpFree",
+    realloc: "BumpRealloc",
+    reset: "BumpReset",
+    delete: "BumpDelete",
+};
+
+impl Routines {
+    /// Those of a context's allocator.
+    fn of(scene: &Scene<'_>, context: Addr) -> Self {
+        match scene.server.context(context).kind() {
+            "Generation" => GENERATION,
+            "Slab" => SLAB,
+            "Bump" => BUMP,
+            _ => ALLOC_SET,
         }
-        MemoryEvent::BlockAllocated { dedicated: true, .. } => ("AllocSetAllocLarge", ASET),
-        MemoryEvent::BlockFreed { .. } | MemoryEvent::Pfree { .. } => ("AllocSetFree", ASET),
-        MemoryEvent::BlockResized { .. }
-        | MemoryEvent::RepallocInPlace { .. }
-        | MemoryEvent::RepallocMoved { .. } => ("AllocSetRealloc", ASET),
-        MemoryEvent::BlockEmptied { .. } => ("GenerationFree", GENERATION),
-        MemoryEvent::BlockReused { .. } => ("GenerationAlloc", GENERATION),
+    }
+
+    fn at(&self, routine: &'static str) -> (&'static str, &'static str) {
+        (routine, self.file)
+    }
+}
+
+/// The routine that an event happens in, and its file below `src/`.
+pub(super) fn routine(
+    scene: &Scene<'_>,
+    op: &Op,
+    event: &MemoryEvent,
+) -> (&'static str, &'static str) {
+    const MCXT: &str = "backend/utils/mmgr/mcxt.c";
+    match *event {
+        MemoryEvent::ContextDeleted { .. } | MemoryEvent::CallEnded { .. } => {
+            ("MemoryContextDelete", MCXT)
+        }
+        MemoryEvent::ContextReset { .. } => ("MemoryContextReset", MCXT),
+        MemoryEvent::Switched { .. } => ("MemoryContextSwitchTo", "include/utils/palloc.h"),
         MemoryEvent::Aligned { .. } => ("MemoryContextAllocAligned", MCXT),
         MemoryEvent::CallbackRegistered { .. } => ("MemoryContextRegisterResetCallback", MCXT),
         MemoryEvent::CallbackFired { .. } => ("MemoryContextCallResetCallbacks", MCXT),
         MemoryEvent::ParentChanged { .. } => ("MemoryContextSetParent", MCXT),
         MemoryEvent::IdentifierSet { .. } => ("MemoryContextSetIdentifier", MCXT),
         MemoryEvent::CallBegan { .. } => ("FunctionCallInvoke", "include/fmgr.h"),
-        MemoryEvent::CallEnded { .. } => ("MemoryContextDelete", MCXT),
+        MemoryEvent::FreelistTaken { .. } => ALLOC_SET.at(ALLOC_SET.alloc),
+        MemoryEvent::Carved { .. } => ALLOC_SET.at(ALLOC_SET.new_block),
+        MemoryEvent::ContextStoreEmptied { .. } => ALLOC_SET.at(ALLOC_SET.delete),
+        MemoryEvent::ContextCreated { context, .. } => {
+            let allocator = Routines::of(scene, context);
+            allocator.at(allocator.create)
+        }
+        MemoryEvent::SizeClass { context, .. }
+        | MemoryEvent::Palloc { context, .. }
+        | MemoryEvent::BlockReused { context, .. } => {
+            let allocator = Routines::of(scene, context);
+            allocator.at(allocator.alloc)
+        }
+        MemoryEvent::BlockAllocated { context, dedicated, .. } => {
+            let allocator = Routines::of(scene, context);
+            allocator.at(if dedicated { allocator.large } else { allocator.new_block })
+        }
+        MemoryEvent::Pfree { context, .. } | MemoryEvent::BlockEmptied { context, .. } => {
+            let allocator = Routines::of(scene, context);
+            allocator.at(allocator.free)
+        }
+        MemoryEvent::BlockFreed { context, .. } => {
+            let allocator = Routines::of(scene, context);
+            let deleted = scene.server.context(context).parent().is_none();
+            allocator.at(match op {
+                Op::Pfree { .. } | Op::Repalloc { .. } => allocator.free,
+                // A context leaves the tree before its blocks go.
+                _ if deleted => allocator.delete,
+                _ => allocator.reset,
+            })
+        }
+        MemoryEvent::BlockResized { context, .. }
+        | MemoryEvent::RepallocInPlace { context, .. }
+        | MemoryEvent::RepallocMoved { context, .. } => {
+            let allocator = Routines::of(scene, context);
+            allocator.at(allocator.realloc)
+        }
     }
 }

@@ -267,11 +267,6 @@ impl Server {
         Context::at(&self.arena, addr)
     }
 
-    /// `GetMemoryChunkContext`: the context that a live chunk belongs to.
-    pub fn chunk_context(&self, pointer: Addr) -> Option<Addr> {
-        crate::mmgr::get_memory_chunk_context(&self.arena, self.profile, pointer)
-    }
-
     /// Whose statistics, as the server log has them (`MemoryContextStatsDetail`).
     pub fn context_stats(&self, context: Addr, max_level: u32, max_children: usize) -> String {
         crate::mmgr::memory_context_stats_detail(

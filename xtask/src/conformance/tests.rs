@@ -1,0 +1,82 @@
+//! The harness itself: a trace that was tampered with must be told from a real one.
+
+use serde_json::{Value, json};
+
+use super::record::Verdict;
+use super::trace::Trace;
+use super::verdict;
+
+/// One of the repository's traces, cut off after this many operations.
+fn trace(name: &str, ops: usize) -> Trace {
+    let file = format!("tests/traces/{name}.jsonl.br");
+    let mut trace = Trace::read(&crate::process::root().join(file)).expect("a trace");
+    trace.ops.truncate(ops);
+    trace
+}
+
+/// Another value of the same kind.
+fn falsify(value: &mut Value) {
+    if let Some(first) = value.get_mut(0) {
+        return falsify(first);
+    }
+    *value = match &*value {
+        Value::Array(_) => json!([1]),
+        Value::Number(number) => json!(number.as_i64().expect("an integer") + 1),
+        Value::String(text) if text.starts_with("0x") => json!(format!("{text}0")),
+        Value::String(text) => json!(format!("{text}?")),
+        other => json!(other.is_null()),
+    };
+}
+
+/// Falsify each of these fields where it occurs the second time: the replay ends there.
+fn every_field_counts(name: &str, fields: &[&str]) {
+    for &field in fields {
+        let mut trace = trace(name, usize::MAX);
+        let having = trace.ops.iter().enumerate().filter(|(_, op)| op.get(field).is_some());
+        let place = having.map(|(place, _)| place).nth(1);
+        let place = place.unwrap_or_else(|| panic!("{name} has too little of {field}"));
+        falsify(&mut trace.ops[place][field]);
+        match verdict(&trace) {
+            Verdict::Differs { compared, difference } => {
+                assert_eq!(compared, place as u64 + 1, "{field}: {difference}");
+            }
+            _ => panic!("{name}: nobody saw that {field} of operation {place} was false"),
+        }
+    }
+}
+
+#[test]
+fn a_false_number_of_the_pool_is_seen() {
+    let fields = ["b", "u", "nv", "cp", "al", "ch", "ev"];
+    every_field_counts("bufmgr-pg18-basic-01", &fields);
+}
+
+#[test]
+fn a_false_number_of_a_context_is_seen() {
+    every_field_counts("mmgr-pg18-aset-doubling-01", &["p", "sp", "m", "mr", "st"]);
+}
+
+#[test]
+fn what_is_missing_is_seen() {
+    let short = |verdict| matches!(verdict, Verdict::Differs { compared: 30, .. });
+    assert!(short(verdict(&trace("bufmgr-pg18-basic-01", 30))));
+    assert!(short(verdict(&trace("mmgr-pg18-aset-doubling-01", 30))));
+    let whole = verdict(&trace("mmgr-pg18-aset-doubling-01", usize::MAX));
+    assert!(matches!(whole, Verdict::Equal { compared } if compared > 1000));
+}
+
+#[test]
+fn what_the_core_does_not_have_is_not_supported() {
+    let unsupported = |trace: &Trace| matches!(verdict(trace), Verdict::Unsupported(_));
+    for name in ["bufmgr-pg18-basic-01", "mmgr-pg18-aset-doubling-01"] {
+        let mut operation = trace(name, 30);
+        operation.ops[20]["op"] = json!("vacuum");
+        assert!(unsupported(&operation), "{name}");
+        let mut version = trace(name, 30);
+        version.header["server_version_num"] = json!(90_600);
+        assert!(unsupported(&version), "{name}");
+        let mut format = trace(name, 30);
+        format.header["format"] = json!("pg-lmgr-trace/1");
+        assert!(unsupported(&format), "{name}");
+    }
+}
