@@ -1,4 +1,4 @@
-//! The two build tools that come from crates.io: wasm-bindgen and Trunk.
+//! The two build tools that come as crates: wasm-bindgen and Trunk.
 //!
 //! A fitting version on PATH is taken as it is. Otherwise cargo builds one into `target/tools`,
 //! unoptimised and with one build folder for both, which brings the wait from eleven minutes to
@@ -10,7 +10,7 @@ use crate::process;
 use crate::steps::Screen;
 use crate::trouble::Trouble;
 
-/// A tool as crates.io knows it.
+/// A tool as the registry of crates knows it.
 pub(crate) struct Recipe {
     pub(crate) name: &'static str,
     /// The programs it brings; each must be there in the right version.
@@ -118,7 +118,7 @@ impl Recipe {
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "64")
             .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
         let way_out = format!(
-            "if the lines above speak of the network, run this again when crates.io can be reached\n\
+            "if the lines above speak of the network, run this again when the registry of crates can be reached\n\
              (what is built so far is kept); if they speak of cc or a linker, install a C compiler;\n\
              or put {} {} on PATH yourself",
             self.name,
