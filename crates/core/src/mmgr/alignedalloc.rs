@@ -104,10 +104,7 @@ impl ChunkMethods for AlignedRedirect {
         let old = room(process.arena, process.profile, pointer);
         // A size that wrapped around has less room than it says.
         let copied = size.min(old).min(room(process.arena, process.profile, to));
-        process.arena.copy(pointer, to, copied);
-        process.emit(MemoryEvent::RepallocMoved { context, from: pointer, to, copied })?;
-        self.free_p(process, pointer)?;
-        Ok(to)
+        process.move_chunk(context, pointer, to, copied)
     }
 
     /// `AlignedAllocGetChunkContext`.

@@ -331,15 +331,7 @@ impl ChunkMethods for AllocSet {
         if to.is_null() {
             return Ok(to);
         }
-        process.arena.copy(pointer, to, old);
-        process.emit(MemoryEvent::RepallocMoved {
-            context: set,
-            from: pointer,
-            to,
-            copied: old,
-        })?;
-        self.free_p(process, pointer)?;
-        Ok(to)
+        process.move_chunk(set, pointer, to, old)
     }
 
     /// `AllocSetGetChunkContext`.

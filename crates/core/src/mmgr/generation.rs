@@ -350,11 +350,7 @@ impl ChunkMethods for Generation {
         // A size that wraps to 0 when it is rounded up gives a chunk without room. A real
         // server overwrites what follows it; here the copy ends with the block.
         let room = block_of(process.arena, profile, to).end(process.arena).since(to);
-        let copied = old.min(room);
-        process.arena.copy(pointer, to, copied);
-        process.emit(MemoryEvent::RepallocMoved { context: set, from: pointer, to, copied })?;
-        self.free_p(process, pointer)?;
-        Ok(to)
+        process.move_chunk(set, pointer, to, old.min(room))
     }
 
     /// `GenerationGetChunkContext`.

@@ -1,3 +1,5 @@
+//! Checking: from scripts to the operations they mean, and what is refused.
+
 use pgscope_core::Op;
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot, PinSlot, RelId};
 use pgscope_core::op::{Allocator, BgWriterRound, DirtyKind, Persistence, ReadMode};

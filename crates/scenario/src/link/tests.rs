@@ -1,3 +1,5 @@
+//! Links: what is packed comes back, what is damaged is told apart, and links stay short.
+
 use super::*;
 
 fn link(text: &str) -> Link {

@@ -19,6 +19,21 @@ pub const MAX_ALLOC_SIZE: u64 = 0x3fff_ffff;
 pub const MAX_ALLOC_HUGE_SIZE: u64 = u64::MAX / 2;
 
 impl Process<'_> {
+    /// What every allocator's realloc ends with when the chunk had no room: the bytes go to
+    /// the new chunk, and the old one is freed.
+    pub(in crate::mmgr) fn move_chunk(
+        &mut self,
+        context: Addr,
+        from: Addr,
+        to: Addr,
+        copied: u64,
+    ) -> Result<Addr, Error> {
+        self.arena.copy(from, to, copied);
+        self.emit(MemoryEvent::RepallocMoved { context, from, to, copied })?;
+        self.pfree(from)?;
+        Ok(to)
+    }
+
     /// `MemoryContextAlloc`; with `zero`, `MemoryContextAllocZero`.
     ///
     /// # Errors
