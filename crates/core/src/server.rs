@@ -7,6 +7,7 @@
 mod apply;
 mod backend;
 mod buffers;
+mod lives;
 pub mod page;
 pub mod settings;
 pub mod shmem;

@@ -20,24 +20,44 @@ const AUXILIARY: BackendId = BackendId(u16::MAX);
 
 /// What an operation gave back to its caller, beyond its events.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outcome {
+pub enum Outcome {
+    /// Nothing.
+    #[default]
+    Done,
     /// The buffer that it returned or worked on.
-    pub buffer: Option<Buffer>,
+    Buffer(Buffer),
     /// The buffers of several blocks that it added or read, and the rounds it read them in.
-    pub range: RangeRead,
+    Range(Box<RangeRead>),
     /// What became of a buffer that was to be emptied.
-    pub eviction: Option<Eviction>,
+    Eviction(Eviction),
     /// The pointer that it returned.
-    pub pointer: Option<Addr>,
+    Pointer(Addr),
     /// The context that it created.
-    pub context: Option<Addr>,
+    Context(Addr),
     /// What a round of the background writer came to.
-    pub bgwriter: Option<BgWriterResult>,
+    BgWriter(BgWriterResult),
+}
+
+impl Outcome {
+    /// The buffer that the operation returned or worked on.
+    pub fn buffer(&self) -> Option<Buffer> {
+        if let Outcome::Buffer(buffer) = *self { Some(buffer) } else { None }
+    }
+
+    /// The pointer that the operation returned.
+    pub fn pointer(&self) -> Option<Addr> {
+        if let Outcome::Pointer(pointer) = *self { Some(pointer) } else { None }
+    }
+
+    /// The context that the operation created.
+    pub fn context(&self) -> Option<Addr> {
+        if let Outcome::Context(context) = *self { Some(context) } else { None }
+    }
 }
 
 impl From<Buffer> for Outcome {
     fn from(buffer: Buffer) -> Self {
-        Self { buffer: Some(buffer), ..Self::default() }
+        Self::Buffer(buffer)
     }
 }
 
@@ -105,13 +125,13 @@ impl Server {
                     None => self.auxiliary_access(),
                 };
                 let result = access.bg_buffer_sync(round)?;
-                return Ok(Outcome { bgwriter: Some(result), ..Outcome::default() });
+                return Ok(Outcome::BgWriter(result));
             }
             Op::CreateContext { backend, context, parent, ref name, allocator } => {
                 let parent = self.context_or_current(backend, parent)?;
                 let addr = self.create_context(backend, parent, name, allocator)?;
                 self.backend_mut(backend)?.set_context(context, addr)?;
-                return Ok(Outcome { context: Some(addr), ..Outcome::default() });
+                return Ok(Outcome::Context(addr));
             }
             Op::SwitchTo { backend, context } => {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
@@ -175,7 +195,7 @@ impl Server {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
                 let mut memory = self.memory(backend)?;
                 let copy = memory.memory_context_copy_and_set_identifier(context, ident)?;
-                return Ok(Outcome { pointer: Some(copy), ..Outcome::default() });
+                return Ok(Outcome::Pointer(copy));
             }
             Op::CallBegin { backend, ref function } => self.call_begin(backend, function)?,
             Op::CallEnd { backend } => self.call_end(backend)?,
@@ -221,6 +241,7 @@ impl Server {
             .backends
             .get_mut(usize::from(id.0))
             .ok_or(Error::Protocol("there is no such backend: connect it first"))?;
+        self.arena.lend(id);
         Ok(Process {
             who: id,
             arena: &mut self.arena,

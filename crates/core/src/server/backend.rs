@@ -1,13 +1,12 @@
 //! A backend: one process, and what it keeps to itself.
 
-use std::collections::HashMap;
-
 use crate::bufmgr::LocalBufferState;
 use crate::error::Error;
 use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
 use crate::op::Name;
+use crate::server::lives::{LifeIndex, Lives};
 use crate::slots::entry;
 
 /// One backend.
@@ -23,13 +22,14 @@ pub struct Backend {
     pub(super) chunks: Vec<Option<ChunkVar>>,
     pub(super) pins: Vec<Option<Buffer>>,
     pub(super) calls: Vec<Call>,
-    lives: HashMap<Addr, Life>,
+    lives: Lives,
 }
 
 /// A variable of type `MemoryContext`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ContextVar {
     addr: Addr,
+    life: LifeIndex,
     deletes: u32,
 }
 
@@ -41,6 +41,7 @@ pub struct ChunkVar {
     /// Bytes that were asked for.
     pub requested: u64,
     pub(super) context: Addr,
+    life: LifeIndex,
     frees: u32,
 }
 
@@ -56,15 +57,6 @@ pub struct Call {
     pub(super) outer: Option<ContextVar>,
 }
 
-/// How often the context at an address was deleted, and how often its chunks went at once.
-/// Tells a variable that is still good from one whose memory is gone: an address alone
-/// can't, since addresses are used again.
-#[derive(Clone, Copy, Debug, Default)]
-struct Life {
-    deletes: u32,
-    frees: u32,
-}
-
 impl Backend {
     pub(super) fn new(name: Name, memory: LocalMemory) -> Self {
         Self {
@@ -75,24 +67,20 @@ impl Backend {
             chunks: Vec::new(),
             pins: Vec::new(),
             calls: Vec::new(),
-            lives: HashMap::new(),
+            lives: Lives::default(),
         }
-    }
-
-    fn life(&self, context: Addr) -> Life {
-        self.lives.get(&context).copied().unwrap_or_default()
     }
 
     /// The context that a variable holds.
     pub fn context(&self, slot: ContextSlot) -> Option<Addr> {
         let var = self.contexts.get(slot.0 as usize).copied().flatten()?;
-        (self.life(var.addr).deletes == var.deletes).then_some(var.addr)
+        (self.lives.at(var.life).deletes == var.deletes).then_some(var.addr)
     }
 
     /// The chunk that a variable holds, unless its memory is gone.
     pub fn chunk(&self, slot: ChunkSlot) -> Option<ChunkVar> {
         let var = self.chunks.get(slot.0 as usize).copied().flatten()?;
-        (self.life(var.context).frees == var.frees).then_some(var)
+        (self.lives.at(var.life).frees == var.frees).then_some(var)
     }
 
     /// Every chunk that a variable holds.
@@ -128,12 +116,14 @@ impl Backend {
         }
     }
 
-    pub(super) fn context_var(&self, addr: Addr) -> ContextVar {
-        ContextVar { addr, deletes: self.life(addr).deletes }
+    pub(super) fn context_var(&mut self, addr: Addr) -> ContextVar {
+        let life = self.lives.of(addr);
+        ContextVar { addr, life, deletes: self.lives.at(life).deletes }
     }
 
-    pub(super) fn chunk_var(&self, pointer: Addr, requested: u64, context: Addr) -> ChunkVar {
-        ChunkVar { pointer, requested, context, frees: self.life(context).frees }
+    pub(super) fn chunk_var(&mut self, pointer: Addr, requested: u64, context: Addr) -> ChunkVar {
+        let life = self.lives.of(context);
+        ChunkVar { pointer, requested, context, life, frees: self.lives.at(life).frees }
     }
 
     pub(super) fn set_context(&mut self, slot: ContextSlot, addr: Addr) -> Result<(), Error> {
@@ -158,8 +148,6 @@ impl Backend {
 
     /// The chunks of a context are gone; with `deleted`, the context too.
     pub(super) fn end_life(&mut self, context: Addr, deleted: bool) {
-        let life = self.lives.entry(context).or_default();
-        life.frees = life.frees.wrapping_add(1);
-        life.deletes = life.deletes.wrapping_add(deleted.into());
+        self.lives.end(context, deleted);
     }
 }

@@ -143,7 +143,7 @@ impl Server {
             let var = backend.chunk_var(pointer, size, context);
             backend.set_chunk(slot, Some(var))?;
         }
-        Ok(Outcome { pointer: Some(pointer), ..Outcome::default() })
+        Ok(Outcome::Pointer(pointer))
     }
 
     pub(super) fn reset(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
