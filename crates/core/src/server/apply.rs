@@ -1,5 +1,6 @@
 //! One operation: from the [`Op`] to the routines of memory and buffers.
 
+mod chunks;
 mod contexts;
 
 use super::Server;
@@ -17,6 +18,8 @@ use crate::op::{AllocFlags, Op, Persistence};
 
 /// Who the checkpointer and the background writer are in events.
 const AUXILIARY: BackendId = BackendId(u16::MAX);
+
+const NO_BACKEND: &str = "there is no such backend: connect it first";
 
 /// What an operation gave back to its caller, beyond its events.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -69,17 +72,31 @@ impl Server {
     /// stay exactly as a real server leaves them. [`Error::Stopped`] if
     /// [`EventLog::stop_after`](crate::event::EventLog::stop_after) ended it between two events.
     pub fn apply(&mut self, op: &Op) -> Result<Outcome, Error> {
-        let result = self.log.begin().and_then(|()| self.execute(op));
-        match result {
-            Err(Error::Stopped) => Err(Error::Stopped),
-            Err(error) => {
-                self.log.emit(Event::Failed(error.code()))?;
-                Err(error)
+        self.log.begin()?;
+        let result = match *op {
+            Op::Palloc { backend, context, size, zero, chunk } => {
+                self.allocate(backend, context, size, chunk, |process, context| {
+                    process.memory_context_alloc(context, size, zero)
+                })
             }
+            Op::Pfree { backend, chunk } => self.pfree(backend, chunk),
+            _ => self.execute(op),
+        };
+        match result {
             Ok(outcome) => Ok(outcome),
+            Err(error) => self.failed(error),
         }
     }
 
+    #[cold]
+    fn failed(&mut self, error: Error) -> Result<Outcome, Error> {
+        if error != Error::Stopped {
+            self.log.emit(Event::Failed(error.code()))?;
+        }
+        Err(error)
+    }
+
+    #[inline(never)]
     fn execute(&mut self, op: &Op) -> Result<Outcome, Error> {
         match *op {
             Op::CreateRelation { rel, ref name, nblocks, persistence } => {
@@ -130,40 +147,30 @@ impl Server {
             Op::CreateContext { backend, context, parent, ref name, allocator } => {
                 let parent = self.context_or_current(backend, parent)?;
                 let addr = self.create_context(backend, parent, name, allocator)?;
-                self.backend_mut(backend)?.set_context(context, addr)?;
+                self.backend_mut(backend)?.variables.set_context_to(context, addr)?;
                 return Ok(Outcome::Context(addr));
             }
             Op::SwitchTo { backend, context } => {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
                 self.memory(backend)?.memory_context_switch_to(context)?;
             }
-            Op::Palloc { backend, context, size, zero, chunk } => {
-                let context = self.context_or_current(backend, context)?;
-                let pointer = self.memory(backend)?.memory_context_alloc(context, size, zero)?;
-                return self.keep_chunk(backend, chunk, pointer, size, context);
-            }
+            // They took the short way already.
+            Op::Palloc { .. } | Op::Pfree { .. } => return self.apply(op),
             Op::PallocExtended { backend, context, size, flags, chunk } => {
-                let context = self.context_or_current(backend, context)?;
-                let mut memory = self.memory(backend)?;
-                let pointer = memory.memory_context_alloc_extended(context, size, flags)?;
-                return self.keep_chunk(backend, chunk, pointer, size, context);
+                return self.allocate(backend, context, size, chunk, |process, context| {
+                    process.memory_context_alloc_extended(context, size, flags)
+                });
             }
             Op::PallocAligned { backend, context, size, align, flags, chunk } => {
-                let context = self.context_or_current(backend, context)?;
-                let mut memory = self.memory(backend)?;
-                let pointer = memory.memory_context_alloc_aligned(context, size, align, flags)?;
-                return self.keep_chunk(backend, chunk, pointer, size, context);
+                return self.allocate(backend, context, size, chunk, |process, context| {
+                    process.memory_context_alloc_aligned(context, size, align, flags)
+                });
             }
             Op::Strdup { backend, context, ref text, chunk } => {
-                let context = self.context_or_current(backend, context)?;
-                let pointer = self.memory(backend)?.memory_context_strdup(context, text)?;
                 let size = text.len() as u64 + 1;
-                return self.keep_chunk(backend, chunk, pointer, size, context);
-            }
-            Op::Pfree { backend, chunk } => {
-                let var = self.chunk_with_header(backend, chunk, "pfree")?;
-                self.memory(backend)?.pfree(var.pointer)?;
-                self.backend_mut(backend)?.set_chunk(chunk, None)?;
+                return self.allocate(backend, context, size, chunk, |process, context| {
+                    process.memory_context_strdup(context, text)
+                });
             }
             Op::Repalloc { backend, chunk, size } => {
                 return self.repalloc(backend, chunk, size, AllocFlags::default());
@@ -175,7 +182,7 @@ impl Server {
             Op::ResetOnly { backend, context } => {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
                 self.memory(backend)?.memory_context_reset_only(context)?;
-                self.backend_mut(backend)?.end_life(context, false);
+                self.backend_mut(backend)?.variables.end_life(context, false);
             }
             Op::ResetChildren { backend, context } => self.reset_children(backend, context)?,
             Op::Delete { backend, context } => self.delete(backend, context)?,
@@ -208,14 +215,14 @@ impl Server {
     pub(super) fn backend_mut(&mut self, id: BackendId) -> Result<&mut Backend, Error> {
         self.backends
             .get_mut(usize::from(id.0))
-            .ok_or(Error::Protocol("there is no such backend: connect it first"))
+            .ok_or(Error::Protocol(NO_BACKEND))
     }
 
     pub(super) fn access(&mut self, id: BackendId) -> Result<BufferAccess<'_>, Error> {
         let backend = self
             .backends
             .get_mut(usize::from(id.0))
-            .ok_or(Error::Protocol("there is no such backend: connect it first"))?;
+            .ok_or(Error::Protocol(NO_BACKEND))?;
         Ok(BufferAccess {
             who: id,
             pool: &mut self.pool,
@@ -240,7 +247,7 @@ impl Server {
         let backend = self
             .backends
             .get_mut(usize::from(id.0))
-            .ok_or(Error::Protocol("there is no such backend: connect it first"))?;
+            .ok_or(Error::Protocol(NO_BACKEND))?;
         self.arena.lend(id);
         Ok(Process {
             who: id,

@@ -1,12 +1,12 @@
 //! A backend: one process, and what it keeps to itself.
 
+use super::variables::{ChunkVar, ContextVar, Variables};
 use crate::bufmgr::LocalBufferState;
 use crate::error::Error;
 use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
 use crate::op::Name;
-use crate::server::lives::{LifeIndex, Lives};
 use crate::slots::entry;
 
 /// One backend.
@@ -18,31 +18,10 @@ pub struct Backend {
     pub memory: LocalMemory,
     /// Its pins and counters.
     pub buffers: LocalBufferState,
-    pub(super) contexts: Vec<Option<ContextVar>>,
-    pub(super) chunks: Vec<Option<ChunkVar>>,
+    /// Its variables that hold contexts and chunks.
+    pub(super) variables: Variables,
     pub(super) pins: Vec<Option<Buffer>>,
     pub(super) calls: Vec<Call>,
-    lives: Lives,
-}
-
-/// A variable of type `MemoryContext`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ContextVar {
-    addr: Addr,
-    life: LifeIndex,
-    deletes: u32,
-}
-
-/// A variable that holds what `palloc` returned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChunkVar {
-    /// The pointer.
-    pub pointer: Addr,
-    /// Bytes that were asked for.
-    pub requested: u64,
-    pub(super) context: Addr,
-    life: LifeIndex,
-    frees: u32,
 }
 
 /// A function call that is running.
@@ -63,31 +42,25 @@ impl Backend {
             name,
             memory,
             buffers: LocalBufferState::default(),
-            contexts: Vec::new(),
-            chunks: Vec::new(),
+            variables: Variables::default(),
             pins: Vec::new(),
             calls: Vec::new(),
-            lives: Lives::default(),
         }
     }
 
     /// The context that a variable holds.
     pub fn context(&self, slot: ContextSlot) -> Option<Addr> {
-        let var = self.contexts.get(slot.0 as usize).copied().flatten()?;
-        (self.lives.at(var.life).deletes == var.deletes).then_some(var.addr)
+        self.variables.context(slot)
     }
 
     /// The chunk that a variable holds, unless its memory is gone.
     pub fn chunk(&self, slot: ChunkSlot) -> Option<ChunkVar> {
-        let var = self.chunks.get(slot.0 as usize).copied().flatten()?;
-        (self.lives.at(var.life).frees == var.frees).then_some(var)
+        self.variables.chunk(slot)
     }
 
     /// Every chunk that a variable holds.
     pub fn chunks(&self) -> impl Iterator<Item = (ChunkSlot, ChunkVar)> {
-        (0..self.chunks.len() as u32)
-            .map(ChunkSlot)
-            .filter_map(|slot| self.chunk(slot).map(|var| (slot, var)))
+        self.variables.chunks()
     }
 
     /// The buffer that a variable keeps pinned.
@@ -109,45 +82,8 @@ impl Backend {
         self.context(slot).ok_or(Error::NoSuchContext)
     }
 
-    pub(super) fn chunk_or_error(&self, slot: ChunkSlot) -> Result<ChunkVar, Error> {
-        match self.chunks.get(slot.0 as usize).copied().flatten() {
-            None => Err(Error::NoSuchChunk),
-            Some(var) => self.chunk(slot).ok_or(Error::DanglingChunk(var.pointer)),
-        }
-    }
-
-    pub(super) fn context_var(&mut self, addr: Addr) -> ContextVar {
-        let life = self.lives.of(addr);
-        ContextVar { addr, life, deletes: self.lives.at(life).deletes }
-    }
-
-    pub(super) fn chunk_var(&mut self, pointer: Addr, requested: u64, context: Addr) -> ChunkVar {
-        let life = self.lives.of(context);
-        ChunkVar { pointer, requested, context, life, frees: self.lives.at(life).frees }
-    }
-
-    pub(super) fn set_context(&mut self, slot: ContextSlot, addr: Addr) -> Result<(), Error> {
-        let var = self.context_var(addr);
-        *entry(&mut self.contexts, slot.0)? = Some(var);
-        Ok(())
-    }
-
-    pub(super) fn set_chunk(
-        &mut self,
-        slot: ChunkSlot,
-        var: Option<ChunkVar>,
-    ) -> Result<(), Error> {
-        *entry(&mut self.chunks, slot.0)? = var;
-        Ok(())
-    }
-
     pub(super) fn set_pin(&mut self, slot: PinSlot, pin: Option<Buffer>) -> Result<(), Error> {
         *entry(&mut self.pins, slot.0)? = pin;
         Ok(())
-    }
-
-    /// The chunks of a context are gone; with `deleted`, the context too.
-    pub(super) fn end_life(&mut self, context: Addr, deleted: bool) {
-        self.lives.end(context, deleted);
     }
 }
