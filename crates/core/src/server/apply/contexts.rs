@@ -28,16 +28,17 @@ impl Server {
         if self.backends.len() >= MAX_BACKENDS {
             return Err(Error::Limit { what: "backends", limit: MAX_BACKENDS as u64 });
         }
+        Allocator::check_plain(self.profile)?;
         self.backends.push(Backend::new(name.clone(), LocalMemory::new(id)));
         self.log.emit(Event::BackendStarted(id))?;
 
         // MemoryContextInit, mcxt.c
-        let default = Allocator::ALLOCSET_DEFAULT;
+        let default = Allocator::PLAIN;
         let top = self.create_named(id, Addr::NULL, ContextSlot::TOP, default)?;
         let backend = self.backend_mut(id)?;
         backend.memory.top = top;
         backend.memory.current = top;
-        let reserve = Allocator::AllocSet { min: 8192, init: 8192, max: 8192 };
+        let reserve = Allocator::plain(8192, 8192, 8192);
         let error = self.create_named(id, top, ContextSlot::ERROR, reserve)?;
         self.memory(id)?.memory_context_allow_in_critical_section(error, true);
         // CreateCacheMemoryContext, catcache.c; EnablePortalManager, portalmem.c
@@ -166,7 +167,7 @@ impl Server {
         let process = self.memory(id)?;
         let function = process.program.intern(process.arena, function)?;
         let slot = ContextSlot::FUNCTION_CALL;
-        let context = self.create_named(id, caller, slot, Allocator::ALLOCSET_DEFAULT)?;
+        let context = self.create_named(id, caller, slot, Allocator::PLAIN)?;
         self.memory(id)?.memory_context_switch_to(context)?;
         let calls = &mut self.backend_mut(id)?.calls;
         calls.push(Call { function, context, caller, outer });
