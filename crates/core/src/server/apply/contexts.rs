@@ -73,7 +73,7 @@ impl Server {
     ) -> Result<Addr, Error> {
         let mut process = self.memory(id)?;
         let name = process.program.intern(process.arena, name)?;
-        process.context_create(parent, name, allocator)
+        Ok(process.context_create(parent, name, allocator)?)
     }
 
     pub(super) fn reset(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
@@ -163,7 +163,8 @@ impl Server {
             return Err(Error::Limit { what: "nested calls", limit: MAX_CALL_DEPTH as u64 });
         }
         let caller = backend.memory.current;
-        let outer = backend.context(ContextSlot::FUNCTION_CALL).map(|c| backend.variables.context_var(c));
+        let outer =
+            backend.context(ContextSlot::FUNCTION_CALL).map(|c| backend.variables.context_var(c));
         let process = self.memory(id)?;
         let function = process.program.intern(process.arena, function)?;
         let slot = ContextSlot::FUNCTION_CALL;
@@ -189,7 +190,7 @@ impl Server {
     }
 
     fn emit_memory(&mut self, id: BackendId, event: MemoryEvent) -> Result<(), Error> {
-        self.log.emit(Event::Memory(id, event))
+        Ok(self.log.emit(Event::Memory(id, event))?)
     }
 
     /// The memory context at an address.
