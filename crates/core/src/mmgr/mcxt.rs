@@ -358,7 +358,10 @@ impl Process<'_> {
     }
 
     #[inline]
-    fn methods_of(&self, context: Addr) -> Result<&'static dyn MemoryContextMethods, Error> {
+    pub(super) fn methods_of(
+        &self,
+        context: Addr,
+    ) -> Result<&'static dyn MemoryContextMethods, Error> {
         methods_at(self.arena.read_ptr(context.offset(METHODS))).ok_or(Error::NoSuchContext)
     }
 
