@@ -163,7 +163,8 @@ impl Server {
             return Err(Error::Limit { what: "nested calls", limit: MAX_CALL_DEPTH as u64 });
         }
         let caller = backend.memory.current;
-        let outer = backend.context(ContextSlot::FUNCTION_CALL).map(|c| backend.variables.context_var(c));
+        let outer =
+            backend.context(ContextSlot::FUNCTION_CALL).map(|c| backend.variables.context_var(c));
         let process = self.memory(id)?;
         let function = process.program.intern(process.arena, function)?;
         let slot = ContextSlot::FUNCTION_CALL;
@@ -186,6 +187,17 @@ impl Server {
         backend.variables.set_context(ContextSlot::FUNCTION_CALL, call.outer)?;
         let depth = backend.calls.len() as u32;
         self.emit_memory(id, MemoryEvent::CallEnded { function: call.function, depth })
+    }
+
+    /// `MemoryContextCheck(TopMemoryContext)`, as a developer's server does it at the end of each
+    /// statement. What it finds is among the events.
+    ///
+    /// # Errors
+    /// There is no such backend.
+    #[cfg(feature = "memory-context-checking")]
+    pub fn memory_context_check(&mut self, id: BackendId) -> Result<(), Error> {
+        let top = self.backend_mut(id)?.memory.top;
+        self.memory(id)?.memory_context_check(top)
     }
 
     fn emit_memory(&mut self, id: BackendId, event: MemoryEvent) -> Result<(), Error> {
