@@ -10,9 +10,11 @@
 
 mod buffers;
 mod localbuf;
+mod problem;
 
 pub use buffers::{BufferEvent, Tick, WriteReason};
 pub use localbuf::LocalBufferEvent;
+pub use problem::Problem;
 
 use crate::error::Error;
 use crate::error::Fallible;
@@ -229,6 +231,15 @@ pub enum MemoryEvent {
         context: Addr,
         /// Where the identifier is.
         ident: Addr,
+    },
+    /// A build with MEMORY_CONTEXT_CHECKING found something wrong, said so and went on.
+    Warning {
+        /// The context's name.
+        name: Addr,
+        /// What is wrong.
+        problem: Problem,
+        /// What the words name, in their order: chunks, blocks, numbers.
+        values: [u64; 3],
     },
     /// A function was entered.
     CallBegan {

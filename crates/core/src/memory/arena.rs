@@ -301,6 +301,19 @@ impl Arena {
         }
     }
 
+    /// Set those of `len` bytes to `byte` that lie in pages which were written.
+    pub fn fill_written(&mut self, addr: Addr, len: u64, byte: u8) {
+        let end = addr.offset(len);
+        let mut at = addr;
+        while at < end {
+            let next = Addr((at.0 / PAGE_SIZE as u64 + 1) * PAGE_SIZE as u64).min(end);
+            if self.has(at) {
+                self.fill(at, next.since(at), byte);
+            }
+            at = next;
+        }
+    }
+
     /// Copy `len` bytes (`memcpy`: the ranges don't overlap). What was never written at the
     /// source stays unwritten at the target.
     pub fn copy(&mut self, from: Addr, to: Addr, len: u64) {

@@ -361,7 +361,7 @@ impl Process<'_> {
     }
 
     #[inline]
-    fn methods_of(&self, context: Addr) -> Fallible<&'static dyn MemoryContextMethods> {
+    pub(super) fn methods_of(&self, context: Addr) -> Fallible<&'static dyn MemoryContextMethods> {
         Context::at(self.arena, context).methods().ok_or_else(|| Error::NoSuchContext.into())
     }
 

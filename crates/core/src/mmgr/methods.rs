@@ -27,7 +27,7 @@ use super::{Process, StatsText};
 use crate::error::{Error, Fallible};
 use crate::memory::{Addr, Arena};
 use crate::op::{AllocFlags, Allocator};
-use crate::profile::Profile;
+use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
 
 /// `MemoryContextCounters` (`memnodes.h`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +92,9 @@ pub(crate) trait MemoryContextMethods: ChunkMethods {
     fn stats_text(&self, arena: &Arena, profile: &Profile, context: Addr) -> String {
         StatsText::from(self.stats(arena, profile, context)).to_string()
     }
+    /// Look through all chunks for what is wrong, and warn of it.
+    #[cfg(feature = "memory-context-checking")]
+    fn check(&self, process: &mut Process<'_>, context: Addr) -> Fallible<()>;
     /// The kind's name, as `pg_backend_memory_contexts.type` has it.
     fn name(&self) -> &'static str;
 
@@ -216,8 +219,8 @@ impl Process<'_> {
 
 /// Where the program keeps the table: what a context's `methods` pointer points into.
 pub const METHODS_TABLE: Addr = Addr(Addr::PROGRAM.0 + 0x8000_0000);
-/// `sizeof(MemoryContextMethods)`: nine function pointers.
-const METHODS_SIZE: u64 = 9 * 8;
+/// `sizeof(MemoryContextMethods)`: nine function pointers, ten with `check`.
+const METHODS_SIZE: u64 = if MEMORY_CONTEXT_CHECKING { 10 * 8 } else { 9 * 8 };
 
 /// What the header of a chunk with this id goes to, or `None` for an id that marks a wild
 /// pointer.

@@ -20,17 +20,18 @@ pub const MAX_ALLOC_HUGE_SIZE: u64 = u64::MAX / 2;
 
 impl Process<'_> {
     /// What every allocator's realloc ends with when the chunk had no room: the bytes go to
-    /// the new chunk, and the old one is freed.
+    /// the new chunk, and the old one is freed (or, for an aligned chunk, what it lies in).
     pub(in crate::mmgr) fn move_chunk(
         &mut self,
         context: Addr,
         from: Addr,
         to: Addr,
         copied: u64,
+        freed: Addr,
     ) -> Fallible<Addr> {
         self.arena.copy(from, to, copied);
         self.emit(MemoryEvent::RepallocMoved { context, from, to, copied })?;
-        self.pfree(from)?;
+        self.pfree(freed)?;
         Ok(to)
     }
 
