@@ -4,7 +4,9 @@
 //! steps of 16, each with its size in the eight bytes before the pointer; a free chunk
 //! merges with free neighbours; a request takes the smallest free chunk that fits, lowest
 //! address first, and otherwise grows the heap at its top. Requests of 128 kB and more
-//! (`M_MMAP_THRESHOLD`) are mapped on their own, by the page, and unmapped when freed.
+//! (`M_MMAP_THRESHOLD`) are mapped on their own, by the page, and unmapped when freed. As in
+//! glibc the threshold is dynamic: whoever frees a mapped request will ask for such sizes again,
+//! so from then on they come from the heap, up to 32 MB.
 //!
 //! Which address malloc returns is not part of what pgscope promises: real addresses differ
 //! from run to run, and the traces are compared relative to their block. What matters is
@@ -20,6 +22,7 @@ pub const MALLOC_ALIGN: u64 = 16;
 const HEADER: u64 = 8;
 const MIN_CHUNK: u64 = 32;
 const MMAP_THRESHOLD: u64 = 128 << 10;
+const MMAP_THRESHOLD_MAX: u64 = 32 << 20;
 /// Offsets from here on are of mapped requests, below it of the heap proper.
 const MMAP_START: u64 = Addr::SEGMENT_SIZE;
 
@@ -35,6 +38,8 @@ pub struct Heap {
     free_by_size: BTreeSet<(u64, u64)>,
     /// Mapped ranges that are in use: where and how long.
     mapped: BTreeMap<u64, u64>,
+    /// Requests from this size on are mapped.
+    mmap_threshold: u64,
     limit: u64,
     stats: HeapStats,
 }
@@ -62,6 +67,7 @@ impl Heap {
             free_by_addr: BTreeMap::new(),
             free_by_size: BTreeSet::new(),
             mapped: BTreeMap::new(),
+            mmap_threshold: MMAP_THRESHOLD,
             limit,
             stats: HeapStats::default(),
         }
@@ -81,7 +87,7 @@ impl Heap {
     /// bytes are whatever was there before.
     pub fn malloc(&mut self, arena: &mut Arena, size: u64) -> Option<Addr> {
         let need = chunk_size(size)?;
-        let at = if need >= MMAP_THRESHOLD { self.map(need)? } else { self.carve(need)? };
+        let at = if need >= self.mmap_threshold { self.map(need)? } else { self.carve(need)? };
         let need = self.mapped.get(&at).copied().unwrap_or(need);
         self.stats.mallocs += 1;
         self.stats.used += need;
@@ -96,6 +102,9 @@ impl Heap {
         self.stats.used -= size;
         if self.mapped.remove(&at).is_some() {
             self.stats.obtained -= size;
+            if size <= MMAP_THRESHOLD_MAX {
+                self.mmap_threshold = self.mmap_threshold.max(size + 1);
+            }
             arena.fill(self.addr(at), size, 0);
         } else {
             self.release(at, size);
@@ -107,10 +116,10 @@ impl Heap {
     pub fn realloc(&mut self, arena: &mut Arena, pointer: Addr, size: u64) -> Option<Addr> {
         let need = chunk_size(size)?;
         let (at, old) = self.chunk_of(arena, pointer);
-        if at >= MMAP_START && need >= MMAP_THRESHOLD {
+        if at >= MMAP_START && need >= self.mmap_threshold {
             return self.remap(arena, at, need);
         }
-        if at < MMAP_START && need < MMAP_THRESHOLD {
+        if at < MMAP_START && need < self.mmap_threshold {
             if need <= old {
                 if old - need >= MIN_CHUNK {
                     self.stats.used -= old - need;
