@@ -27,7 +27,7 @@ use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
 use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
 use super::{Process, StatsText, dlist};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::op::AllocFlags;
@@ -164,7 +164,7 @@ impl Process<'_> {
         min_context_size: u64,
         init_block_size: u64,
         max_block_size: u64,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = self.profile;
         let layout = &profile.mmgr.generation;
         growth::check_parameters(&profile.mmgr, min_context_size, init_block_size, max_block_size)?;
@@ -206,7 +206,7 @@ impl MemoryContextMethods for Generation {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = process.profile;
         let chunk_size = memdebug::chunk_size(profile, size);
         memdebug::assert_room(size, chunk_size)?;
@@ -226,7 +226,7 @@ impl MemoryContextMethods for Generation {
     }
 
     /// `GenerationReset`.
-    fn reset(&self, process: &mut Process<'_>, set: Addr) -> Result<(), Error> {
+    fn reset(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
         process.check_before_freeing(set)?;
         let profile = process.profile;
         let keeper = Block::at(profile, keeper_block(profile, set));
@@ -242,14 +242,14 @@ impl MemoryContextMethods for Generation {
     }
 
     /// `GenerationDelete`.
-    fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Result<bool, Error> {
+    fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Fallible<bool> {
         self.reset(process, set)?;
         process.free(set);
         Ok(false)
     }
 
     #[cfg(feature = "memory-context-checking")]
-    fn check(&self, process: &mut Process<'_>, set: Addr) -> Result<(), Error> {
+    fn check(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
         process.generation_check(set)
     }
 
@@ -325,7 +325,7 @@ impl MemoryContextMethods for Generation {
 
 impl ChunkMethods for Generation {
     /// `GenerationFree`.
-    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Result<(), Error> {
+    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Fallible<()> {
         let profile = process.profile;
         let set = set_of(process.arena, profile, pointer);
         let block = block_of(process.arena, profile, pointer);
@@ -355,7 +355,7 @@ impl ChunkMethods for Generation {
         pointer: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = process.profile;
         let set = set_of(process.arena, profile, pointer);
         let old = chunk_size(process.arena, profile, pointer);

@@ -16,7 +16,7 @@
 //! `memory-context-checking`; without them nothing of this is compiled.
 
 use super::{Context, Process, maxalign};
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::{MemoryEvent, Problem};
 use crate::memory::{Addr, Arena};
 use crate::profile::{ChunkHeaders, MEMORY_CONTEXT_CHECKING, Profile};
@@ -60,9 +60,9 @@ pub(super) fn chunk_size(profile: &Profile, size: u64) -> u64 {
 /// A size that wraps to less when it is rounded up. Allocators that don't check sizes first hand
 /// out too little for it; a build that checks fails an assertion, and the server goes down.
 #[inline]
-pub(super) fn assert_room(size: u64, chunk_size: u64) -> Result<(), Error> {
+pub(super) fn assert_room(size: u64, chunk_size: u64) -> Fallible<()> {
     if MEMORY_CONTEXT_CHECKING && size > chunk_size {
-        return Err(Error::SegmentationFault);
+        return Err(Error::SegmentationFault.into());
     }
     Ok(())
 }
@@ -154,7 +154,7 @@ impl Process<'_> {
         room: u64,
         chunk_header: u64,
         function: &'static str,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         if !MEMORY_CONTEXT_CHECKING {
             return Ok(());
         }
@@ -162,7 +162,7 @@ impl Process<'_> {
         if request.is_free(self.arena) {
             let name = Context::at(self.arena, context).name();
             let context = self.program.text(name).to_owned();
-            return Err(Error::ChunkIsFree { function, context, chunk });
+            return Err(Error::ChunkIsFree { function, context, chunk }.into());
         }
         let size = request.size(self.arena).unwrap_or(room);
         self.test_sentinel(context, request.pointer, size, room, chunk)
@@ -176,7 +176,7 @@ impl Process<'_> {
         size: u64,
         room: u64,
         chunk: Addr,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         if MEMORY_CONTEXT_CHECKING && size < room && !sentinel_ok(self.arena, pointer, size) {
             return self.warn(context, Problem::WritePastChunkEnd, [chunk.0, 0, 0]);
         }
@@ -189,14 +189,14 @@ impl Process<'_> {
         context: Addr,
         problem: Problem,
         values: [u64; 3],
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         let name = Context::at(self.arena, context).name();
         self.emit(MemoryEvent::Warning { name, problem, values })
     }
 
     /// What resets and deletes begin with: "Check for corruption and leaks before freeing".
     #[inline]
-    pub(super) fn check_before_freeing(&mut self, context: Addr) -> Result<(), Error> {
+    pub(super) fn check_before_freeing(&mut self, context: Addr) -> Fallible<()> {
         #[cfg(feature = "memory-context-checking")]
         self.methods_of(context)?.check(self, context)?;
         let _ = context;
@@ -209,7 +209,7 @@ impl Process<'_> {
     /// # Errors
     /// [`Error::Stopped`] only: what is wrong is told by warnings.
     #[cfg(feature = "memory-context-checking")]
-    pub fn memory_context_check(&mut self, context: Addr) -> Result<(), Error> {
+    pub fn memory_context_check(&mut self, context: Addr) -> Fallible<()> {
         let all = Context::at(self.arena, context);
         let all: Vec<Addr> = all.walk(context).map(|context| context.addr).collect();
         all.into_iter().try_for_each(|context| self.check_before_freeing(context))

@@ -4,7 +4,7 @@
 //! reset and a delete begin with it.
 
 use super::{ASET, ENDPTR, FREEPTR, PREV, block, header, keeper_block, sizes};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::Problem;
 use crate::memory::Addr;
 use crate::mmgr::Process;
@@ -23,7 +23,7 @@ struct Chunk {
 
 impl Process<'_> {
     /// `AllocSetCheck`.
-    pub(super) fn alloc_set_check(&mut self, set: Addr) -> Result<(), Error> {
+    pub(super) fn alloc_set_check(&mut self, set: Addr) -> Fallible<()> {
         let keeper = keeper_block(self.profile, set);
         let blocks: Vec<Addr> = block::blocks(self.arena, set).collect();
         let mut prev = Addr::NULL;
@@ -52,7 +52,7 @@ impl Process<'_> {
         block: Addr,
         start: Addr,
         end: Addr,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         let used = end.since(start);
         let mut external = false;
         let mut chunks = 0u64;
@@ -81,7 +81,7 @@ impl Process<'_> {
         block: Addr,
         at: Addr,
         used: u64,
-    ) -> Result<Chunk, Error> {
+    ) -> Fallible<Chunk> {
         let pointer = at.offset(self.profile.mmgr.chunk);
         let where_it_is = [at.0, block.0, 0];
         let word = ChunkHeader::of(self.arena, pointer);
@@ -110,12 +110,7 @@ impl Process<'_> {
     }
 
     /// What was asked for, and the sentinel behind it.
-    fn alloc_set_check_chunk(
-        &mut self,
-        set: Addr,
-        block: Addr,
-        chunk: &Chunk,
-    ) -> Result<(), Error> {
+    fn alloc_set_check_chunk(&mut self, set: Addr, block: Addr, chunk: &Chunk) -> Fallible<()> {
         let request = header::request(self.profile, chunk.pointer);
         let requested = request.size(self.arena).unwrap_or(0);
         // Older versions tell a free chunk by its owner, which is a link of the freelist.

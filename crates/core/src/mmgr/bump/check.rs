@@ -3,14 +3,14 @@
 //! It does not look at the sentinels, though every chunk has one: nothing ever reads them.
 
 use super::{BLOCK, CHUNK, FREEPTR, OWNER, blocks, chunks};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::Problem;
 use crate::memory::Addr;
 use crate::mmgr::Process;
 
 impl Process<'_> {
     /// `BumpCheck`.
-    pub(super) fn bump_check(&mut self, set: Addr) -> Result<(), Error> {
+    pub(super) fn bump_check(&mut self, set: Addr) -> Fallible<()> {
         let all: Vec<Addr> = blocks(self.arena, set).collect();
         for block in all {
             if self.arena.read_ptr(block.offset(OWNER)) != set {

@@ -1,7 +1,7 @@
 //! The blocks of a Generation context: how they are filled, emptied, kept and freed.
 
 use super::{active_field, keeper_block, list, request, sizes, spare_field, write_header};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::{Process, dlist, memdebug};
@@ -113,7 +113,7 @@ impl Process<'_> {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr.generation;
         let blksize = memdebug::chunk_size(self.profile, size) + layout.chunk + layout.block;
@@ -130,7 +130,7 @@ impl Process<'_> {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = self.profile;
         let layout = &profile.mmgr.generation;
         let mut blksize = sizes(profile, set).advance(self.arena);
@@ -156,7 +156,7 @@ impl Process<'_> {
         addr: Addr,
         size: u64,
         dedicated: bool,
-    ) -> Result<Block, Error> {
+    ) -> Fallible<Block> {
         let block = Block::at(self.profile, addr);
         self.mem_allocated_add(set, size as i64);
         block.init(self.arena, self.profile, set, size);
@@ -171,7 +171,7 @@ impl Process<'_> {
         set: Addr,
         block: Block,
         size: u64,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.generation_cut_chunk(set, block, size, false)
     }
 
@@ -181,7 +181,7 @@ impl Process<'_> {
         block: Block,
         size: u64,
         dedicated: bool,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = self.profile;
         let usable = memdebug::chunk_size(profile, size);
         let chunk = block.cut(self.arena, usable + profile.mmgr.generation.chunk);
@@ -196,7 +196,7 @@ impl Process<'_> {
         &mut self,
         set: Addr,
         required: u64,
-    ) -> Result<Option<Block>, Error> {
+    ) -> Fallible<Option<Block>> {
         let profile = self.profile;
         let fits = |arena: &Arena, addr: Addr| {
             let block = Block::at(profile, addr);
@@ -220,11 +220,7 @@ impl Process<'_> {
     }
 
     /// A block's last chunk was freed.
-    pub(super) fn generation_block_emptied(
-        &mut self,
-        set: Addr,
-        block: Block,
-    ) -> Result<(), Error> {
+    pub(super) fn generation_block_emptied(&mut self, set: Addr, block: Block) -> Fallible<()> {
         let profile = self.profile;
         let spare = self.arena.read_ptr(spare_field(profile, set));
         let active = self.arena.read_ptr(active_field(profile, set)) == block.addr;
@@ -254,7 +250,7 @@ impl Process<'_> {
         set: Addr,
         block: Block,
         wipe: bool,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         let size = block.size(self.arena);
         dlist::delete(self.arena, block.addr);
         self.mem_allocated_add(set, -(size as i64));

@@ -1,7 +1,7 @@
 //! `GenerationCheck`: a walk through the chunks of all blocks that says what is wrong.
 
 use super::{Block, block_of, blocks, chunk_size, request, set_of};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::Problem;
 use crate::memory::Addr;
 use crate::mmgr::chunk::ChunkHeader;
@@ -11,7 +11,7 @@ use crate::profile::ChunkHeaders;
 
 impl Process<'_> {
     /// `GenerationCheck`.
-    pub(super) fn generation_check(&mut self, set: Addr) -> Result<(), Error> {
+    pub(super) fn generation_check(&mut self, set: Addr) -> Fallible<()> {
         let packed = self.profile.mmgr.chunk_headers == ChunkHeaders::Packed;
         let all: Vec<Block> = blocks(self.arena, self.profile, set).collect();
         for block in all {
@@ -30,7 +30,7 @@ impl Process<'_> {
     }
 
     /// A block's chunks, and that its header counts as many.
-    fn generation_check_block(&mut self, set: Addr, block: Block) -> Result<(), Error> {
+    fn generation_check_block(&mut self, set: Addr, block: Block) -> Fallible<()> {
         let packed = self.profile.mmgr.chunk_headers == ChunkHeaders::Packed;
         let chunk_header = self.profile.mmgr.generation.chunk;
         let end = block.free_start(self.arena).min(block.end(self.arena));
@@ -63,7 +63,7 @@ impl Process<'_> {
     }
 
     /// One chunk. Returns whether it is in use.
-    fn generation_check_chunk(&mut self, set: Addr, block: Block, at: Addr) -> Result<bool, Error> {
+    fn generation_check_chunk(&mut self, set: Addr, block: Block, at: Addr) -> Fallible<bool> {
         let profile = self.profile;
         let pointer = at.offset(profile.mmgr.generation.chunk);
         let where_it_is = [block.addr.0, at.0, 0];

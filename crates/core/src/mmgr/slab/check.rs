@@ -4,7 +4,7 @@
 //! `freechunks`), which is filled for one block after the other.
 
 use super::{Shape, block_of, by_free_chunks, by_fullness, empty_blocks, nfree, slab_of};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::Problem;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::memdebug::sentinel_ok;
@@ -32,7 +32,7 @@ pub(super) fn init(arena: &mut Arena, profile: &Profile, shape: Shape) {
 
 impl Process<'_> {
     /// `SlabCheck`.
-    pub(super) fn slab_check(&mut self, slab: Addr) -> Result<(), Error> {
+    pub(super) fn slab_check(&mut self, slab: Addr) -> Fallible<()> {
         let profile = self.profile;
         let shape = Shape::of(self.arena, profile, slab);
         for block in empty_blocks(self.arena, profile, slab) {
@@ -57,7 +57,7 @@ impl Process<'_> {
     }
 
     /// Whether a block stands in the right list.
-    fn slab_check_place(&mut self, shape: Shape, block: Addr, list: u32) -> Result<(), Error> {
+    fn slab_check_place(&mut self, shape: Shape, block: Addr, list: u32) -> Fallible<()> {
         let free = nfree(self.arena, self.profile, block);
         let slab = shape.slab;
         match self.profile.mmgr.slab.lists {
@@ -85,7 +85,7 @@ impl Process<'_> {
     }
 
     /// A block's chunks: the free ones by its list, the others by their headers and sentinels.
-    fn slab_check_block(&mut self, shape: Shape, block: Addr) -> Result<(), Error> {
+    fn slab_check_block(&mut self, shape: Shape, block: Addr) -> Fallible<()> {
         let profile = self.profile;
         let (field, _) = flags(profile, shape);
         let flags = self.arena.read_ptr(field);
@@ -141,7 +141,7 @@ impl Process<'_> {
     }
 
     /// A chunk that is in use.
-    fn slab_check_chunk(&mut self, shape: Shape, block: Addr, chunk: Addr) -> Result<(), Error> {
+    fn slab_check_chunk(&mut self, shape: Shape, block: Addr, chunk: Addr) -> Fallible<()> {
         let profile = self.profile;
         let pointer = chunk.offset(profile.mmgr.slab.chunk);
         let where_it_is = [block.0, chunk.0, 0];
