@@ -39,17 +39,35 @@ impl Features {
     }
 }
 
-/// Other builds of the core than the usual one: with these features, and without the default ones
-/// if the second is true.
-const CHOICES: [(&str, bool); 8] = [
-    ("default-generation", false),
-    ("default-slab", false),
-    ("default-bump", false),
-    ("aset", true),
-    ("generation", true),
-    ("slab", true),
-    ("bump", true),
-    ("clobber-freed-memory,memory-context-checking", false),
+/// Another build of the core than the usual one.
+struct Choice {
+    features: &'static str,
+    no_default: bool,
+    /// What is tested besides the core's units: files of crates/core/tests.
+    tests: &'static [&'static str],
+}
+
+const fn default(features: &'static str) -> Choice {
+    Choice { features, no_default: false, tests: &["choices", "properties_memory"] }
+}
+
+const fn alone(features: &'static str) -> Choice {
+    Choice { features, no_default: true, tests: &["choices"] }
+}
+
+const CHOICES: [Choice; 8] = [
+    default("default-generation"),
+    default("default-slab"),
+    default("default-bump"),
+    alone("aset"),
+    alone("generation"),
+    alone("slab"),
+    alone("bump"),
+    Choice {
+        features: "clobber-freed-memory,memory-context-checking",
+        no_default: false,
+        tests: &["checking", "clobber", "properties_memory"],
+    },
 ];
 
 /// Random cases of each property: what a choice can break shows soon.
@@ -58,19 +76,16 @@ const CASES: &str = "24";
 /// Tests the core as each choice builds it: what depends on memory contexts, no more.
 pub(crate) fn test_choices(screen: &Screen, way_out: &str) -> Outcome {
     screen.break_line();
-    for (list, no_default) in CHOICES {
-        let features = Features { list: Some(list.into()), no_default };
+    for Choice { features, no_default, tests } in CHOICES {
         let mut cargo = process::cargo();
         cargo.args(["test", "--quiet", "-p", "pgscope-core", "--lib"]);
-        for test in ["choices", "checking", "clobber", "properties_memory"] {
-            cargo.args(["--test", test]);
-        }
-        features.tell(&mut cargo);
+        cargo.args(tests.iter().flat_map(|test| ["--test", test]));
+        Features { list: Some(features.into()), no_default }.tell(&mut cargo);
         cargo.env("PROPTEST_CASES", CASES);
         process::run_quietly(&mut cargo, way_out)?;
-        screen.note(&format!("with {}{list}", if no_default { "nothing but " } else { "" }));
+        screen.note(&format!("{}{features}", if no_default { "only " } else { "" }));
     }
-    Ok(format!("{} choices passed", CHOICES.len()))
+    Ok(format!("{} builds passed", CHOICES.len()))
 }
 
 #[cfg(test)]
