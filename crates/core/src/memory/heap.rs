@@ -57,6 +57,19 @@ pub struct HeapStats {
     pub frees: u64,
 }
 
+/// A piece of the heap: what malloc handed out, or what is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapChunk {
+    /// What malloc returned, or would: the chunk's header is in the eight bytes before it.
+    pub pointer: Addr,
+    /// Bytes behind the header.
+    pub room: u64,
+    /// Nobody has it.
+    pub free: bool,
+    /// It has pages of its own, which begin sixteen bytes before the pointer.
+    pub mapped: bool,
+}
+
 impl Heap {
     /// A backend's heap, which may obtain `limit` bytes.
     pub fn new(backend: BackendId, limit: u64) -> Self {
@@ -76,6 +89,28 @@ impl Heap {
     /// What the heap costs now.
     pub fn stats(&self) -> HeapStats {
         self.stats
+    }
+
+    /// What the heap consists of, in the order of the addresses; what is mapped comes last.
+    pub fn chunks(&self, arena: &Arena) -> Vec<HeapChunk> {
+        let mut chunks = Vec::new();
+        let mut at = MALLOC_ALIGN;
+        while at < self.top {
+            let pointer = self.addr(at + MALLOC_ALIGN);
+            let free = self.free_by_addr.get(&at).copied();
+            let size = free.unwrap_or_else(|| arena.read_u64(pointer.back(HEADER)));
+            let room = size.saturating_sub(HEADER);
+            chunks.push(HeapChunk { pointer, room, free: free.is_some(), mapped: false });
+            // A header that somebody wrote over must not end in a circle.
+            at = at.saturating_add(size.max(MIN_CHUNK));
+        }
+        chunks.extend(self.mapped.iter().map(|(&at, &size)| HeapChunk {
+            pointer: self.addr(at + MALLOC_ALIGN),
+            room: size - MALLOC_ALIGN,
+            free: false,
+            mapped: true,
+        }));
+        chunks
     }
 
     /// Whether a pointer is to pages that were mapped for it alone, and go when it is freed.
@@ -281,9 +316,10 @@ impl Heap {
     }
 }
 
-/// Bytes of the pages that hold this many bytes.
+/// Bytes of the pages that hold this many bytes. A mapped chunk has no neighbour whose first
+/// eight bytes it could use as the others do.
 fn pages(need: u64) -> Option<u64> {
-    need.checked_next_multiple_of(PAGE_SIZE as u64)
+    need.checked_add(HEADER)?.checked_next_multiple_of(PAGE_SIZE as u64)
 }
 
 /// Bytes of the chunk that serves a request, its header included.

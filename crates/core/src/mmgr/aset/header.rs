@@ -18,7 +18,7 @@ use super::{ASET, ENDPTR, MCTX_ASET_ID, alloc_set_free_index, class_size, freeli
 use crate::memory::{Addr, Words};
 use crate::mmgr::chunk::{CHUNK_HEADER, ChunkHeader};
 use crate::mmgr::memdebug::Request;
-use crate::profile::{ChunkHeaders, Profile};
+use crate::profile::{ChunkHeaders, MEMORY_CONTEXT_CHECKING, Profile};
 
 // struct AllocChunkData begins with the size and ends with the owner; builds that check have the
 // size that was asked for in between, or in front of the packed word.
@@ -32,9 +32,13 @@ fn owner(pointer: Addr) -> Addr {
     pointer.back(POINTERS)
 }
 
-/// Where a free chunk keeps its link (`GetFreeListLink`).
+/// Where a free chunk keeps its link (`GetFreeListLink`). Unless sizes are noted too, that is at
+/// the same place in both forms.
 #[inline]
 fn link(profile: &Profile, chunk: Addr) -> Addr {
+    if !MEMORY_CONTEXT_CHECKING {
+        return chunk.offset(8);
+    }
     let pointer = chunk.offset(profile.mmgr.chunk);
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Packed => pointer,
