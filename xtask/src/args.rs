@@ -38,6 +38,15 @@ impl Args {
         Ok(Some(number))
     }
 
+    /// Takes the option `name` and the word after it out.
+    pub(crate) fn word(&mut self, name: &str) -> Result<Option<String>, String> {
+        let Some(at) = self.words.iter().position(|word| word == name) else { return Ok(None) };
+        if at + 1 == self.words.len() {
+            return Err(format!("`{name}` needs a word after it"));
+        }
+        Ok(self.words.drain(at..=at + 1).nth(1))
+    }
+
     /// All the words that are left, none of which may look like an option.
     pub(crate) fn rest(self, command: &str) -> Result<Vec<String>, String> {
         match self.words.iter().find(|word| word.starts_with("--")) {
@@ -75,6 +84,15 @@ mod tests {
         assert!(args.flag("--open"));
         assert!(!args.flag("--release"));
         assert_eq!(args.finish("serve"), Ok(()));
+    }
+
+    #[test]
+    fn a_word_is_taken_with_its_option() {
+        let mut given = args("--pg-bin /opt/pg/bin --install");
+        assert_eq!(given.word("--pg-bin"), Ok(Some("/opt/pg/bin".into())));
+        assert!(given.flag("--install"));
+        assert_eq!(given.finish("oracle"), Ok(()));
+        assert!(args("--pg-bin").word("--pg-bin").is_err());
     }
 
     #[test]

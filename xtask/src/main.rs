@@ -11,6 +11,7 @@
 //! | `size`        | [`size`]        | none                          |
 //! | `test`        | [`checks`]      | all of these and a browser    |
 //! | `conformance` | [`conformance`] | none                          |
+//! | `oracle`      | [`oracle`]      | PostgreSQL, with `--install`  |
 //! | `screenshots` | [`screenshots`] | all of these and a browser    |
 //!
 //! What it is not: a build system. Trunk builds the page, cargo builds the rest.
@@ -18,7 +19,9 @@
 mod args;
 mod checks;
 mod conformance;
+mod oracle;
 mod page;
+mod postgres;
 mod process;
 mod screenshots;
 mod setup;
@@ -45,6 +48,13 @@ The commands of pgscope. Each sets up what it needs first, under target/.
   cargo xtask conformance [FILE or DIR ...]
       Replay recorded traces of real servers in the core and compare every operation; without a
       path, those under tests/traces. Exits non-zero if one differs.
+  cargo xtask oracle [--ops N] [--seed S] [--pg-bin DIR] [--install]
+      Run random memory-context scenarios inside a real server and in the core, compare after
+      every operation, and report the first difference as the shortest scenario that shows it.
+        --ops N       this many operations instead of 100000
+        --seed S      from this seed instead of 1
+        --pg-bin DIR  the server whose programs lie in DIR, instead of Debian's PostgreSQL 15
+        --install     have apt install PostgreSQL 15 if it is missing
   cargo xtask size
       Print the size of what lies in dist/, compressed, against budget.toml.
   cargo xtask screenshots
@@ -95,6 +105,20 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         "conformance" => {
             let paths = args.rest(command)?;
             conformance::run(&paths).map(drop)
+        }
+        "oracle" => {
+            let options = oracle::Options {
+                pg_bin: args.word("--pg-bin")?,
+                install: args.flag("--install"),
+                ops: args.number("--ops")?.unwrap_or(100_000),
+                seed: args.number("--seed")?.unwrap_or(1),
+            };
+            let kind = args.word("--kind")?.unwrap_or_else(|| "mmgr".into());
+            args.finish(command)?;
+            if kind != "mmgr" {
+                return Err(format!("the oracle knows no kind `{kind}`, only `mmgr`"));
+            }
+            oracle::run(options)
         }
         "screenshots" => {
             args.finish(command)?;

@@ -48,7 +48,7 @@ impl Workload {
                 all.push(Self { kind, sizes: Sizes::Mixed });
             }
         }
-        all.retain(|workload| workload.kind != Kind::Bump || has_bump(version));
+        all.retain(|workload| workload.kind != Kind::Bump || version.profile().mmgr.bump);
         all
     }
 
@@ -88,11 +88,6 @@ impl Workload {
     pub(crate) fn start(self, seed: u64) -> Run {
         Run { workload: self, state: seed, held: [false; SLOTS], done: 0, ops: 0 }
     }
-}
-
-fn has_bump(version: Version) -> bool {
-    let bump = Workload { kind: Kind::Bump, sizes: Sizes::Small };
-    bump.server(version).is_ok()
 }
 
 /// A workload that is running.
