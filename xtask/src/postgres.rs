@@ -45,7 +45,7 @@ impl Installation {
         };
         let words = ask("--version")?;
         let headers = PathBuf::from(ask("--includedir-server")?);
-        let version = major(&words).and_then(Version::from_number).ok_or_else(|| {
+        let version = release(&words).and_then(Version::from_release).ok_or_else(|| {
             Trouble::new(format!("{words} is none of the versions that the core knows"), by_hand())
         })?;
         for needed in [bin.join("postgres"), bin.join("initdb"), headers.join("postgres.h")] {
@@ -69,11 +69,14 @@ impl Installation {
     }
 }
 
-/// The major version in `PostgreSQL 19rc1` or `PostgreSQL 15.20 (Debian 15.20-0+deb12u1)`.
-fn major(words: &str) -> Option<u32> {
+/// `server_version_num` of what calls itself `PostgreSQL 19rc1` or `PostgreSQL 15.20 (Debian ...)`.
+fn release(words: &str) -> Option<u32> {
     let number = words.strip_prefix("PostgreSQL ")?;
-    let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
-    number[..end].parse().ok()
+    let mut parts = number.split(|c: char| !c.is_ascii_digit());
+    let major: u32 = parts.next()?.parse().ok()?;
+    let minor =
+        if number[major.to_string().len()..].starts_with('.') { parts.next() } else { None };
+    Some(major * 10_000 + minor.and_then(|minor| minor.parse::<u32>().ok()).unwrap_or(0))
 }
 
 fn by_hand() -> String {
@@ -237,9 +240,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_read_from_what_pg_config_says() {
-        assert_eq!(major("PostgreSQL 15.20 (Debian 15.20-0+deb12u1)"), Some(15));
-        assert_eq!(major("PostgreSQL 19rc1"), Some(19));
-        assert_eq!(major("MySQL 8"), None);
+    fn the_release_is_read_from_what_pg_config_says() {
+        assert_eq!(release("PostgreSQL 15.20 (Debian 15.20-0+deb12u1)"), Some(150_020));
+        assert_eq!(release("PostgreSQL 19rc1"), Some(190_000));
+        assert_eq!(release("PostgreSQL 18.6"), Some(180_006));
+        assert_eq!(release("MySQL 8"), None);
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn replay(trace: &Trace) -> Verdict {
 }
 
 fn run(trace: &Trace, compared: &mut u64) -> Result<(), Stop> {
-    let version = u32::try_from(trace.version()).ok().and_then(Version::from_number);
+    let version = u32::try_from(trace.release()).ok().and_then(Version::from_release);
     let version =
         version.ok_or_else(|| Stop::Unsupported(format!("version {}", trace.version())))?;
     let server = Server::start(version, Settings::default(), 0);

@@ -53,7 +53,12 @@ impl Trace {
 
     /// The server's major version.
     pub(super) fn version(&self) -> u64 {
-        self.header["server_version_num"].as_u64().unwrap_or(0) / 10_000
+        self.release() / 10_000
+    }
+
+    /// The server's `server_version_num`.
+    pub(super) fn release(&self) -> u64 {
+        self.header["server_version_num"].as_u64().unwrap_or(0)
     }
 }
 
