@@ -12,11 +12,13 @@
 //! | `test`        | [`checks`]      | all of these and a browser    |
 //! | `conformance` | [`conformance`] | none                          |
 //! | `oracle`      | [`oracle`]      | PostgreSQL, with `--install`  |
+//! | `bench`       | [`bench`]       | none                          |
 //! | `screenshots` | [`screenshots`] | all of these and a browser    |
 //!
 //! What it is not: a build system. Trunk builds the page, cargo builds the rest.
 
 mod args;
+mod bench;
 mod checks;
 mod conformance;
 mod oracle;
@@ -55,6 +57,11 @@ The commands of pgscope. Each sets up what it needs first, under target/.
         --seed S      from this seed instead of 1
         --pg-bin DIR  the server whose programs lie in DIR, instead of Debian's PostgreSQL 15
         --install     have apt install PostgreSQL 15 if it is missing
+  cargo xtask bench [--pg-bin DIR] [--steps N] [--runs N]
+      Time palloc and pfree in the core, beside the same work inside a real server if there is one.
+        --pg-bin DIR  as above
+        --steps N     this many steps of each workload instead of 3000000
+        --runs N      the median of this many runs instead of 7
   cargo xtask size
       Print the size of what lies in dist/, compressed, against budget.toml.
   cargo xtask screenshots
@@ -119,6 +126,15 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
                 return Err(format!("the oracle knows no kind `{kind}`, only `mmgr`"));
             }
             oracle::run(options)
+        }
+        "bench" => {
+            let options = bench::Options {
+                pg_bin: args.word("--pg-bin")?,
+                steps: args.number("--steps")?.unwrap_or(3_000_000).max(1000),
+                runs: args.number("--runs")?.unwrap_or(7).max(1),
+            };
+            args.finish(command)?;
+            bench::run(options)
         }
         "screenshots" => {
             args.finish(command)?;

@@ -34,9 +34,9 @@ pub(crate) struct Options {
 
 /// What earlier steps found.
 #[derive(Default)]
-struct Found {
-    installation: Option<Installation>,
-    server: Option<Server>,
+pub(crate) struct Found {
+    pub(crate) installation: Option<Installation>,
+    pub(crate) server: Option<Server>,
 }
 
 impl Found {
