@@ -2,8 +2,10 @@
 //!
 //! A scenario is the script that `tests/oracle/mmgr.c` reads. What is generated need not make
 //! sense everywhere (a creation can fail, and what follows hangs in the air): the extension leaves
-//! out what does not, so that any part of a scenario is one too. Sizes are drawn around the places
-//! where an allocator changes its ways: powers of two, chunk limits, what still fits a block.
+//! out what does not, so that any part of a scenario is one too.
+
+mod sizes;
+mod tree;
 
 use std::fmt::Write;
 
@@ -15,8 +17,6 @@ use super::random::Random;
 const CHUNKS: u64 = 400;
 /// As many contexts as a scenario may create; the extension has room for 4096.
 const CONTEXTS: u32 = 1500;
-/// No address space has room for it.
-const NEVER: u64 = 1 << 47;
 /// `MaxAllocSize`.
 const MAX_ALLOC_SIZE: u64 = 0x3fff_ffff;
 
@@ -169,12 +169,14 @@ impl<'a> Generator<'a> {
             random,
             profile,
         };
-        for _ in 0..4 {
-            let size = generator.any_size(root);
-            generator.favourites.push(size);
-        }
         for _ in 0..width {
             generator.create();
+        }
+        for _ in 0..4 {
+            let context = generator.random.pick(&generator.contexts);
+            let fills = generator.random.percent(50);
+            let size = if fills { generator.filling(context) } else { generator.any_size(context) };
+            generator.favourites.push(size);
         }
         generator
     }
@@ -236,135 +238,6 @@ impl<'a> Generator<'a> {
             }
         }
     }
-
-    // Contexts.
-
-    fn create(&mut self) {
-        if self.created == CONTEXTS {
-            return self.alloc();
-        }
-        self.created += 1;
-        let number = self.created;
-        let parent = self.random.pick(&self.contexts).number;
-        let recycling = self.character == RECYCLING;
-        let mut kinds = vec![(if recycling { 60 } else { 6 }, Kind::AllocSet)];
-        kinds.extend([(4, Kind::Generation), (4, Kind::Slab)]);
-        if self.profile.bump {
-            kinds.push((3, Kind::Bump));
-        }
-        let kind = self.random.weighted(&kinds);
-        if kind == Kind::Slab {
-            return self.create_slab(number, parent);
-        }
-        let blocks = self.block_sizes(recycling);
-        let [min, init, max] = blocks;
-        let word = match kind {
-            Kind::Generation => "generation",
-            Kind::Bump => "bump",
-            Kind::AllocSet | Kind::Slab => "aset",
-        };
-        self.contexts.push(Context { number, parent, kind, chunk: 0, blocks });
-        self.say(format_args!("{word} {number} {parent} {min} {init} {max}"));
-    }
-
-    fn create_slab(&mut self, number: u32, parent: u32) {
-        let chunk = match self.random.below(10) {
-            0 => self.random.between(1, 16),
-            1..=6 => self.random.between(8, 300),
-            7 => 1 << self.random.between(2, 12),
-            _ => self.random.between(300, 4000),
-        };
-        let block = match self.random.below(10) {
-            0 => self.random.between(64, 9000),
-            1..=3 => 8 << 10,
-            4 => 1 << self.random.between(9, 17),
-            // Room for a few chunks, so that blocks fill up and empty.
-            _ => (self.random.between(1, 12) * (chunk + 24) + 64).next_multiple_of(8),
-        };
-        let blocks = [block; 3];
-        self.contexts.push(Context { number, parent, kind: Kind::Slab, chunk, blocks });
-        self.say(format_args!("slab {number} {parent} {block} {chunk}"));
-    }
-
-    /// First, second and largest block; within what the constructors ask for.
-    fn block_sizes(&mut self, recycling: bool) -> [u64; 3] {
-        let init = match self.random.below(if recycling { 17 } else { 10 }) {
-            0 => self.random.between(128, 4096) * 8,
-            1 | 2 => 1 << self.random.between(10, 16),
-            3 | 4 => return [0, 1 << 10, 8 << 10],
-            5 => return [0, 1 << 10, 8 << 20],
-            6 => return [0, 8 << 10, 1 << self.random.between(13, 23)],
-            11..=13 => return [0, 1 << 10, 1 << self.random.between(10, 20)],
-            _ => return [0, 8 << 10, 8 << 20],
-        };
-        let max = match self.random.below(5) {
-            0 => init,
-            1 => init + 8 * self.random.below(4096),
-            2 => 8 << 20,
-            _ => init << self.random.below(6),
-        };
-        let min = match self.random.below(4) {
-            0 => 8 * self.random.between(128, max / 8),
-            1 => max.min(32 << 10),
-            _ => 0,
-        };
-        [min, init, max]
-    }
-
-    fn set_parent(&mut self, context: Context) {
-        let parent = self.random.pick(&self.contexts).number;
-        let c = context.number;
-        if c == 0 || parent == c || self.below(c).contains(&parent) {
-            return;
-        }
-        for found in &mut self.contexts {
-            if found.number == c {
-                found.parent = parent;
-            }
-        }
-        self.say(format_args!("setparent {c} {parent}"));
-    }
-
-    fn delete(&mut self, context: Context) {
-        if context.number != 0 {
-            self.forget(context.number, true, true);
-            self.say(format_args!("del {}", context.number));
-        }
-    }
-
-    /// Everything below a context.
-    fn below(&self, number: u32) -> Vec<u32> {
-        let mut found = vec![number];
-        let mut next = 0;
-        while let Some(&parent) = found.get(next) {
-            let children = self.contexts.iter().filter(|child| child.number != 0);
-            let children = children.filter(|child| child.parent == parent);
-            found.extend(children.map(|child| child.number));
-            next += 1;
-        }
-        found.split_off(1)
-    }
-
-    /// A context's chunks are gone, and, if so, the context, and those below it.
-    fn forget(&mut self, number: u32, itself: bool, below: bool) {
-        let mut gone = if below { self.below(number) } else { Vec::new() };
-        self.forget_chunks(number);
-        gone.iter().for_each(|child| self.forget_chunks(*child));
-        if itself {
-            gone.push(number);
-        }
-        self.contexts.retain(|context| !gone.contains(&context.number));
-    }
-
-    fn forget_chunks(&mut self, number: u32) {
-        for chunk in &mut self.chunks {
-            if *chunk == Some(number) {
-                *chunk = None;
-            }
-        }
-    }
-
-    // Chunks.
 
     fn alloc(&mut self) {
         let context = self.random.pick(&self.contexts);
@@ -446,78 +319,6 @@ impl<'a> Generator<'a> {
         let flags = self.random.below(2);
         let size = self.unusual_size(size, flags != 0);
         self.say(format_args!("reallocx {h} {size} {flags}"));
-    }
-
-    fn text_length(&mut self, context: Context) -> u64 {
-        if context.kind == Kind::Slab && self.random.percent(90) {
-            return context.chunk - 1;
-        }
-        match self.random.below(10) {
-            0 => self.random.between(0, 8),
-            1 => self.random.between(1000, 20_000),
-            _ => self.random.between(0, 200),
-        }
-    }
-
-    fn size(&mut self, context: Context) -> u64 {
-        if context.kind == Kind::Slab {
-            return if self.random.percent(98) { context.chunk } else { self.any_size(context) };
-        }
-        if self.random.percent(self.favoured) {
-            return self.random.pick(&self.favourites);
-        }
-        self.any_size(context)
-    }
-
-    fn any_size(&mut self, context: Context) -> u64 {
-        match self.random.below(100) {
-            0..30 => self.random.between(0, 130),
-            30..50 => {
-                let power = 1 << self.random.between(3, 14);
-                self.around(power)
-            }
-            50..60 => self.random.between(130, 1100),
-            60..70 => self.random.between(1100, 8200),
-            70..80 => {
-                // What nearly fills a block, and chunk limits, which are parts of a block.
-                let block = self.random.pick(&context.blocks).min(256 << 10);
-                let part = self.random.pick(&[1, 2, 4, 8]);
-                self.around(block / part)
-            }
-            80..90 => {
-                let block = self.random.pick(&context.blocks).min(256 << 10);
-                self.random.between(block / 16, block / 2)
-            }
-            90..97 => self.random.between(8193, 70_000),
-            97..99 => self.random.between(70_000, 300_000),
-            _ => self.random.pick(&[0, 1, 1 << 20]),
-        }
-    }
-
-    /// Close to a number, most often below it by the size of some headers.
-    fn around(&mut self, number: u64) -> u64 {
-        match self.random.below(4) {
-            0 => number,
-            1 => number.saturating_sub(self.random.between(0, 300)),
-            2 => number.saturating_sub(8 * self.random.between(0, 16)),
-            _ => number + self.random.between(0, 20),
-        }
-    }
-
-    /// Now and then a size that no allocator grants. With the higher limit, what lies between
-    /// the two would depend on how much the machine has.
-    fn unusual_size(&mut self, size: u64, huge: bool) -> u64 {
-        if self.random.percent(90) {
-            return size;
-        }
-        let beyond_huge = [1 << 63, (1 << 63) + size, u64::MAX, u64::MAX - self.random.below(200)];
-        let between = if huge { [NEVER, NEVER + size] } else { [MAX_ALLOC_SIZE + 1, 5 << 30] };
-        let sizes = [between, [NEVER, (1 << 63) - 1]].concat();
-        if self.random.percent(50) {
-            self.random.pick(&sizes)
-        } else {
-            self.random.pick(&beyond_huge)
-        }
     }
 }
 
