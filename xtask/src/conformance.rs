@@ -18,7 +18,7 @@ mod trace;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use record::Verdict;
+pub(crate) use record::Verdict;
 use trace::Trace;
 
 /// What came out of all traces.
@@ -89,6 +89,11 @@ fn replay(files: &[PathBuf]) -> Tally {
         }
     }
     tally
+}
+
+/// Replay the text of one trace; an error if it is none.
+pub(crate) fn replay_text(text: &str) -> Result<Verdict, String> {
+    Trace::parse(text).map(|trace| verdict(&trace))
 }
 
 fn verdict(trace: &Trace) -> Verdict {
