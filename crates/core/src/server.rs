@@ -8,6 +8,7 @@ mod apply;
 mod backend;
 mod buffers;
 pub mod page;
+mod session;
 pub mod settings;
 pub mod shmem;
 

@@ -1,6 +1,12 @@
 //! PostgreSQL 15, as read in its source and confirmed by the traces of 15.18.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, Version};
+use super::contexts::start_of_15;
+use super::{
+    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, StartStep, TransactionEnd,
+    Version,
+};
+
+static START: [StartStep; 14] = start_of_15(41_960);
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V15,
@@ -10,6 +16,12 @@ pub(super) static PROFILE: Profile = Profile {
         slab: 224,
         bump: 0,
     }),
+    backend: BackendProfile {
+        start: &START,
+        transaction_end: TransactionEnd::Delete,
+        portal: 232,
+        query_desc: 112,
+    },
     bufmgr: BufmgrProfile {
         freelist: true,
         just_dirtied: true,

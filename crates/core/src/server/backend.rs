@@ -8,6 +8,7 @@ use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
 use crate::op::Name;
+use crate::server::session::Session;
 use crate::slots::entry;
 
 /// One backend.
@@ -23,6 +24,7 @@ pub struct Backend {
     pub(super) chunks: Vec<Option<ChunkVar>>,
     pub(super) pins: Vec<Option<Buffer>>,
     pub(super) calls: Vec<Call>,
+    pub(super) session: Session,
     lives: HashMap<Addr, Life>,
 }
 
@@ -75,6 +77,7 @@ impl Backend {
             chunks: Vec::new(),
             pins: Vec::new(),
             calls: Vec::new(),
+            session: Session::default(),
             lives: HashMap::new(),
         }
     }
@@ -140,6 +143,13 @@ impl Backend {
         let var = self.context_var(addr);
         *entry(&mut self.contexts, slot.0)? = Some(var);
         Ok(())
+    }
+
+    /// The variable holds nothing any more.
+    pub(super) fn clear_context(&mut self, slot: ContextSlot) {
+        if let Some(var) = self.contexts.get_mut(slot.0 as usize) {
+            *var = None;
+        }
     }
 
     pub(super) fn set_chunk(
