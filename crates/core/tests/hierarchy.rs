@@ -3,6 +3,8 @@
 //! The sizes are those that real servers showed (`pg_backend_memory_contexts` of 15.18, 17.10,
 //! 18.4 and 19rc1), for contexts whose content the core models.
 
+#![expect(clippy::unwrap_used, reason = "a test says what broke by panicking")]
+
 use pgscope_core::ids::{BackendId, ContextSlot};
 use pgscope_core::op::{Allocator, TransactionStmt};
 use pgscope_core::profile::Version;

@@ -120,6 +120,16 @@ impl Backend {
         &self.calls
     }
 
+    /// Whether its client has sent BEGIN, and no COMMIT or ROLLBACK yet.
+    pub fn is_transaction_block(&self) -> bool {
+        self.session.in_block
+    }
+
+    /// Whether it is in a transaction.
+    pub fn is_in_transaction(&self) -> bool {
+        !self.session.levels.is_empty()
+    }
+
     pub(super) fn context_or_error(&self, slot: ContextSlot) -> Result<Addr, Error> {
         self.context(slot).ok_or(Error::NoSuchContext)
     }
