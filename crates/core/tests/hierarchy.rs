@@ -11,6 +11,8 @@ use pgscope_core::profile::Version;
 use pgscope_core::server::Settings;
 use pgscope_core::views::{ContextRow, contexts};
 use pgscope_core::{Error, Event, Op, Server};
+use proptest::prelude::*;
+use proptest::sample::select;
 
 const ALICE: BackendId = BackendId(0);
 
@@ -324,4 +326,91 @@ fn a_context_made_under_the_message_goes_with_it() {
     transaction(&mut server, TransactionStmt::Begin).unwrap();
     assert_eq!(server.backend(ALICE).unwrap().context(context), None);
     assert_eq!(current(&server), "MessageContext");
+}
+
+fn slot() -> impl Strategy<Value = ContextSlot> {
+    let own = (0..4u32).prop_map(|number| ContextSlot(ContextSlot::FIRST_USER.0 + number));
+    let known = select(ContextSlot::WELL_KNOWN.map(|(_, slot)| slot).to_vec());
+    prop_oneof![known, own]
+}
+
+fn statement() -> impl Strategy<Value = TransactionStmt> {
+    let name = || select(vec!["a", "b"]).prop_map(Into::into);
+    prop_oneof![
+        3 => Just(TransactionStmt::Begin),
+        1 => Just(TransactionStmt::Commit),
+        1 => Just(TransactionStmt::Rollback),
+        3 => name().prop_map(TransactionStmt::Savepoint),
+        1 => name().prop_map(TransactionStmt::Release),
+        1 => name().prop_map(TransactionStmt::RollbackTo),
+    ]
+}
+
+/// What goes on in a session, in any order, with what a reader does to the contexts.
+fn anything() -> impl Strategy<Value = Op> {
+    let backend = ALICE;
+    let allocator = Allocator::ALLOCSET_SMALL;
+    let frames = select(vec![
+        BEGIN,
+        SELECT,
+        DO,
+        END,
+        TUPLE,
+        TUPLE_END,
+        SPI,
+        SPI_END,
+        Op::CallBegin { backend, function: "f".into() },
+        Op::CallEnd { backend },
+    ]);
+    prop_oneof![
+        8 => frames,
+        4 => statement().prop_map(move |statement| Op::Transaction { backend, statement }),
+        2 => slot().prop_map(move |context| Op::SwitchTo { backend, context }),
+        4 => (slot(), 0..9000u64).prop_map(move |(context, size)| {
+            Op::Palloc { backend, context: Some(context), size, zero: false, chunk: None }
+        }),
+        2 => (0..4u32, slot()).prop_map(move |(number, parent)| Op::CreateContext {
+            backend,
+            context: ContextSlot(ContextSlot::FIRST_USER.0 + number),
+            parent: Some(parent),
+            name: "W".into(),
+            allocator,
+        }),
+        1 => slot().prop_map(move |context| Op::Reset { backend, context }),
+        1 => slot().prop_map(move |context| Op::ResetOnly { backend, context }),
+        1 => slot().prop_map(move |context| Op::ResetChildren { backend, context }),
+        1 => slot().prop_map(move |context| Op::Delete { backend, context }),
+        1 => slot().prop_map(move |context| Op::DeleteChildren { backend, context }),
+        1 => (slot(), slot()).prop_map(move |(context, parent)| {
+            Op::SetParent { backend, context, parent }
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_is_done_the_current_context_is_in_the_tree(
+        ops in proptest::collection::vec(anything(), 0..120),
+        version in select(Version::ALL.to_vec()),
+    ) {
+        let mut server = connected(version);
+        for op in &ops {
+            let _ = server.apply(op);
+            let rows = rows(&server);
+            prop_assert_eq!(rows.iter().filter(|row| row.current).count(), 1, "{:?}", op);
+            prop_assert!(rows.iter().all(|row| row.free_bytes < row.total_bytes), "{:?}", op);
+            for (name, slot) in ContextSlot::WELL_KNOWN {
+                if let Some(addr) = server.backend(ALICE).unwrap().context(slot) {
+                    let row = rows.iter().find(|row| row.addr == addr);
+                    prop_assert!(row.is_some(), "{} is not in the tree after {:?}", name, op);
+                }
+            }
+        }
+    }
 }
