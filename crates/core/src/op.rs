@@ -362,8 +362,8 @@ pub enum Op {
     QueryRun {
         /// Whose.
         backend: BackendId,
-        /// A utility command, which has no executor.
-        utility: bool,
+        /// Columns of its result; `None` for a utility command, which has no executor.
+        columns: Option<u16>,
     },
     /// Its portal is dropped, and with it the transaction ends, unless there was a BEGIN.
     QueryEnd {

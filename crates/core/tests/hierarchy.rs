@@ -71,8 +71,8 @@ fn apply(server: &mut Server, ops: &[Op]) {
 }
 
 const BEGIN: Op = Op::QueryBegin { backend: ALICE };
-const SELECT: Op = Op::QueryRun { backend: ALICE, utility: false };
-const DO: Op = Op::QueryRun { backend: ALICE, utility: true };
+const SELECT: Op = Op::QueryRun { backend: ALICE, columns: Some(1) };
+const DO: Op = Op::QueryRun { backend: ALICE, columns: None };
 const END: Op = Op::QueryEnd { backend: ALICE };
 const TUPLE: Op = Op::TupleBegin { backend: ALICE };
 const TUPLE_END: Op = Op::TupleEnd { backend: ALICE };

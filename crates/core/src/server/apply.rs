@@ -177,7 +177,7 @@ impl Server {
                 self.transaction_statement(backend, statement)?;
             }
             Op::QueryBegin { backend } => self.exec_simple_query(backend, false)?,
-            Op::QueryRun { backend, utility } => self.run_portal(backend, utility)?,
+            Op::QueryRun { backend, columns } => self.run_portal(backend, columns)?,
             Op::QueryEnd { backend } => self.end_statement(backend)?,
             Op::TupleBegin { backend } => self.tuple_begin(backend)?,
             Op::TupleEnd { backend } => self.tuple_end(backend)?,

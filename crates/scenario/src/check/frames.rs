@@ -78,7 +78,8 @@ impl Checker {
         let mut frame = Frame { statement, line: span.line, steps: Sequence::default() };
         frame.op(span.line, Op::QueryBegin { backend });
         frame.body(planned);
-        frame.op(run_line, Op::QueryRun { backend, utility });
+        let columns = (!utility).then_some(1);
+        frame.op(run_line, Op::QueryRun { backend, columns });
         frame.body(executed);
         frame.op(body.close.line, Op::QueryEnd { backend });
         frame.compiled()

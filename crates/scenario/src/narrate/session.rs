@@ -33,7 +33,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             }
             narration.say(Tone::Plain, "it is parsed and planned in MessageContext.");
         }
-        Op::QueryRun { utility: false, .. } => {
+        Op::QueryRun { columns: Some(_), .. } => {
             narration.say(Tone::Who, format!("{who}'s query gets a portal"));
             narration.say(
                 Tone::Plain,
@@ -41,7 +41,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
                  ExprContext for one tuple at a time. ExecutorState is current.",
             );
         }
-        Op::QueryRun { utility: true, .. } => {
+        Op::QueryRun { columns: None, .. } => {
             narration.say(Tone::Who, format!("{who}'s command gets a portal"));
             let rest = ": its PortalContext is current. A utility command has no executor.";
             narration.say(Tone::Plain, rest);

@@ -17,8 +17,8 @@ use crate::server::session::{Portal, Query, Session, SpiConnection};
 
 /// SPI connections within SPI connections.
 const MAX_SPI_DEPTH: usize = 1000;
-/// The format codes of a result of one column.
-const FORMATS: u64 = 2;
+/// A column's format code.
+const FORMAT: u64 = 2;
 
 impl Server {
     /// The top of `PostgresMain`'s loop: what the last message left is gone, and there is a
@@ -53,17 +53,18 @@ impl Server {
     }
 
     /// `CreatePortal`, `PortalStart`, and the way into `PortalRun`.
-    pub(super) fn run_portal(&mut self, id: BackendId, utility: bool) -> Result<(), Error> {
+    pub(super) fn run_portal(&mut self, id: BackendId, columns: Option<u16>) -> Result<(), Error> {
         let session = &self.backend_mut(id)?.session;
         let outer = session.statement.ok_or(NO_STATEMENT)?;
         if session.portal.is_some_and(|portal| portal.active.is_some()) {
             return Err(Error::Protocol("the statement has its portal already"));
         }
         let mut portal = self.create_portal(id)?;
-        if !utility {
+        if let Some(columns) = columns {
             portal.query = Some(self.executor_start(id, &portal)?);
             self.keep_portal(id, portal)?;
-            self.memory(id)?.memory_context_alloc(portal.context, FORMATS, false)?;
+            let formats = u64::from(columns) * FORMAT;
+            self.memory(id)?.memory_context_alloc(portal.context, formats, false)?;
         }
         self.switch(id, outer)?;
         // PortalRun

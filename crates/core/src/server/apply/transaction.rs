@@ -47,7 +47,7 @@ impl Server {
         use TransactionStmt::{Commit, Rollback, RollbackTo};
         let exit = matches!(statement, Commit | Rollback | RollbackTo(_));
         self.exec_simple_query(id, exit)?;
-        self.run_portal(id, true)?;
+        self.run_portal(id, None)?;
         match self.transaction_block(id, statement) {
             Ok(then) => {
                 self.finish_portal(id)?;
