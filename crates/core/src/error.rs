@@ -69,6 +69,15 @@ pub enum Error {
         /// The eight bytes before it.
         header: u64,
     },
+    /// A chunk was to be freed or resized that is free (`MEMORY_CONTEXT_CHECKING`).
+    ChunkIsFree {
+        /// The function that noticed: `pfree` or `realloc`.
+        function: &'static str,
+        /// The context's name.
+        context: String,
+        /// Where the chunk's header is.
+        chunk: Addr,
+    },
     /// A Slab context was asked for another size than its chunks have.
     UnexpectedChunkSize {
         /// Bytes asked for.
@@ -97,6 +106,8 @@ pub enum Error {
     ContextLoop(String),
     /// Something that this version of PostgreSQL does not have.
     NotInThisVersion(&'static str),
+    /// An allocator that was left out of this build, by its cargo feature.
+    AllocatorLeftOut(&'static str),
     /// A chunk variable is empty: nothing was allocated into it, or it was freed.
     NoSuchChunk,
     /// A chunk variable points into memory that a reset or delete gave back.
@@ -161,6 +172,16 @@ impl fmt::Display for Warning {
     }
 }
 
+/// What routines return that are called by the million: an error is behind a pointer, so that
+/// success passes through registers.
+pub(crate) type Fallible<T> = Result<T, Box<Error>>;
+
+impl From<Box<Error>> for Error {
+    fn from(error: Box<Error>) -> Self {
+        *error
+    }
+}
+
 /// An error's kind alone, small enough for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
@@ -204,6 +225,7 @@ impl Error {
             | Error::SlabBlockTooSmall { .. }
             | Error::SlabRealloc
             | Error::BumpUnsupported(_)
+            | Error::ChunkIsFree { .. }
             | Error::InvalidPointer { .. } => ErrorCode::Internal,
             _ => ErrorCode::Playground,
         }
@@ -263,6 +285,9 @@ impl Error {
                 .into(),
             Error::SegmentationFault => {
                 "The postmaster would end every backend and start over.".into()
+            }
+            Error::AllocatorLeftOut(feature) => {
+                format!("Build pgscope with its feature `{feature}`.")
             }
             Error::NoSuchChunk => "palloc into this name first.".into(),
             Error::DanglingChunk(_) => "Its context was reset or deleted, and every chunk in it \
@@ -330,6 +355,12 @@ impl fmt::Display for Error {
                 f,
                 "{function} called with invalid pointer {pointer} (header 0x{header:016x})"
             ),
+            Error::ChunkIsFree { function: "pfree", context, chunk } => {
+                write!(f, "detected double pfree in {context} {chunk}")
+            }
+            Error::ChunkIsFree { function, context, chunk } => {
+                write!(f, "detected {function} of freed chunk in {context} {chunk}")
+            }
             Error::UnexpectedChunkSize { size, expected } => {
                 write!(f, "unexpected alloc chunk size {size} (expected {expected})")
             }
@@ -350,6 +381,9 @@ impl fmt::Display for Error {
                 write!(f, "memory context \"{name}\" can't be below itself")
             }
             Error::NotInThisVersion(what) => write!(f, "this version has no {what}"),
+            Error::AllocatorLeftOut(feature) => {
+                write!(f, "this build of pgscope was made without the allocator {feature}")
+            }
             Error::NoSuchChunk => f.write_str("no chunk has this name now"),
             Error::DanglingChunk(at) => write!(f, "the pointer {at} is dangling"),
             Error::NoSuchContext => f.write_str("no memory context has this name now"),

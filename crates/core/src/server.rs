@@ -7,14 +7,17 @@
 mod apply;
 mod backend;
 mod buffers;
+mod lives;
 pub mod page;
 mod session;
 pub mod settings;
 pub mod shmem;
+mod variables;
 
 pub use apply::Outcome;
-pub use backend::{Backend, Call, ChunkVar};
+pub use backend::{Backend, Call};
 pub use settings::Settings;
+pub use variables::ChunkVar;
 
 use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::bufmgr::{BufferPool, BufferUsage, LocalBufferState, PoolBuffer};

@@ -17,9 +17,12 @@
 //! allocator has for itself.
 
 use crate::memory::{Addr, Arena};
+use crate::profile::MEMORY_CONTEXT_CHECKING;
 
-/// Bytes of a `MemoryChunk` without MEMORY_CONTEXT_CHECKING.
+/// Bytes of the word before a chunk.
 pub const CHUNK_HEADER: u64 = 8;
+/// `sizeof(MemoryChunk)`: with MEMORY_CONTEXT_CHECKING the size asked for stands before the word.
+pub(super) const MEMORY_CHUNK: u64 = if MEMORY_CONTEXT_CHECKING { 16 } else { CHUNK_HEADER };
 
 const METHOD_BITS: u32 = 4;
 const METHOD_MASK: u64 = (1 << METHOD_BITS) - 1;
@@ -95,6 +98,16 @@ impl ChunkHeader {
     pub fn block_offset(self) -> u64 {
         self.0 >> OFFSET_BASE & OFFSET_MASK
     }
+}
+
+/// `ALLOC_MINBITS`: AllocSet's smallest size class holds 2^3 bytes.
+pub(super) const ALLOC_MINBITS: u32 = 3;
+
+/// `GetChunkSizeFromFreeListIdx`: bytes of AllocSet's size class with this index, which is the
+/// value in the headers of its chunks.
+#[inline]
+pub fn class_size(index: usize) -> u64 {
+    1 << (index as u32 + ALLOC_MINBITS)
 }
 
 #[cfg(test)]

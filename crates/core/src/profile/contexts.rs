@@ -59,15 +59,15 @@ const ERROR_SIZES: Allocator = sized(8 * 1024);
 pub(crate) const STRING_INFO: u64 = 1024;
 
 const fn sized(size: u64) -> Allocator {
-    Allocator::AllocSet { min: size, init: size, max: size }
+    Allocator::plain(size, size, size)
 }
 
 const fn create(context: ContextSlot) -> StartStep {
-    StartStep::Create { context, sizes: Allocator::ALLOCSET_DEFAULT, chunks: [0; 3] }
+    StartStep::Create { context, sizes: Allocator::PLAIN, chunks: [0; 3] }
 }
 
 const fn small(context: ContextSlot) -> StartStep {
-    StartStep::Create { context, sizes: Allocator::ALLOCSET_SMALL, chunks: [0; 3] }
+    StartStep::Create { context, sizes: Allocator::PLAIN_SMALL, chunks: [0; 3] }
 }
 
 /// The order of 15. `registered_buffers` is five times `sizeof(registered_buffer)`, which
@@ -80,7 +80,7 @@ pub(super) const fn start_of_15(registered_buffers: u64) -> [StartStep; 14] {
         create(ContextSlot::MD),
         StartStep::Create {
             context: ContextSlot::WAL,
-            sizes: Allocator::ALLOCSET_DEFAULT,
+            sizes: Allocator::PLAIN,
             chunks: [registered_buffers, 480, 928],
         },
         create(ContextSlot::CACHE),
@@ -94,7 +94,7 @@ pub(super) const fn start_of_15(registered_buffers: u64) -> [StartStep; 14] {
         create(ContextSlot::MESSAGE),
         StartStep::Create {
             context: ContextSlot::ROW_DESCRIPTION,
-            sizes: Allocator::ALLOCSET_DEFAULT,
+            sizes: Allocator::PLAIN,
             chunks: [STRING_INFO, 0, 0],
         },
     ]

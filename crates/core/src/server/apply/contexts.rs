@@ -4,19 +4,15 @@
 //! at once, or whole contexts, notes whose lives ended; and the contexts that a backend can't
 //! do without are guarded, since PostgreSQL itself would just go down.
 
-use super::Outcome;
 use crate::error::Error;
 use crate::event::{Event, MemoryEvent};
-use crate::ids::{BackendId, ChunkSlot, ContextSlot};
+use crate::ids::{BackendId, ContextSlot};
 use crate::memory::Addr;
 use crate::mmgr::Context;
-use crate::op::{AllocFlags, Allocator, Name};
+use crate::op::{Allocator, Name};
 use crate::server::Server;
-use crate::server::backend::{Call, ChunkVar};
-use crate::slots::entry;
+use crate::server::backend::Call;
 
-/// Bytes of the arena that may be written before allocating is refused.
-const MAX_TOUCHED: usize = 64 << 20;
 /// Calls within calls.
 const MAX_CALL_DEPTH: usize = 1000;
 
@@ -30,7 +26,7 @@ impl Server {
         allocator: Allocator,
     ) -> Result<Addr, Error> {
         let addr = self.create_context(id, parent, slot.known_name(), allocator)?;
-        self.backend_mut(id)?.set_context(slot, addr)?;
+        self.backend_mut(id)?.variables.set_context_to(slot, addr)?;
         Ok(addr)
     }
 
@@ -43,74 +39,7 @@ impl Server {
     ) -> Result<Addr, Error> {
         let mut process = self.memory(id)?;
         let name = process.program.intern(process.arena, name)?;
-        process.context_create(parent, name, allocator)
-    }
-
-    pub(super) fn context_or_current(
-        &mut self,
-        id: BackendId,
-        slot: Option<ContextSlot>,
-    ) -> Result<Addr, Error> {
-        self.check_touched()?;
-        let backend = self.backend_mut(id)?;
-        slot.map_or(Ok(backend.memory.current), |slot| backend.context_or_error(slot))
-    }
-
-    /// malloc is generous, as on a real machine; what processes touch of it is what the
-    /// playground has to hold.
-    pub(super) fn check_touched(&self) -> Result<(), Error> {
-        if self.arena.resident() > MAX_TOUCHED {
-            let what = "bytes of memory that backends touch";
-            return Err(Error::Limit { what, limit: MAX_TOUCHED as u64 });
-        }
-        Ok(())
-    }
-
-    /// A variable's chunk, for a routine that finds its context through its header.
-    pub(super) fn chunk_with_header(
-        &mut self,
-        id: BackendId,
-        slot: ChunkSlot,
-        function: &'static str,
-    ) -> Result<ChunkVar, Error> {
-        let var = self.backend_mut(id)?.chunk_or_error(slot)?;
-        if self.context(var.context).chunk_header(self.profile) == 0 {
-            return Err(Error::BumpUnsupported(function));
-        }
-        Ok(var)
-    }
-
-    pub(super) fn repalloc(
-        &mut self,
-        id: BackendId,
-        slot: ChunkSlot,
-        size: u64,
-        flags: AllocFlags,
-    ) -> Result<Outcome, Error> {
-        self.check_touched()?;
-        let var = self.chunk_with_header(id, slot, "realloc")?;
-        let pointer = self.memory(id)?.repalloc_extended(var.pointer, size, flags)?;
-        self.keep_chunk(id, Some(slot), pointer, size, var.context)
-    }
-
-    /// Store what an allocation returned; NULL leaves the variable as it was.
-    pub(super) fn keep_chunk(
-        &mut self,
-        id: BackendId,
-        slot: Option<ChunkSlot>,
-        pointer: Addr,
-        size: u64,
-        context: Addr,
-    ) -> Result<Outcome, Error> {
-        if pointer.is_null() {
-            return Ok(Outcome::default());
-        }
-        if let Some(slot) = slot {
-            let backend = self.backend_mut(id)?;
-            let var = backend.chunk_var(pointer, size, context);
-            backend.set_chunk(slot, Some(var))?;
-        }
-        Ok(Outcome { pointer: Some(pointer), ..Outcome::default() })
+        Ok(process.context_create(parent, name, allocator)?)
     }
 
     pub(super) fn reset(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
@@ -124,8 +53,8 @@ impl Server {
         let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
         self.memory(id)?.memory_context_reset(context)?;
         let backend = self.backend_mut(id)?;
-        backend.end_life(context, false);
-        gone.into_iter().for_each(|context| backend.end_life(context, true));
+        backend.variables.end_life(context, false);
+        gone.into_iter().for_each(|context| backend.variables.end_life(context, true));
         Ok(())
     }
 
@@ -134,7 +63,7 @@ impl Server {
         let context = self.backend_mut(id)?.context_or_error(slot)?;
         self.check_keeps_nothing(id, &[context])?;
         self.memory(id)?.memory_context_reset_only(context)?;
-        self.backend_mut(id)?.end_life(context, false);
+        self.backend_mut(id)?.variables.end_life(context, false);
         Ok(())
     }
 
@@ -150,7 +79,7 @@ impl Server {
         // PostgreSQL's own contexts have their places, on which their ends rely.
         self.check_permanent(id, context, true)?;
         self.check_owned(id, context, true)?;
-        self.memory(id)?.memory_context_set_parent(context, parent)
+        Ok(self.memory(id)?.memory_context_set_parent(context, parent)?)
     }
 
     pub(super) fn reset_children(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
@@ -159,7 +88,7 @@ impl Server {
         self.check_keeps_nothing(id, &below)?;
         self.memory(id)?.memory_context_reset_children(context)?;
         let backend = self.backend_mut(id)?;
-        below.into_iter().for_each(|context| backend.end_life(context, false));
+        below.into_iter().for_each(|context| backend.variables.end_life(context, false));
         Ok(())
     }
 
@@ -178,7 +107,7 @@ impl Server {
         let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
         self.memory(id)?.memory_context_delete_children(context)?;
         let backend = self.backend_mut(id)?;
-        gone.into_iter().for_each(|context| backend.end_life(context, true));
+        gone.into_iter().for_each(|context| backend.variables.end_life(context, true));
         Ok(())
     }
 
@@ -195,7 +124,7 @@ impl Server {
         let gone = self.family(context);
         self.memory(id)?.memory_context_delete(context)?;
         let backend = self.backend_mut(id)?;
-        gone.into_iter().for_each(|context| backend.end_life(context, true));
+        gone.into_iter().for_each(|context| backend.variables.end_life(context, true));
         Ok(())
     }
 
@@ -272,11 +201,12 @@ impl Server {
             return Err(Error::Limit { what: "nested calls", limit: MAX_CALL_DEPTH as u64 });
         }
         let caller = backend.memory.current;
-        let outer = backend.context(ContextSlot::FUNCTION_CALL).map(|c| backend.context_var(c));
+        let outer =
+            backend.context(ContextSlot::FUNCTION_CALL).map(|c| backend.variables.context_var(c));
         let process = self.memory(id)?;
         let function = process.program.intern(process.arena, function)?;
         let slot = ContextSlot::FUNCTION_CALL;
-        let context = self.create_named(id, caller, slot, Allocator::ALLOCSET_DEFAULT)?;
+        let context = self.create_named(id, caller, slot, Allocator::PLAIN)?;
         self.memory(id)?.memory_context_switch_to(context)?;
         let calls = &mut self.backend_mut(id)?.calls;
         calls.push(Call { function, context, caller, outer });
@@ -292,13 +222,24 @@ impl Server {
         self.backend_mut(id)?.calls.pop();
         self.delete_family(id, call.context)?;
         let backend = self.backend_mut(id)?;
-        *entry(&mut backend.contexts, ContextSlot::FUNCTION_CALL.0)? = call.outer;
+        backend.variables.set_context(ContextSlot::FUNCTION_CALL, call.outer)?;
         let depth = backend.calls.len() as u32;
         self.emit_memory(id, MemoryEvent::CallEnded { function: call.function, depth })
     }
 
+    /// `MemoryContextCheck(TopMemoryContext)`, as a developer's server does it at the end of each
+    /// statement. What it finds is among the events.
+    ///
+    /// # Errors
+    /// There is no such backend.
+    #[cfg(feature = "memory-context-checking")]
+    pub fn memory_context_check(&mut self, id: BackendId) -> Result<(), Error> {
+        let top = self.backend_mut(id)?.memory.top;
+        Ok(self.memory(id)?.memory_context_check(top)?)
+    }
+
     fn emit_memory(&mut self, id: BackendId, event: MemoryEvent) -> Result<(), Error> {
-        self.log.emit(Event::Memory(id, event))
+        Ok(self.log.emit(Event::Memory(id, event))?)
     }
 
     /// The memory context at an address.
@@ -316,10 +257,5 @@ impl Server {
             max_level,
             max_children,
         )
-    }
-
-    /// `GetMemoryChunkSpace`: bytes that a live chunk takes up, its header included.
-    pub fn chunk_space(&self, pointer: Addr) -> Option<u64> {
-        crate::mmgr::get_memory_chunk_space(&self.arena, self.profile, pointer)
     }
 }

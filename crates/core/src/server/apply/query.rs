@@ -27,7 +27,7 @@ impl Server {
         self.switch_to_slot(id, ContextSlot::MESSAGE)?;
         self.reset_slot(id, ContextSlot::MESSAGE)?;
         let message = self.backend_mut(id)?.memory.current;
-        self.memory(id)?.memory_context_alloc(message, STRING_INFO, false)?;
+        self.keep(id, message, STRING_INFO)?;
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl Server {
             portal.query = Some(self.executor_start(id, &portal)?);
             self.keep_portal(id, portal)?;
             let formats = u64::from(columns) * FORMAT;
-            self.memory(id)?.memory_context_alloc(portal.context, formats, false)?;
+            self.keep(id, portal.context, formats)?;
         }
         self.switch(id, outer)?;
         // PortalRun
@@ -74,7 +74,7 @@ impl Server {
         if let Some(query) = &mut portal.query {
             // standard_ExecutorRun, printtup_startup
             self.switch(id, query.per_query)?;
-            let sizes = Allocator::ALLOCSET_DEFAULT;
+            let sizes = Allocator::PLAIN;
             let slot = ContextSlot::PRINTTUP;
             query.receiver = self.create_named(id, query.per_query, slot, sizes)?;
             self.keep_portal(id, portal)?;
@@ -89,8 +89,8 @@ impl Server {
         let backend = self.backend_mut(id)?;
         let level = backend.session.levels.len();
         let top = backend.context_or_error(ContextSlot::TOP_PORTAL)?;
-        let pointer = self.memory(id)?.memory_context_alloc(top, size, true)?;
-        let sizes = Allocator::ALLOCSET_SMALL;
+        let pointer = self.keep(id, top, size)?;
+        let sizes = Allocator::PLAIN_SMALL;
         let context = self.create_named(id, top, ContextSlot::PORTAL, sizes)?;
         let portal = Portal { pointer, context, level, active: None, query: None };
         self.keep_portal(id, portal)?;
@@ -109,8 +109,8 @@ impl Server {
         let size = self.profile.backend.query_desc;
         let planned_in = self.backend_mut(id)?.memory.current;
         self.switch(id, portal.context)?;
-        let descriptor = self.memory(id)?.memory_context_alloc(portal.context, size, false)?;
-        let sizes = Allocator::ALLOCSET_DEFAULT;
+        let descriptor = self.keep(id, portal.context, size)?;
+        let sizes = Allocator::PLAIN;
         let slot = ContextSlot::EXECUTOR_STATE;
         let per_query = self.create_named(id, portal.context, slot, sizes)?;
         self.switch(id, per_query)?;
@@ -118,6 +118,23 @@ impl Server {
         self.switch(id, portal.context)?;
         self.switch(id, planned_in)?;
         Ok(Query { descriptor, per_query, per_tuple, receiver: Addr::NULL })
+    }
+
+    /// What the backend itself keeps in one of its contexts. In a build that makes them Slabs,
+    /// which have chunks of one size, it keeps nothing.
+    pub(super) fn keep(&mut self, id: BackendId, context: Addr, size: u64) -> Result<Addr, Error> {
+        match Allocator::PLAIN {
+            Allocator::Slab { .. } => Ok(Addr::NULL),
+            _ => Ok(self.memory(id)?.memory_context_alloc(context, size, false)?),
+        }
+    }
+
+    /// `pfree` of what was kept, where the build's contexts have that.
+    fn give_back(&mut self, id: BackendId, pointer: Addr) -> Result<(), Error> {
+        match Allocator::PLAIN {
+            Allocator::Slab { .. } | Allocator::Bump { .. } => Ok(()),
+            _ => Ok(self.memory(id)?.pfree(pointer)?),
+        }
     }
 
     /// The end of `PortalRun`, and `PortalDrop`.
@@ -167,11 +184,11 @@ impl Server {
             self.keep_portal(id, portal)?;
             self.delete_family(id, query.per_tuple)?;
             self.delete_family(id, query.per_query)?;
-            self.memory(id)?.pfree(query.descriptor)?;
+            self.give_back(id, query.descriptor)?;
         }
         self.backend_mut(id)?.session.portal = None;
         self.delete_family(id, portal.context)?;
-        self.memory(id)?.pfree(portal.pointer)
+        self.give_back(id, portal.pointer)
     }
 
     /// `AtAbort_Portals`: an error's portal loses what is below its context.
@@ -229,7 +246,7 @@ impl Server {
         let atomic = portal.query.is_some() || session.in_block;
         let saved = backend.memory.current;
         let transaction = backend.context_or_error(ContextSlot::TOP_TRANSACTION)?;
-        let sizes = Allocator::ALLOCSET_DEFAULT;
+        let sizes = Allocator::PLAIN;
         let parent = if atomic { transaction } else { portal.context };
         let proc = self.create_named(id, parent, ContextSlot::SPI_PROC, sizes)?;
         let parent = if atomic { transaction } else { proc };
@@ -247,8 +264,8 @@ impl Server {
         self.delete_family(id, proc)?;
         let backend = self.backend_mut(id)?;
         if let Some(outer) = backend.session.spi.last().copied() {
-            backend.set_context(ContextSlot::SPI_PROC, outer.proc)?;
-            backend.set_context(ContextSlot::SPI_EXEC, outer.exec)?;
+            backend.variables.set_context_to(ContextSlot::SPI_PROC, outer.proc)?;
+            backend.variables.set_context_to(ContextSlot::SPI_EXEC, outer.exec)?;
         }
         Ok(())
     }

@@ -25,10 +25,11 @@ impl Server {
         if self.backends.len() >= MAX_BACKENDS {
             return Err(Error::Limit { what: "backends", limit: MAX_BACKENDS as u64 });
         }
+        Allocator::check_plain(self.profile)?;
         self.backends.push(Backend::new(name.clone(), LocalMemory::new(id)));
         self.log.emit(Event::BackendStarted(id))?;
 
-        let default = Allocator::ALLOCSET_DEFAULT;
+        let default = Allocator::PLAIN;
         let top = self.create_named(id, Addr::NULL, ContextSlot::TOP, default)?;
         let backend = self.backend_mut(id)?;
         backend.memory.top = top;
@@ -43,12 +44,11 @@ impl Server {
         match *step {
             StartStep::Create { context: slot, sizes, chunks } => {
                 let context = self.create_named(id, top, slot, sizes)?;
-                let mut memory = self.memory(id)?;
                 if slot == ContextSlot::ERROR {
-                    memory.memory_context_allow_in_critical_section(context, true);
+                    self.memory(id)?.memory_context_allow_in_critical_section(context, true);
                 }
                 for size in chunks.into_iter().take_while(|size| *size > 0) {
-                    memory.memory_context_alloc(context, size, false)?;
+                    self.keep(id, context, size)?;
                 }
                 Ok(())
             }

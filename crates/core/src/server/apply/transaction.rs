@@ -188,7 +188,7 @@ impl Server {
         let slot = ContextSlot::TOP_TRANSACTION;
         let context = match self.backend_mut(id)?.context(slot) {
             Some(kept) => kept,
-            None => self.create_named(id, top, slot, Allocator::ALLOCSET_DEFAULT)?,
+            None => self.create_named(id, top, slot, Allocator::PLAIN)?,
         };
         self.push_level(id, TransactionState { name: "".into(), context, prior, aborted: false })
     }
@@ -198,7 +198,7 @@ impl Server {
         let parent = self.level(id)?.context;
         let prior = self.backend_mut(id)?.memory.current;
         let slot = ContextSlot::CUR_TRANSACTION;
-        let context = self.create_named(id, parent, slot, Allocator::ALLOCSET_DEFAULT)?;
+        let context = self.create_named(id, parent, slot, Allocator::PLAIN)?;
         self.push_level(id, TransactionState { name, context, prior, aborted: false })
     }
 
@@ -206,7 +206,7 @@ impl Server {
         let context = level.context;
         let backend = self.backend_mut(id)?;
         backend.session.levels.push(level);
-        backend.set_context(ContextSlot::CUR_TRANSACTION, context)?;
+        backend.variables.set_context_to(ContextSlot::CUR_TRANSACTION, context)?;
         self.switch(id, context)
     }
 
@@ -239,11 +239,11 @@ impl Server {
         let backend = self.backend_mut(id)?;
         backend.session.levels.clear();
         backend.session.in_block = false;
-        backend.clear_context(ContextSlot::CUR_TRANSACTION);
+        backend.variables.set_context(ContextSlot::CUR_TRANSACTION, None)?;
         match end {
             TransactionEnd::Reset => self.reset_family(id, context),
             TransactionEnd::Delete => {
-                backend.clear_context(ContextSlot::TOP_TRANSACTION);
+                backend.variables.set_context(ContextSlot::TOP_TRANSACTION, None)?;
                 self.delete_family(id, context)
             }
         }
@@ -303,7 +303,7 @@ impl Server {
         let backend = self.backend_mut(id)?;
         let ended = backend.session.levels.pop().ok_or(NO_TRANSACTION)?;
         let parent = self.level(id)?.context;
-        self.backend_mut(id)?.set_context(ContextSlot::CUR_TRANSACTION, parent)?;
+        self.backend_mut(id)?.variables.set_context_to(ContextSlot::CUR_TRANSACTION, parent)?;
         Ok(ended)
     }
 
