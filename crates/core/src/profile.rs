@@ -5,12 +5,14 @@
 //! each replay without a difference; a version is offered to scenarios once the bytes and views
 //! that a reader looks at are its own too.
 
+pub(crate) mod contexts;
 mod mmgr;
 mod pg15;
 mod pg17;
 mod pg18;
 mod pg19;
 
+pub use contexts::{BackendProfile, StartStep, TransactionEnd};
 pub use mmgr::{
     ChunkHeaders, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags, Recycling,
     SlabLists, SlabProfile, StatsDetail, TreeOrder,
@@ -80,6 +82,8 @@ pub struct Profile {
     pub version: Version,
     /// Memory contexts.
     pub mmgr: MmgrProfile,
+    /// The contexts of a backend.
+    pub backend: BackendProfile,
     /// The buffer pool.
     pub bufmgr: BufmgrProfile,
 }

@@ -1,9 +1,14 @@
 //! PostgreSQL 15, as read in its source and confirmed by the traces of 15.18; and 15.20, as the
 //! oracle found it beside that.
 
-use super::{BufmgrProfile, GenerationProfile, MmgrProfile, NodeTags, Profile, Version};
+use super::contexts::start_of_15;
+use super::{
+    BackendProfile, BufmgrProfile, GenerationProfile, MmgrProfile, NodeTags, Profile, StartStep,
+    TransactionEnd, Version,
+};
 
-pub(super) static PROFILE: Profile = Profile { version: Version::V15, mmgr: MMGR, bufmgr: BUFMGR };
+pub(super) static PROFILE: Profile =
+    Profile { version: Version::V15, mmgr: MMGR, backend: BACKEND, bufmgr: BUFMGR };
 
 pub(super) static PROFILE_20: Profile = Profile {
     version: Version::V15_20,
@@ -12,11 +17,21 @@ pub(super) static PROFILE_20: Profile = Profile {
         generation: GenerationProfile { spare_within_max: true, ..MMGR.generation },
         ..MMGR
     },
+    backend: BACKEND,
     bufmgr: BUFMGR,
 };
 
+static START: [StartStep; 14] = start_of_15(41_960);
+
 const MMGR: MmgrProfile =
     MmgrProfile::with_owner_pointers(NodeTags { aset: 223, generation: 225, slab: 224, bump: 0 });
+
+const BACKEND: BackendProfile = BackendProfile {
+    start: &START,
+    transaction_end: TransactionEnd::Delete,
+    portal: 232,
+    query_desc: 112,
+};
 
 const BUFMGR: BufmgrProfile = BufmgrProfile {
     freelist: true,
