@@ -2,7 +2,7 @@
 //!
 //! Read-only functions of the [`Server`]; nothing here decides or changes anything.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
@@ -136,7 +136,8 @@ pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextVie
     let chunk_header = server.context(context).chunk_header(profile);
     let mut blocks = inspect::blocks(arena, profile, context);
     if chunk_header == 0 {
-        let known = variables.keys().copied().collect();
+        let mut known = BTreeSet::new();
+        known.extend(variables.keys().copied());
         blocks.iter_mut().for_each(|block| block.cut_at(&known));
     }
     ContextView {

@@ -373,9 +373,12 @@ impl Sweep {
     }
 
     fn passed_over(&self, scene: &Scene<'_>) -> String {
-        let mut distinct = self.pinned.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
+        let mut distinct = Vec::new();
+        for &buffer in &self.pinned {
+            if let Err(place) = distinct.binary_search(&buffer) {
+                distinct.insert(place, buffer);
+            }
+        }
         match distinct.as_slice() {
             [one] => {
                 let often = match self.pinned.len() {
