@@ -24,15 +24,21 @@
 //! an aligned chunk. [`inspect`] and `stats` look at contexts, for pictures and for the log.
 
 mod alignedalloc;
+#[cfg(feature = "aset")]
 pub mod aset;
+#[cfg(feature = "bump")]
 mod bump;
 pub mod chunk;
+#[cfg(any(feature = "bump", feature = "generation", feature = "slab"))]
 mod dlist;
+#[cfg(feature = "generation")]
 mod generation;
+#[cfg(any(feature = "aset", feature = "bump", feature = "generation"))]
 mod growth;
 pub mod inspect;
 mod mcxt;
 mod methods;
+#[cfg(feature = "slab")]
 mod slab;
 mod stats;
 
@@ -58,6 +64,7 @@ pub struct LocalMemory {
     /// `CurrentMemoryContext`.
     pub current: Addr,
     /// `context_freelists` of `aset.c`: deleted contexts kept for reuse.
+    #[cfg(feature = "aset")]
     pub context_freelists: [aset::AllocSetFreeList; 2],
 }
 
@@ -71,6 +78,7 @@ impl LocalMemory {
             heap: Heap::new(backend, HEAP_LIMIT),
             top: Addr::NULL,
             current: Addr::NULL,
+            #[cfg(feature = "aset")]
             context_freelists: Default::default(),
         }
     }

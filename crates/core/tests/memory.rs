@@ -261,7 +261,7 @@ proptest! {
             // Errors are part of the game; what they leave behind has to add up too.
             let outcome = server.apply(op);
             check(&server);
-            let pointer = outcome.ok().and_then(|outcome| outcome.pointer);
+            let pointer = outcome.ok().and_then(|outcome| outcome.pointer());
             check_strings(&server, &mut strings, op, pointer);
         }
     }

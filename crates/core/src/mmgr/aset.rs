@@ -29,7 +29,7 @@ mod header;
 mod store;
 
 use super::Process;
-use super::chunk::MCTX_ASET_ID;
+use super::chunk::{ALLOC_MINBITS, MCTX_ASET_ID, class_size};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::{Context, MEMORY_CONTEXT_DATA};
@@ -41,7 +41,6 @@ use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile};
 pub use store::AllocSetFreeList;
 
-const ALLOC_MINBITS: u32 = 3;
 /// Size classes: 8, 16, 32, ... 8192 bytes.
 pub const ALLOCSET_NUM_FREELISTS: usize = 11;
 const ALLOC_CHUNK_LIMIT: u64 = 8192;
@@ -71,12 +70,6 @@ pub fn alloc_set_free_index(size: u64) -> usize {
     } else {
         (u64::BITS - ((size - 1) >> ALLOC_MINBITS).leading_zeros()) as usize
     }
-}
-
-/// `GetChunkSizeFromFreeListIdx`: bytes of a size class.
-#[inline]
-pub fn class_size(index: usize) -> u64 {
-    1 << (index as u32 + ALLOC_MINBITS)
 }
 
 #[inline]

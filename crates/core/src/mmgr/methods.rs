@@ -6,16 +6,21 @@
 //! that its header points to. Ids that memory often holds by accident are left without a row,
 //! so that `pfree` of a wild pointer is caught.
 //!
-//! A new allocator is one file that implements the two traits, and one line in the table.
+//! A new allocator is one file that implements the two traits, and one line in the table. Each can
+//! be left out of a build: the cargo feature of its name adds its file and its row.
 
 use super::alignedalloc::AlignedRedirect;
+#[cfg(feature = "aset")]
 use super::aset::AllocSet;
+#[cfg(feature = "bump")]
 use super::bump::Bump;
 use super::chunk::{
     MCTX_ALIGNED_REDIRECT_ID, MCTX_ASET_ID, MCTX_BUMP_ID, MCTX_GENERATION_ID, MCTX_SLAB_ID,
 };
+#[cfg(feature = "generation")]
 use super::generation::Generation;
 use super::inspect::BlockView;
+#[cfg(feature = "slab")]
 use super::slab::Slab;
 use super::{Process, StatsText};
 use crate::error::Error;
@@ -118,10 +123,22 @@ const fn allocator<T: MemoryContextMethods>(methods: &'static T) -> Option<Row> 
 /// The allocators by their ids.
 static METHODS: [Option<Row>; 16] = {
     let mut table = [const { None }; 16];
-    table[MCTX_ASET_ID as usize] = allocator(&AllocSet);
-    table[MCTX_GENERATION_ID as usize] = allocator(&Generation);
-    table[MCTX_SLAB_ID as usize] = allocator(&Slab);
-    table[MCTX_BUMP_ID as usize] = allocator(&Bump);
+    #[cfg(feature = "aset")]
+    {
+        table[MCTX_ASET_ID as usize] = allocator(&AllocSet);
+    }
+    #[cfg(feature = "generation")]
+    {
+        table[MCTX_GENERATION_ID as usize] = allocator(&Generation);
+    }
+    #[cfg(feature = "slab")]
+    {
+        table[MCTX_SLAB_ID as usize] = allocator(&Slab);
+    }
+    #[cfg(feature = "bump")]
+    {
+        table[MCTX_BUMP_ID as usize] = allocator(&Bump);
+    }
     table[MCTX_ALIGNED_REDIRECT_ID as usize] = Some(Row { chunk: &AlignedRedirect, context: None });
     table
 };
@@ -130,7 +147,8 @@ impl Process<'_> {
     /// Create a context with the allocator's own routine.
     ///
     /// # Errors
-    /// Parameters that the routine refuses; an allocator that the version does not have.
+    /// Parameters that the routine refuses; an allocator that the version or this build does
+    /// not have.
     pub fn context_create(
         &mut self,
         parent: Addr,
@@ -138,18 +156,29 @@ impl Process<'_> {
         allocator: Allocator,
     ) -> Result<Addr, Error> {
         match allocator {
+            #[cfg(feature = "aset")]
             Allocator::AllocSet { min, init, max } => {
                 self.alloc_set_context_create(parent, name, min, init, max)
             }
+            #[cfg(feature = "slab")]
             Allocator::Slab { block, chunk } => {
                 self.slab_context_create(parent, name, block, chunk)
             }
+            #[cfg(feature = "generation")]
             Allocator::Generation { min, init, max } => {
                 self.generation_context_create(parent, name, min, init, max)
             }
+            #[cfg(feature = "bump")]
             Allocator::Bump { min, init, max } => {
                 self.bump_context_create(parent, name, min, init, max)
             }
+            #[cfg(not(all(
+                feature = "aset",
+                feature = "slab",
+                feature = "generation",
+                feature = "bump"
+            )))]
+            left_out => Err(Error::AllocatorLeftOut(left_out.feature())),
         }
     }
 }

@@ -304,7 +304,8 @@ impl Checker {
     }
 
     fn allocator(&mut self, small: bool, sizes: [&Option<Quantity>; 3]) -> Option<Allocator> {
-        let preset = if small { Allocator::ALLOCSET_SMALL } else { Allocator::ALLOCSET_DEFAULT };
+        let [min, init, max] =
+            if small { [0, 1024, 8 * 1024] } else { [0, 8 * 1024, 8 * 1024 * 1024] };
         let mut given = [None; 3];
         for (given, size) in given.iter_mut().zip(sizes) {
             if let Some(size) = size {
@@ -312,12 +313,9 @@ impl Checker {
             }
         }
         let [given_min, given_init, given_max] = given;
-        let Allocator::AllocSet { min, init, max } = preset else { return None };
-        Some(Allocator::AllocSet {
-            min: given_min.unwrap_or(min),
-            init: given_init.unwrap_or(init),
-            max: given_max.unwrap_or(max),
-        })
+        let min = given_min.unwrap_or(min);
+        let init = given_init.unwrap_or(init);
+        Some(Allocator::plain(min, init, given_max.unwrap_or(max)))
     }
 
     fn metric(&mut self, metric: &Measured) -> Option<Metric> {

@@ -3,13 +3,13 @@
 //! `palloc` hands the request to the allocator of the context. `pfree` and `repalloc` get a
 //! pointer and nothing else: what stands in front of the chunk tells them whose it is.
 
-use super::{Context, IDENT, IS_RESET};
+use super::{Context, IDENT, IS_RESET, METHODS};
 use crate::error::Error;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::Process;
 use crate::mmgr::chunk::ChunkHeader;
-use crate::mmgr::methods::{ChunkMethods, chunk_methods};
+use crate::mmgr::methods::{ChunkMethods, chunk_methods, methods_at};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile};
 
@@ -157,6 +157,13 @@ impl Process<'_> {
         }
         let name = Context::at(self.arena, context).name();
         Err(Error::OutOfMemory { size, context: self.program.text(name).to_owned() })
+    }
+
+    /// Whether a context's chunks have no header, so that nothing finds the context from them.
+    #[inline]
+    pub fn is_headerless(&self, context: Addr) -> bool {
+        methods_at(self.arena.read_ptr(context.offset(METHODS)))
+            .is_some_and(|methods| methods.chunk_header(self.profile) == 0)
     }
 
     /// `MCXT_METHOD`, or what is called instead for a wild pointer (`BogusFree`).
