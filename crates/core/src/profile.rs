@@ -2,19 +2,22 @@
 //!
 //! A [`Profile`] is a value that the machine carries; code that depends on the version asks
 //! the profile and never the version's number. One file a version. Traces of real servers of
-//! each replay without a difference; a version is offered to scenarios once the bytes and views
-//! that a reader looks at are its own too.
+//! each replay without a difference.
 
 mod mmgr;
 mod pg15;
 mod pg17;
 mod pg18;
 mod pg19;
+mod routines;
+mod shmem;
 
 pub use mmgr::{
     ChunkHeaders, GenerationProfile, MmgrProfile, NodeTags, Recycling, SlabLists, SlabProfile,
     StatsDetail, TreeOrder,
 };
+pub use routines::Renamed;
+pub use shmem::{ContentLock, ShmemProfile};
 
 /// A major version of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +33,8 @@ pub enum Version {
 }
 
 impl Version {
-    /// Every version that the core knows something of.
+    /// Every version that there is.
     pub const ALL: [Version; 4] = [Version::V15, Version::V17, Version::V18, Version::V19];
-    /// The versions that scenarios may ask for.
-    pub const OFFERED: &'static [Version] = &[Version::V18];
 
     /// The major version's number.
     pub fn number(self) -> u32 {
@@ -70,6 +71,18 @@ pub struct Profile {
     pub mmgr: MmgrProfile,
     /// The buffer pool.
     pub bufmgr: BufmgrProfile,
+    /// The shared segment.
+    pub shmem: ShmemProfile,
+    /// Routines of PostgreSQL 18 whose work another one does here.
+    pub routines: &'static [Renamed],
+}
+
+impl Profile {
+    /// A routine of PostgreSQL 18 and its file, as this version has them.
+    pub fn routine(&self, routine: (&'static str, &'static str)) -> (&'static str, &'static str) {
+        let renamed = self.routines.iter().find(|(name, ..)| *name == routine.0);
+        renamed.map_or(routine, |&(_, own, file)| (own, file))
+    }
 }
 
 /// How the buffer manager of a version works.

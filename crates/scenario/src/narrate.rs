@@ -75,7 +75,8 @@ impl Narration {
         }
     }
 
-    fn at(&mut self, version: Version, (routine, file): (&'static str, &'static str)) {
+    fn at(&mut self, version: Version, routine: (&'static str, &'static str)) {
+        let (routine, file) = version.profile().routine(routine);
         self.routine = routine;
         self.file = file;
         self.url.clear();

@@ -1,6 +1,6 @@
 //! PostgreSQL 15, as read in its source and confirmed by the traces of 15.18.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, Version};
+use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ShmemProfile, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V15,
@@ -22,4 +22,6 @@ pub(super) static PROFILE: Profile = Profile {
         local_flush_counted: false,
         processes: 14 + 5,
     },
+    shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
+    routines: super::routines::OF_15,
 };

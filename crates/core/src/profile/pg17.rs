@@ -1,6 +1,6 @@
 //! PostgreSQL 17, as read in its source and confirmed by the traces of 17.10.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
+use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V17,
@@ -22,4 +22,6 @@ pub(super) static PROFILE: Profile = Profile {
         local_flush_counted: true,
         processes: 15 + 6,
     },
+    shmem: ShmemProfile::ALIGNED,
+    routines: super::routines::OF_17,
 };

@@ -1,6 +1,6 @@
 //! PostgreSQL 18, as read in its source and confirmed by the traces of 18.4.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
+use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V18,
@@ -22,6 +22,8 @@ pub(super) static PROFILE: Profile = Profile {
         local_flush_counted: true,
         processes: BACKENDS_AND_AUX_PROCS,
     },
+    shmem: ShmemProfile::ASYNCHRONOUS,
+    routines: &[],
 };
 
 /// `MaxBackends` and the auxiliary processes of a server with the defaults that the traces

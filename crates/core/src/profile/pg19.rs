@@ -1,6 +1,6 @@
 //! PostgreSQL 19, as read in its source and confirmed by the traces of 19rc1.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
+use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V19,
@@ -23,4 +23,6 @@ pub(super) static PROFILE: Profile = Profile {
         local_flush_counted: true,
         processes: super::pg18::BACKENDS_AND_AUX_PROCS,
     },
+    shmem: ShmemProfile::WIDE_STATE,
+    routines: &[],
 };

@@ -213,16 +213,12 @@ impl Server {
     // The machine as one process sees it.
 
     pub(super) fn backend_mut(&mut self, id: BackendId) -> Result<&mut Backend, Error> {
-        self.backends
-            .get_mut(usize::from(id.0))
-            .ok_or(Error::Protocol(NO_BACKEND))
+        self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))
     }
 
     pub(super) fn access(&mut self, id: BackendId) -> Result<BufferAccess<'_>, Error> {
-        let backend = self
-            .backends
-            .get_mut(usize::from(id.0))
-            .ok_or(Error::Protocol(NO_BACKEND))?;
+        let backend =
+            self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))?;
         Ok(BufferAccess {
             who: id,
             pool: &mut self.pool,
@@ -244,10 +240,8 @@ impl Server {
     }
 
     fn memory(&mut self, id: BackendId) -> Result<Process<'_>, Error> {
-        let backend = self
-            .backends
-            .get_mut(usize::from(id.0))
-            .ok_or(Error::Protocol(NO_BACKEND))?;
+        let backend =
+            self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))?;
         self.arena.lend(id);
         Ok(Process {
             who: id,

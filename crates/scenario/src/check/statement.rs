@@ -157,11 +157,11 @@ impl Checker {
 
     fn server(&mut self, server: &Server) {
         if let Some(version) = &server.version {
-            let known = Version::OFFERED.iter().find(|it| f64::from(it.number()) == version.value);
+            let known = Version::ALL.iter().find(|it| f64::from(it.number()) == version.value);
             match known {
                 Some(&version) => self.config.version = version,
                 None => {
-                    let all = Version::OFFERED.iter().map(|it| it.number().to_string());
+                    let all = Version::ALL.iter().map(|it| it.number().to_string());
                     let all = all.collect::<Vec<_>>().join(", ");
                     let message = format!("there is no PostgreSQL {version} here");
                     let problem = Problem::new(version.span, message);

@@ -163,7 +163,8 @@ impl Server {
             return Err(Error::Limit { what: "nested calls", limit: MAX_CALL_DEPTH as u64 });
         }
         let caller = backend.memory.current;
-        let outer = backend.context(ContextSlot::FUNCTION_CALL).map(|c| backend.variables.context_var(c));
+        let outer =
+            backend.context(ContextSlot::FUNCTION_CALL).map(|c| backend.variables.context_var(c));
         let process = self.memory(id)?;
         let function = process.program.intern(process.arena, function)?;
         let slot = ContextSlot::FUNCTION_CALL;

@@ -64,7 +64,7 @@ pub(super) fn Strips(props: &StripsProps) -> Html {
 
 fn strip(props: &StripsProps, number: usize, block: &BlockView) -> Html {
     let story = &props.story;
-    let header = props.frame.server.profile().mmgr.chunk;
+    let header = props.context.chunk_header;
     let lit = |chunk: Addr| {
         props.chunk == Some(chunk)
             || story.allocated.contains(&chunk)
@@ -134,7 +134,7 @@ fn chunk_button(
     let held = props.context.variables.get(&chunk.pointer).filter(|_| !chunk.free);
     let name = held.map_or("", |(slot, _)| props.frame.chunk_name(props.backend, *slot));
     let whole = span.bytes.max(1) as f64;
-    let header = props.frame.server.profile().mmgr.chunk;
+    let header = props.context.chunk_header;
     let asked = held.map_or(chunk.size, |(_, requested)| (*requested).min(chunk.size));
     let shares = format!(
         "--header:{:.2}%;--asked:{:.2}%",
