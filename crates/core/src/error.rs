@@ -139,6 +139,16 @@ pub enum Error {
     },
 }
 
+/// What routines return that are called by the million: an error is behind a pointer, so that
+/// success passes through registers.
+pub(crate) type Fallible<T> = Result<T, Box<Error>>;
+
+impl From<Box<Error>> for Error {
+    fn from(error: Box<Error>) -> Self {
+        *error
+    }
+}
+
 /// An error's kind alone, small enough for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {

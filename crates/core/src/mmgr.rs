@@ -47,7 +47,7 @@ pub use methods::{Counters, METHODS_TABLE, method_name};
 use stats::StatsText;
 pub(crate) use stats::memory_context_stats_detail;
 
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::{EventLog, MemoryEvent};
 use crate::ids::BackendId;
 use crate::memory::{Addr, Arena, Heap, ProgramText};
@@ -102,7 +102,7 @@ pub struct Process<'a> {
 
 impl Process<'_> {
     #[inline]
-    fn emit(&mut self, event: MemoryEvent) -> Result<(), Error> {
+    fn emit(&mut self, event: MemoryEvent) -> Fallible<()> {
         self.log.emit(crate::event::Event::Memory(self.who, event))
     }
 

@@ -73,7 +73,7 @@ impl Server {
     ) -> Result<Addr, Error> {
         let mut process = self.memory(id)?;
         let name = process.program.intern(process.arena, name)?;
-        process.context_create(parent, name, allocator)
+        Ok(process.context_create(parent, name, allocator)?)
     }
 
     pub(super) fn reset(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
@@ -190,7 +190,7 @@ impl Server {
     }
 
     fn emit_memory(&mut self, id: BackendId, event: MemoryEvent) -> Result<(), Error> {
-        self.log.emit(Event::Memory(id, event))
+        Ok(self.log.emit(Event::Memory(id, event))?)
     }
 
     /// The memory context at an address.
