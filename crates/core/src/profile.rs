@@ -98,6 +98,9 @@ pub struct BufmgrProfile {
     pub vacuum_ring_kb: u32,
     /// The size of a ring can be chosen (`GetAccessStrategyWithSize`).
     pub sized_rings: bool,
+    /// A miss enters the new page into the lookup table before its victim's old page leaves it
+    /// (`BufferAlloc`); otherwise the victim is emptied first (`GetVictimBuffer`).
+    pub insert_first: bool,
     /// Extending takes the victims first and looks the new blocks up afterwards, so that
     /// several can be added at once (`ExtendBufferedRelBy`).
     pub bulk_extend: bool,

@@ -16,6 +16,7 @@ pub(super) static PROFILE: Profile = Profile {
         bulkread_ring_kb: |_| 256,
         vacuum_ring_kb: 256,
         sized_rings: false,
+        insert_first: true,
         bulk_extend: false,
         read_rounds: None,
         evict: false,

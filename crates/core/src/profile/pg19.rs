@@ -17,6 +17,7 @@ pub(super) static PROFILE: Profile = Profile {
         bulkread_ring_kb: super::pg18::bulkread_ring_kb,
         vacuum_ring_kb: 2048,
         sized_rings: true,
+        insert_first: false,
         bulk_extend: true,
         read_rounds: Some(ReadRounds::StopBeforeHit),
         evict: true,
