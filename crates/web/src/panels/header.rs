@@ -67,7 +67,7 @@ pub fn header(
             <h1>{ if title.is_empty() { "Untitled scenario".into() } else { title } }</h1>
             <label class="chip version">
                 <span>{ "PostgreSQL" }</span>
-                <select onchange={choose(Setting::Version)}>{ for versions }</select>
+                <select aria-label="PostgreSQL" onchange={choose(Setting::Version)}>{ for versions }</select>
             </label>
             <label class="chip buffers">
                 <span>{ "shared_buffers" }</span>
