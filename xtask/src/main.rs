@@ -18,6 +18,7 @@
 mod args;
 mod checks;
 mod conformance;
+mod features;
 mod page;
 mod process;
 mod screenshots;
@@ -29,6 +30,7 @@ mod trouble;
 use std::process::ExitCode;
 
 use args::Args;
+use features::Features;
 
 const HELP: &str = "\
 The commands of pgscope. Each sets up what it needs first, under target/.
@@ -40,6 +42,9 @@ The commands of pgscope. Each sets up what it needs first, under target/.
         --port N    serve on port N instead of 8080
   cargo xtask build
       Build the page for publishing into dist/ and print the size of its first load.
+        --features LIST, --no-default-features (of both)
+                    build it with other cargo features than usual, such as
+                    clobber-freed-memory,memory-context-checking or default-slab
   cargo xtask test
       Run every check and every test, from rustfmt to a reader's way through the page in Chromium.
   cargo xtask conformance [FILE or DIR ...]
@@ -76,13 +81,15 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
                 open: args.flag("--open"),
                 release: args.flag("--release"),
                 port: args.number("--port")?.unwrap_or(8080),
+                features: Features::of(&mut args)?,
             };
             args.finish(command)?;
             page::serve(options)
         }
         "build" => {
+            let features = Features::of(&mut args)?;
             args.finish(command)?;
-            page::build()
+            page::build(features)
         }
         "test" => {
             args.finish(command)?;

@@ -13,8 +13,8 @@ mod routines;
 mod shmem;
 
 pub use mmgr::{
-    ChunkHeaders, GenerationProfile, MmgrProfile, NodeTags, Recycling, SlabLists, SlabProfile,
-    StatsDetail, TreeOrder,
+    ChunkHeaders, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags, Recycling,
+    SlabLists, SlabProfile, StatsDetail, TreeOrder,
 };
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};
