@@ -3,12 +3,18 @@
 
 use super::contexts::start_of_15;
 use super::{
-    BackendProfile, BufmgrProfile, GenerationProfile, MmgrProfile, NodeTags, Profile, StartStep,
-    TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, GenerationProfile, MmgrProfile, NodeTags, Profile, ShmemProfile,
+    StartStep, TransactionEnd, Version,
 };
 
-pub(super) static PROFILE: Profile =
-    Profile { version: Version::V15, mmgr: MMGR, backend: BACKEND, bufmgr: BUFMGR };
+pub(super) static PROFILE: Profile = Profile {
+    version: Version::V15,
+    mmgr: MMGR,
+    backend: BACKEND,
+    bufmgr: BUFMGR,
+    shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
+    routines: super::routines::OF_15,
+};
 
 pub(super) static PROFILE_20: Profile = Profile {
     version: Version::V15_20,
@@ -19,6 +25,8 @@ pub(super) static PROFILE_20: Profile = Profile {
     },
     backend: BACKEND,
     bufmgr: BUFMGR,
+    shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
+    routines: super::routines::OF_15,
 };
 
 static START: [StartStep; 14] = start_of_15(41_960);
@@ -39,6 +47,7 @@ const BUFMGR: BufmgrProfile = BufmgrProfile {
     bulkread_ring_kb: |_| 256,
     vacuum_ring_kb: 256,
     sized_rings: false,
+    insert_first: true,
     bulk_extend: false,
     read_rounds: None,
     evict: false,
