@@ -451,6 +451,18 @@ proptest! {
     }
 
     #[test]
+    fn with_and_without_events_the_bytes_are_the_same(version in version(), ops in ops()) {
+        let mut watched = server(version);
+        let mut unwatched = watched.clone();
+        unwatched.log_mut().off();
+        for op in &ops {
+            prop_assert_eq!(watched.apply(op), unwatched.apply(op), "{:?}", op);
+        }
+        prop_assert!(heap_bytes(&watched) == heap_bytes(&unwatched));
+        check(&unwatched);
+    }
+
+    #[test]
     fn a_snapshot_replays_to_the_same_bytes(
         version in version(),
         before in ops(),
