@@ -281,6 +281,7 @@ impl Map {
 // struct MemoryContextData (nodes/memnodes.h): offsets of its links.
 const PARENT: u64 = 24;
 const LINKS: [u64; 4] = [PARENT, 32, 40, 48];
+#[cfg(feature = "aset")]
 const NEXTCHILD: u64 = 48;
 const RESET_CBS: u64 = 72;
 
