@@ -311,7 +311,7 @@ impl Arena {
         let mut at = addr;
         while at < end {
             let next = Addr((at.0 / PAGE_SIZE as u64 + 1) * PAGE_SIZE as u64).min(end);
-            if self.has(at) {
+            if self.is_resident(at) {
                 self.fill(at, next.since(at), byte);
             }
             at = next;
@@ -405,6 +405,17 @@ mod tests {
         arena.write_u64(heap(), 2);
         assert_eq!(snapshot.read_u64(heap()), 1);
         assert_eq!(arena.read_u64(heap()), 2);
+    }
+
+    #[test]
+    fn what_was_never_written_can_be_left_out() {
+        let mut arena = Arena::new();
+        let far = heap().offset(1 << 31);
+        arena.write_u8(far, 1);
+        arena.fill_written(far.back(1 << 20), 2 << 20, 0x7f);
+        assert_eq!(arena.resident(), PAGE_SIZE);
+        assert_eq!(arena.read_u8(far.offset(1)), 0x7f);
+        assert_eq!(arena.read_u8(far.back(1)), 0);
     }
 
     #[test]
