@@ -165,8 +165,10 @@ pub(super) fn quick_take(
     let node = dlist::first(words, shape.list(current))?;
     let left = nfree(words, node.back(NODE)).wrapping_sub(1);
     let list = shape.list(blocklist_index(words, shape, left));
-    let at_hand =
-        left < shape.per_block && dlist::is_at_hand(words, node) && dlist::is_at_hand(words, list);
+    let at_hand = left < shape.per_block
+        && shape.is_at_hand(words, node.back(NODE))
+        && dlist::is_at_hand(words, node)
+        && dlist::is_at_hand(words, list);
     at_hand.then(|| take(words, profile, shape, current, node))
 }
 
