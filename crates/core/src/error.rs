@@ -69,6 +69,15 @@ pub enum Error {
         /// The eight bytes before it.
         header: u64,
     },
+    /// A chunk was to be freed or resized that is free (`MEMORY_CONTEXT_CHECKING`).
+    ChunkIsFree {
+        /// The function that noticed: `pfree` or `realloc`.
+        function: &'static str,
+        /// The context's name.
+        context: String,
+        /// Where the chunk's header is.
+        chunk: Addr,
+    },
     /// A Slab context was asked for another size than its chunks have.
     UnexpectedChunkSize {
         /// Bytes asked for.
@@ -139,6 +148,16 @@ pub enum Error {
     },
 }
 
+/// What routines return that are called by the million: an error is behind a pointer, so that
+/// success passes through registers.
+pub(crate) type Fallible<T> = Result<T, Box<Error>>;
+
+impl From<Box<Error>> for Error {
+    fn from(error: Box<Error>) -> Self {
+        *error
+    }
+}
+
 /// An error's kind alone, small enough for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
@@ -173,6 +192,7 @@ impl Error {
             | Error::SlabBlockTooSmall { .. }
             | Error::SlabRealloc
             | Error::BumpUnsupported(_)
+            | Error::ChunkIsFree { .. }
             | Error::InvalidPointer { .. } => ErrorCode::Internal,
             _ => ErrorCode::Playground,
         }
@@ -296,6 +316,12 @@ impl fmt::Display for Error {
                 f,
                 "{function} called with invalid pointer {pointer} (header 0x{header:016x})"
             ),
+            Error::ChunkIsFree { function: "pfree", context, chunk } => {
+                write!(f, "detected double pfree in {context} {chunk}")
+            }
+            Error::ChunkIsFree { function, context, chunk } => {
+                write!(f, "detected {function} of freed chunk in {context} {chunk}")
+            }
             Error::UnexpectedChunkSize { size, expected } => {
                 write!(f, "unexpected alloc chunk size {size} (expected {expected})")
             }

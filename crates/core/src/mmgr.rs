@@ -21,7 +21,8 @@
 //! table; each of [`aset`], `generation`, `slab` and `bump` is one; `growth` has the
 //! block sizes that three of them go by, `dlist` PostgreSQL's lists. [`chunk`] is the packed
 //! header from which `pfree` finds the allocator, `alignedalloc` what stands in for it before
-//! an aligned chunk. [`inspect`] and `stats` look at contexts, for pictures and for the log.
+//! an aligned chunk. [`memdebug`] has PostgreSQL's compile-time switches
+//! for finding errors. [`inspect`] and `stats` look at contexts, for pictures and for the log.
 
 mod alignedalloc;
 #[cfg(feature = "aset")]
@@ -37,6 +38,7 @@ mod generation;
 mod growth;
 pub mod inspect;
 mod mcxt;
+pub mod memdebug;
 mod methods;
 #[cfg(feature = "slab")]
 mod slab;
@@ -47,7 +49,7 @@ pub use methods::{Counters, METHODS_TABLE, method_name};
 use stats::StatsText;
 pub(crate) use stats::memory_context_stats_detail;
 
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::{EventLog, MemoryEvent};
 use crate::ids::BackendId;
 use crate::memory::{Addr, Arena, Heap, ProgramText};
@@ -102,7 +104,7 @@ pub struct Process<'a> {
 
 impl Process<'_> {
     #[inline]
-    fn emit(&mut self, event: MemoryEvent) -> Result<(), Error> {
+    fn emit(&mut self, event: MemoryEvent) -> Fallible<()> {
         self.log.emit(crate::event::Event::Memory(self.who, event))
     }
 

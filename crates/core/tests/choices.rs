@@ -134,7 +134,7 @@ fn each_allocator_is_there_or_says_what_to_build_with() {
             } else if kind(allocator) == "Bump" && !server.profile().mmgr.bump {
                 assert!(matches!(created, Err(Error::NotInThisVersion(_))));
             } else {
-                let context = created.unwrap().context.unwrap();
+                let context = created.unwrap().context().unwrap();
                 assert_eq!(server.context(context).kind(), kind(allocator));
                 server.apply(&palloc(SLAB_CHUNK)).unwrap();
                 server.apply(&Op::Delete { backend: BACKEND, context: WORK }).unwrap();

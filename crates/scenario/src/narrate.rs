@@ -138,6 +138,7 @@ pub fn narrate(history: &History) -> Narration {
             }
         }
     }
+    warnings(&mut narration, &scene);
     if let Some(error) = history.error() {
         if !narration.parts.last().is_some_and(|part| part.text.ends_with('.')) {
             narration.say(Tone::Plain, ".");
@@ -148,6 +149,16 @@ pub fn narrate(history: &History) -> Narration {
         }
     }
     narration
+}
+
+/// What a build with MEMORY_CONTEXT_CHECKING noticed on the way.
+fn warnings(narration: &mut Narration, scene: &Scene<'_>) {
+    for event in scene.events {
+        if let Event::Memory(_, MemoryEvent::Warning { name, problem, values }) = *event {
+            let text = problem.text(scene.server.text(name), values);
+            narration.say(Tone::Evict, format!(" WARNING: {text}."));
+        }
+    }
 }
 
 fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {

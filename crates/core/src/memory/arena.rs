@@ -12,6 +12,7 @@
 
 use super::Addr;
 use super::segment::{PAGE_SIZE, Segment};
+use super::window::{Window, Words, index};
 use crate::ids::BackendId;
 
 /// How far a heap's window may grow.
@@ -153,7 +154,13 @@ impl Arena {
         Some((segment, offset))
     }
 
-    /// Whether the page that holds `addr` was written.
+    /// The window of the working backend's heap.
+    #[inline]
+    pub(crate) fn window(&mut self) -> Window<'_> {
+        Window { words: self.near.heap.words_mut(), base: self.near_base }
+    }
+
+    /// Whether the page that holds `addr` takes up memory.
     fn has(&self, addr: Addr) -> bool {
         self.segment(addr).is_some_and(|(segment, offset)| segment.has(page(offset)))
     }
@@ -161,8 +168,8 @@ impl Arena {
     /// The unsigned 64-bit integer at `addr`.
     #[inline]
     pub fn read_u64(&self, addr: Addr) -> u64 {
-        match self.near.heap.word(addr.since(self.near_base)) {
-            Some(word) => word,
+        match self.near.heap.words().get(index(self.near_base, addr)) {
+            Some(word) => u64::from_le_bytes(*word),
             None => self.read_u64_elsewhere(addr),
         }
     }
@@ -170,9 +177,9 @@ impl Arena {
     #[inline(never)]
     fn read_u64_elsewhere(&self, addr: Addr) -> u64 {
         if let Some((segment, offset)) = self.segment(addr)
-            && let Some(word) = segment.word(offset)
+            && let Some(word) = segment.words().get(index(Addr::NULL, Addr(offset)))
         {
-            return word;
+            return u64::from_le_bytes(*word);
         }
         let mut bytes = [0; 8];
         self.read(addr, &mut bytes);
@@ -216,16 +223,19 @@ impl Arena {
     /// Store a 64-bit integer.
     #[inline]
     pub fn write_u64(&mut self, addr: Addr, value: u64) {
-        if !self.near.heap.set_word(addr.since(self.near_base), value) {
-            self.write_u64_elsewhere(addr, value);
+        match self.near.heap.words_mut().get_mut(index(self.near_base, addr)) {
+            Some(word) => *word = value.to_le_bytes(),
+            None => self.write_u64_elsewhere(addr, value),
         }
     }
 
     #[inline(never)]
     fn write_u64_elsewhere(&mut self, addr: Addr, value: u64) {
-        let written =
-            self.segment_mut(addr).is_some_and(|(segment, offset)| segment.set_word(offset, value));
-        if !written {
+        if let Some((segment, offset)) = self.segment_mut(addr)
+            && let Some(word) = segment.words_mut().get_mut(index(Addr::NULL, Addr(offset)))
+        {
+            *word = value.to_le_bytes();
+        } else {
             self.write(addr, &value.to_le_bytes());
         }
     }
@@ -272,19 +282,35 @@ impl Arena {
 
     /// Set `len` bytes to `byte` (`memset`). Whole pages of zeros are given up, not written.
     pub fn fill(&mut self, addr: Addr, len: u64, byte: u8) {
-        let mut done = 0;
-        while done < len {
-            let to = addr.offset(done);
+        let end = addr.offset(len);
+        let mut to = addr;
+        while to < end {
             let at = to.0 as usize % PAGE_SIZE;
-            let count = (len - done).min((PAGE_SIZE - at) as u64) as usize;
-            done += count as u64;
-            let Some((segment, offset)) = self.segment_mut(to) else { continue };
-            let number = page(offset);
-            if byte == 0 && (count == PAGE_SIZE || !segment.has(number)) {
-                segment.drop_page(number);
-            } else {
-                segment.page_mut(number)[at..at + count].fill(byte);
+            let Some((segment, offset)) = self.segment_mut(to) else { return };
+            let whole = end.since(to) / PAGE_SIZE as u64;
+            if byte == 0 && at == 0 && whole > 0 {
+                segment.drop_pages(page(offset), page(offset) + whole as usize);
+                to = to.offset(whole * PAGE_SIZE as u64);
+                continue;
             }
+            let count = end.since(to).min((PAGE_SIZE - at) as u64);
+            if byte != 0 || segment.has(page(offset)) {
+                segment.page_mut(page(offset))[at..at + count as usize].fill(byte);
+            }
+            to = to.offset(count);
+        }
+    }
+
+    /// Set those of `len` bytes to `byte` that lie in pages which were written.
+    pub fn fill_written(&mut self, addr: Addr, len: u64, byte: u8) {
+        let end = addr.offset(len);
+        let mut at = addr;
+        while at < end {
+            let next = Addr((at.0 / PAGE_SIZE as u64 + 1) * PAGE_SIZE as u64).min(end);
+            if self.has(at) {
+                self.fill(at, next.since(at), byte);
+            }
+            at = next;
         }
     }
 
@@ -306,6 +332,19 @@ impl Arena {
                 done += rest(source).min(rest(target));
             }
         }
+    }
+}
+
+/// The whole arena has every word at hand.
+impl Words for Arena {
+    #[inline]
+    fn word(&self, addr: Addr) -> Option<u64> {
+        Some(self.read_u64(addr))
+    }
+
+    #[inline]
+    fn set_word(&mut self, addr: Addr, value: u64) {
+        self.write_u64(addr, value);
     }
 }
 

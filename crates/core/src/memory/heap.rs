@@ -72,6 +72,11 @@ impl Heap {
         self.stats
     }
 
+    /// Whether a pointer is to pages that were mapped for it alone, and go when it is freed.
+    pub fn is_mapped(&self, pointer: Addr) -> bool {
+        pointer >= self.mapped_base
+    }
+
     /// `malloc`: a pointer to at least `size` bytes, or `None` if there is no more. The
     /// bytes are whatever was there before.
     pub fn malloc(&mut self, arena: &mut Arena, size: u64) -> Option<Addr> {

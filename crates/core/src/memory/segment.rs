@@ -4,18 +4,20 @@
 //! vector, which an access reaches with a single comparison. What lies far behind (a request of
 //! a gigabyte of which one page is touched) is kept by the page.
 //!
-//! A clone takes no copy of the window. The original publishes the pages that were written since
+//! A clone takes no copy of the window. The original publishes the pages that changed since
 //! the last clone, and both hold them from then on; the clone fills its window from them when it
-//! is first written to. So a row of snapshots costs what changed between them.
+//! is first written to. So a row of snapshots costs what changed between them, and writing
+//! costs nothing but the write.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Bytes of a page of the arena.
 pub const PAGE_SIZE: usize = 8192;
 
 /// Eight bytes: what one access reads or writes.
-const WORD: usize = 8;
+pub(super) const WORD: usize = 8;
+pub(super) type Word = [u8; WORD];
 const WORDS_OF_PAGE: usize = PAGE_SIZE / WORD;
 /// Pages of a directory: 4 MB together.
 const DIRECTORY: usize = 512;
@@ -25,26 +27,14 @@ const SMALL_GAP: usize = 32;
 type Page = [u8; PAGE_SIZE];
 type Directory = [Option<Rc<Page>>; DIRECTORY];
 
-/// What is known of a page of the window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Touched {
-    /// Never written: zeros, and no clone holds it.
-    #[default]
-    No,
-    /// As clones hold it.
-    Published,
-    /// Written since.
-    Written,
-}
-
 /// The bytes of one segment; zeros where nothing was written.
 #[derive(Default)]
 pub(super) struct Segment {
     /// The window's bytes, or nothing in a clone that was not written to yet.
-    words: Vec<[u8; WORD]>,
-    /// The window's pages.
-    touched: Vec<Cell<Touched>>,
-    /// The same pages as clones hold them.
+    words: Vec<Word>,
+    /// Pages of the window.
+    window: usize,
+    /// The window's pages as clones hold them; none where they are all zeros.
     published: RefCell<Vec<Option<Rc<Page>>>>,
     /// Pages beyond the window, in two steps, so that a clone copies few pointers.
     far: Vec<Option<Rc<Directory>>>,
@@ -58,7 +48,7 @@ impl Clone for Segment {
         self.publish();
         Self {
             words: Vec::new(),
-            touched: self.touched.clone(),
+            window: self.window,
             published: self.published.clone(),
             far: self.far.clone(),
             far_pages: self.far_pages,
@@ -74,37 +64,27 @@ impl Segment {
     }
 
     /// Pages that take up memory.
+    #[inline]
     pub(super) fn pages(&self) -> usize {
-        self.touched.len() + self.far_pages
+        self.window + self.far_pages
     }
 
-    /// The word at an offset that is a multiple of eight, if the window has it. An offset that
-    /// is not is past any window.
+    /// The words of the window.
     #[inline]
-    pub(super) fn word(&self, offset: u64) -> Option<u64> {
-        let index = usize::try_from(offset.rotate_right(WORD.ilog2())).ok()?;
-        self.words.get(index).map(|word| u64::from_le_bytes(*word))
+    pub(super) fn words(&self) -> &[Word] {
+        &self.words
     }
 
-    /// Store the word at an offset that is a multiple of eight. False if the window does not
-    /// have it.
+    /// The words of the window, to be written to.
     #[inline]
-    pub(super) fn set_word(&mut self, offset: u64, value: u64) -> bool {
-        let Ok(index) = usize::try_from(offset.rotate_right(WORD.ilog2())) else { return false };
-        match (self.words.get_mut(index), self.touched.get(index / WORDS_OF_PAGE)) {
-            (Some(word), Some(touched)) => {
-                *word = value.to_le_bytes();
-                touched.set(Touched::Written);
-                true
-            }
-            _ => false,
-        }
+    pub(super) fn words_mut(&mut self) -> &mut [Word] {
+        &mut self.words
     }
 
     /// Fill `out` with a page's bytes from `at` on: zeros if it was never written.
     pub(super) fn read(&self, number: usize, at: usize, out: &mut [u8]) {
         let range = at..at + out.len();
-        if number < self.touched.len() {
+        if number < self.window {
             let start = number * PAGE_SIZE;
             let window = self.words.as_flattened();
             if let Some(bytes) = window.get(start + range.start..start + range.end) {
@@ -119,23 +99,19 @@ impl Segment {
         out.fill(0);
     }
 
-    /// Whether a page was written and not given up.
+    /// Whether a page takes up memory.
     pub(super) fn has(&self, number: usize) -> bool {
-        match self.touched.get(number) {
-            Some(touched) => touched.get() != Touched::No,
-            None => self.far_page(number).is_some(),
-        }
+        number < self.window || self.far_page(number).is_some()
     }
 
     /// A page to write to, made if it is not there.
     pub(super) fn page_mut(&mut self, number: usize) -> &mut [u8] {
-        let window = self.touched.len();
-        if number >= window && number < self.most && number - window <= window.max(SMALL_GAP) {
+        let gap = number.saturating_sub(self.window);
+        if number >= self.window && number < self.most && gap <= self.window.max(SMALL_GAP) {
             self.grow(number + 1);
         }
-        if number < self.touched.len() {
+        if number < self.window {
             self.fill_window();
-            self.touched[number].set(Touched::Written);
             &mut self.words.as_flattened_mut()[number * PAGE_SIZE..(number + 1) * PAGE_SIZE]
         } else {
             let pages = &mut self.far_pages;
@@ -147,18 +123,27 @@ impl Segment {
         }
     }
 
-    /// Give a page up: it reads as zeros again.
-    pub(super) fn drop_page(&mut self, number: usize) {
-        if !self.has(number) {
-            return;
+    /// Let pages read as zeros again, and give up the memory of those at the window's end and
+    /// beyond.
+    pub(super) fn drop_pages(&mut self, from: usize, to: usize) {
+        self.fill_window();
+        let end = to.min(self.window);
+        if from < end {
+            if end == self.window {
+                self.window = from;
+                self.words.truncate(from * WORDS_OF_PAGE);
+                self.published.get_mut().truncate(from);
+            } else {
+                self.words[from * WORDS_OF_PAGE..end * WORDS_OF_PAGE].fill([0; WORD]);
+            }
         }
-        if number < self.touched.len() {
-            self.page_mut(number).fill(0);
-            self.touched[number].set(Touched::No);
-            self.shrink();
-        } else {
-            *far_slot(&mut self.far, number) = None;
-            self.far_pages -= 1;
+        if self.far_pages > 0 {
+            for number in from.max(self.window)..to {
+                if self.far_page(number).is_some() {
+                    *far_slot(&mut self.far, number) = None;
+                    self.far_pages -= 1;
+                }
+            }
         }
     }
 
@@ -169,9 +154,9 @@ impl Segment {
     /// Let the window end after `pages` pages, and take in what was kept beyond.
     fn grow(&mut self, pages: usize) {
         self.fill_window();
-        let from = self.touched.len();
+        let from = self.window;
         self.words.resize(pages * WORDS_OF_PAGE, [0; WORD]);
-        self.touched.resize(pages, Cell::default());
+        self.window = pages;
         if self.far_pages == 0 {
             return;
         }
@@ -182,26 +167,16 @@ impl Segment {
                 self.far_pages -= 1;
                 let bytes = self.words.as_flattened_mut();
                 bytes[number * PAGE_SIZE..(number + 1) * PAGE_SIZE].copy_from_slice(&page[..]);
-                self.touched[number].set(Touched::Written);
             }
         }
     }
 
-    /// Let the window end after its last page that was written.
-    fn shrink(&mut self) {
-        let last = self.touched.iter().rposition(|touched| touched.get() != Touched::No);
-        let pages = last.map_or(0, |last| last + 1);
-        self.touched.truncate(pages);
-        self.words.truncate(pages * WORDS_OF_PAGE);
-        self.published.get_mut().truncate(pages);
-    }
-
     /// Fill the window of a clone from the pages that it holds.
     fn fill_window(&mut self) {
-        if self.words.len() == self.touched.len() * WORDS_OF_PAGE {
+        if self.words.len() == self.window * WORDS_OF_PAGE {
             return;
         }
-        self.words = vec![[0; WORD]; self.touched.len() * WORDS_OF_PAGE];
+        self.words = vec![[0; WORD]; self.window * WORDS_OF_PAGE];
         let pages = self.words.as_flattened_mut().chunks_exact_mut(PAGE_SIZE);
         for (bytes, page) in pages.zip(self.published.get_mut()) {
             if let Some(page) = page {
@@ -210,19 +185,16 @@ impl Segment {
         }
     }
 
-    /// Make the pages that were written since the last clone ones that clones can hold.
+    /// Make pages that changed since the last clone ones that clones can hold.
     fn publish(&self) {
         let mut published = self.published.borrow_mut();
-        published.resize(self.touched.len(), None);
-        let pages = self.words.as_flattened().chunks_exact(PAGE_SIZE);
-        for ((bytes, touched), page) in pages.zip(&self.touched).zip(published.iter_mut()) {
-            match touched.get() {
-                Touched::No => *page = None,
-                Touched::Published => {}
-                Touched::Written => {
-                    *page = bytes.try_into().ok().map(Rc::new);
-                    touched.set(Touched::Published);
-                }
+        published.resize(self.window, None);
+        for (bytes, page) in self.words.as_flattened().chunks_exact(PAGE_SIZE).zip(&mut *published)
+        {
+            match page {
+                Some(page) if bytes == &page[..] => {}
+                None if bytes.iter().all(|byte| *byte == 0) => {}
+                _ => *page = bytes.try_into().ok().map(Rc::new),
             }
         }
     }

@@ -25,16 +25,18 @@
 //! becomes of deleted contexts.
 
 mod block;
+#[cfg(feature = "memory-context-checking")]
+mod check;
 mod header;
 mod store;
 
-use super::Process;
 use super::chunk::{ALLOC_MINBITS, MCTX_ASET_ID, class_size};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::{Context, MEMORY_CONTEXT_DATA};
 use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
-use crate::error::Error;
+use super::{Process, memdebug};
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::op::AllocFlags;
@@ -104,7 +106,7 @@ impl Process<'_> {
         min_context_size: u64,
         init_block_size: u64,
         max_block_size: u64,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let layout = &self.profile.mmgr;
         growth::check_parameters(layout, min_context_size, init_block_size, max_block_size)?;
         let kind = store::kind(min_context_size, init_block_size);
@@ -148,7 +150,7 @@ impl MemoryContextMethods for AllocSet {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         if size > sizes(process.profile, set).chunk_limit(process.arena) {
             return process.alloc_set_alloc_large(set, size, flags);
         }
@@ -160,6 +162,7 @@ impl MemoryContextMethods for AllocSet {
         process.emit(MemoryEvent::SizeClass { context: set, size, class, found })?;
         if found {
             let pointer = header::take(process.arena, process.profile, list, chunk, set);
+            header::request(process.profile, pointer).set(process.arena, size, class);
             process.emit(MemoryEvent::FreelistTaken { chunk: pointer, class })?;
             process.emit(MemoryEvent::Palloc {
                 context: set,
@@ -181,10 +184,13 @@ impl MemoryContextMethods for AllocSet {
     }
 
     /// `AllocSetReset`.
-    fn reset(&self, process: &mut Process<'_>, set: Addr) -> Result<(), Error> {
+    fn reset(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
+        process.check_before_freeing(set)?;
         let keeper = keeper_block(process.profile, set);
         process.arena.fill(freelist_addr(set, 0), 8 * ALLOCSET_NUM_FREELISTS as u64, 0);
         let start = keeper.offset(process.profile.mmgr.aset_block);
+        let used = process.arena.read_ptr(keeper.offset(FREEPTR)).since(start);
+        memdebug::wipe_mem(process.arena, start, used);
         process.arena.write_ptr(keeper.offset(FREEPTR), start);
         process.alloc_set_free_blocks(set, keeper)?;
         sizes(process.profile, set).restart(process.arena);
@@ -192,15 +198,24 @@ impl MemoryContextMethods for AllocSet {
     }
 
     /// `AllocSetDelete`.
-    fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Result<bool, Error> {
+    fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Fallible<bool> {
+        process.check_before_freeing(set)?;
         if let Some(kind) = store::kind_of(process.arena, process.profile, set) {
             process.memory_context_reset_only(set)?;
             process.alloc_set_keep(set, kind)?;
             return Ok(true);
         }
-        process.alloc_set_free_blocks(set, keeper_block(process.profile, set))?;
+        let keeper = keeper_block(process.profile, set);
+        process.alloc_set_free_blocks(set, keeper)?;
+        let used = process.arena.read_ptr(keeper.offset(FREEPTR)).since(keeper);
+        memdebug::wipe_mem(process.arena, keeper, used);
         process.free(set);
         Ok(false)
+    }
+
+    #[cfg(feature = "memory-context-checking")]
+    fn check(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
+        process.alloc_set_check(set)
     }
 
     /// `AllocSetIsEmpty`: only a context that was not used at all since its last reset.
@@ -247,7 +262,9 @@ impl MemoryContextMethods for AllocSet {
                 while at < unused {
                     let pointer = at.offset(profile.mmgr.chunk);
                     dedicated |= header::is_dedicated(arena, profile, set, pointer);
-                    let size = header::size(arena, profile, set, pointer);
+                    // Whoever writes past a chunk's end can make a header say anything.
+                    let rest = unused.0.saturating_sub(pointer.0);
+                    let size = header::size(arena, profile, set, pointer).min(rest);
                     let free = free.contains(&pointer);
                     chunks.push(ChunkView::new(arena, pointer, size, free));
                     at = pointer.offset(size);
@@ -283,12 +300,17 @@ impl MemoryContextMethods for AllocSet {
 impl ChunkMethods for AllocSet {
     /// `AllocSetFree`.
     #[inline]
-    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Result<(), Error> {
+    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Fallible<()> {
         let set = header::set_of(process.arena, process.profile, pointer);
         if header::is_dedicated(process.arena, process.profile, set, pointer) {
             return process.alloc_set_free_large(set, pointer);
         }
         let index = header::freelist_index(process.arena, process.profile, pointer);
+        let request = header::request(process.profile, pointer);
+        let chunk_header = process.profile.mmgr.chunk;
+        process.test_for_scribbling(set, request, class_size(index), chunk_header, "pfree")?;
+        memdebug::wipe_mem(process.arena, pointer, class_size(index));
+        request.set_free(process.arena);
         header::push_free(process.arena, process.profile, set, pointer, index);
         process.emit(MemoryEvent::Pfree {
             context: set,
@@ -305,13 +327,17 @@ impl ChunkMethods for AllocSet {
         pointer: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let set = header::set_of(process.arena, process.profile, pointer);
         if header::is_dedicated(process.arena, process.profile, set, pointer) {
             return process.alloc_set_realloc_large(set, pointer, size, flags);
         }
         let old = header::size(process.arena, process.profile, set, pointer);
+        let request = header::request(process.profile, pointer);
+        let chunk_header = process.profile.mmgr.chunk;
+        process.test_for_scribbling(set, request, old, chunk_header, "realloc")?;
         if old >= size {
+            request.set(process.arena, size, old);
             process.emit(MemoryEvent::RepallocInPlace {
                 context: set,
                 chunk: pointer,
@@ -324,7 +350,8 @@ impl ChunkMethods for AllocSet {
         if to.is_null() {
             return Ok(to);
         }
-        process.move_chunk(set, pointer, to, old)
+        let copied = request.size(process.arena).unwrap_or(old);
+        process.move_chunk(set, pointer, to, copied, pointer)
     }
 
     /// `AllocSetGetChunkContext`.
@@ -348,6 +375,6 @@ pub(super) fn free_chunks<'a>(
 ) -> impl Iterator<Item = Addr> + 'a {
     let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
     let first = some(arena.read_ptr(freelist_addr(set, index)));
-    std::iter::successors(first, move |chunk| some(header::next_free(arena, *chunk)))
+    std::iter::successors(first, move |chunk| some(header::next_free(arena, profile, *chunk)))
         .map(|chunk| chunk.offset(profile.mmgr.chunk))
 }

@@ -17,9 +17,12 @@
 //! allocator has for itself.
 
 use crate::memory::{Addr, Arena};
+use crate::profile::MEMORY_CONTEXT_CHECKING;
 
-/// Bytes of a `MemoryChunk` without MEMORY_CONTEXT_CHECKING.
+/// Bytes of the word before a chunk.
 pub const CHUNK_HEADER: u64 = 8;
+/// `sizeof(MemoryChunk)`: with MEMORY_CONTEXT_CHECKING the size asked for stands before the word.
+pub(super) const MEMORY_CHUNK: u64 = if MEMORY_CONTEXT_CHECKING { 16 } else { CHUNK_HEADER };
 
 const METHOD_BITS: u32 = 4;
 const METHOD_MASK: u64 = (1 << METHOD_BITS) - 1;

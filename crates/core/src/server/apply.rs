@@ -64,6 +64,13 @@ impl From<Buffer> for Outcome {
     }
 }
 
+/// A pointer that an allocation returned; NULL is nothing.
+impl From<Addr> for Outcome {
+    fn from(pointer: Addr) -> Self {
+        if pointer.is_null() { Self::Done } else { Self::Pointer(pointer) }
+    }
+}
+
 impl Server {
     /// Execute one operation. Its events are in [`Server::events`] afterwards.
     ///
@@ -75,20 +82,19 @@ impl Server {
         self.log.begin()?;
         let result = match *op {
             Op::Palloc { backend, context, size, zero, chunk } => {
-                self.allocate(backend, context, size, chunk, |process, context| {
+                let routine = |process: &mut Process<'_>, context| {
                     process.memory_context_alloc(context, size, zero)
-                })
+                };
+                self.allocate(backend, context, size, chunk, routine).map(Outcome::from)
             }
-            Op::Pfree { backend, chunk } => self.pfree(backend, chunk),
-            _ => self.execute(op),
+            Op::Pfree { backend, chunk } => self.pfree(backend, chunk).map(|()| Outcome::Done),
+            _ => return self.execute(op).or_else(|error| self.failed(error)),
         };
-        match result {
-            Ok(outcome) => Ok(outcome),
-            Err(error) => self.failed(error),
-        }
+        result.or_else(|error| self.failed(*error))
     }
 
     #[cold]
+    #[inline(never)]
     fn failed(&mut self, error: Error) -> Result<Outcome, Error> {
         if error != Error::Stopped {
             self.log.emit(Event::Failed(error.code()))?;
@@ -157,26 +163,29 @@ impl Server {
             // They took the short way already.
             Op::Palloc { .. } | Op::Pfree { .. } => return self.apply(op),
             Op::PallocExtended { backend, context, size, flags, chunk } => {
-                return self.allocate(backend, context, size, chunk, |process, context| {
+                let routine = |process: &mut Process<'_>, context| {
                     process.memory_context_alloc_extended(context, size, flags)
-                });
+                };
+                return Ok(self.allocate(backend, context, size, chunk, routine)?.into());
             }
             Op::PallocAligned { backend, context, size, align, flags, chunk } => {
-                return self.allocate(backend, context, size, chunk, |process, context| {
+                let routine = |process: &mut Process<'_>, context| {
                     process.memory_context_alloc_aligned(context, size, align, flags)
-                });
+                };
+                return Ok(self.allocate(backend, context, size, chunk, routine)?.into());
             }
             Op::Strdup { backend, context, ref text, chunk } => {
-                let size = text.len() as u64 + 1;
-                return self.allocate(backend, context, size, chunk, |process, context| {
+                let routine = |process: &mut Process<'_>, context| {
                     process.memory_context_strdup(context, text)
-                });
+                };
+                let size = text.len() as u64 + 1;
+                return Ok(self.allocate(backend, context, size, chunk, routine)?.into());
             }
             Op::Repalloc { backend, chunk, size } => {
-                return self.repalloc(backend, chunk, size, AllocFlags::default());
+                return Ok(self.repalloc(backend, chunk, size, AllocFlags::default())?.into());
             }
             Op::RepallocExtended { backend, chunk, size, flags } => {
-                return self.repalloc(backend, chunk, size, flags);
+                return Ok(self.repalloc(backend, chunk, size, flags)?.into());
             }
             Op::Reset { backend, context } => self.reset(backend, context)?,
             Op::ResetOnly { backend, context } => {

@@ -1,6 +1,6 @@
 //! A backend's variables of type `MemoryContext`, and those that hold what `palloc` returned.
 
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::ids::{ChunkSlot, ContextSlot};
 use crate::memory::Addr;
 use crate::server::lives::{LifeIndex, Lives};
@@ -62,11 +62,11 @@ impl Variables {
 
     /// Why a variable holds no chunk.
     #[cold]
-    pub(super) fn no_chunk(&self, slot: ChunkSlot) -> Error {
-        match self.chunks.get(slot.0 as usize) {
+    pub(super) fn no_chunk(&self, slot: ChunkSlot) -> Box<Error> {
+        Box::new(match self.chunks.get(slot.0 as usize) {
             Some(Some(var)) => Error::DanglingChunk(var.pointer),
             _ => Error::NoSuchChunk,
-        }
+        })
     }
 
     /// What a variable has to hold for the context at `addr`.
@@ -97,7 +97,7 @@ impl Variables {
         pointer: Addr,
         requested: u64,
         context: Addr,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         let life = self.lives.of(context);
         let frees = self.lives.at(life).frees;
         let var = Some(ChunkVar { pointer, requested, context, life, frees });

@@ -361,6 +361,7 @@ pub(super) fn routine(
         MemoryEvent::CallbackRegistered { .. } => ("MemoryContextRegisterResetCallback", MCXT),
         MemoryEvent::CallbackFired { .. } => ("MemoryContextCallResetCallbacks", MCXT),
         MemoryEvent::ParentChanged { .. } => ("MemoryContextSetParent", MCXT),
+        MemoryEvent::Warning { .. } => ("elog", "include/utils/elog.h"),
         MemoryEvent::IdentifierSet { .. } => ("MemoryContextSetIdentifier", MCXT),
         MemoryEvent::CallBegan { .. } => ("FunctionCallInvoke", "include/fmgr.h"),
         MemoryEvent::FreelistTaken { .. } => ALLOC_SET.at(ALLOC_SET.alloc),

@@ -292,6 +292,9 @@ impl Teller<'_> {
             M::IdentifierSet { context, ident } => {
                 new("identifier_set").addr("context", context).addr("ident", ident)
             }
+            M::Warning { name, problem, values } => {
+                new("warning").text("message", problem.text(self.server.text(name), values))
+            }
             M::CallBegan { function, depth } => new("call_began")
                 .text("function", self.server.text(function))
                 .number("depth", depth),

@@ -3,11 +3,11 @@
 use super::{
     ASET, BLOCKS, ENDPTR, FREEPTR, NEXT, PREV, alloc_set_free_index, class_size, header, sizes,
 };
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::chunk::ChunkHeader;
-use crate::mmgr::{Process, maxalign};
+use crate::mmgr::{Process, memdebug};
 use crate::op::AllocFlags;
 
 /// The blocks of a set, the active one first.
@@ -32,10 +32,10 @@ impl Process<'_> {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr;
-        let chunk_size = maxalign(size);
+        let chunk_size = memdebug::chunk_size(self.profile, size);
         let blksize = chunk_size + layout.aset_block + layout.chunk;
         let Some(block) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
@@ -53,6 +53,7 @@ impl Process<'_> {
         }
         arena.write_ptr(head.offset(NEXT), block);
         let pointer = header::write_dedicated(arena, self.profile, block, chunk_size);
+        header::request(self.profile, pointer).set(arena, size, chunk_size);
         self.emit(MemoryEvent::BlockAllocated {
             context: set,
             block,
@@ -71,9 +72,10 @@ impl Process<'_> {
         block: Addr,
         size: u64,
         index: usize,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let pointer = self.cut_chunk(block, index);
         let usable = class_size(index);
+        header::request(self.profile, pointer).set(self.arena, size, usable);
         self.emit(MemoryEvent::Palloc { context: set, chunk: pointer, size, usable })?;
         Ok(pointer)
     }
@@ -94,7 +96,7 @@ impl Process<'_> {
         size: u64,
         index: usize,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.alloc_set_carve(set)?;
 
         let layout = &self.profile.mmgr;
@@ -134,7 +136,7 @@ impl Process<'_> {
     }
 
     /// Cut what is left of the active block into free chunks, the largest that fits first.
-    fn alloc_set_carve(&mut self, set: Addr) -> Result<(), Error> {
+    fn alloc_set_carve(&mut self, set: Addr) -> Fallible<()> {
         let chunk_header = self.profile.mmgr.chunk;
         let block = self.arena.read_ptr(set.offset(BLOCKS));
         loop {
@@ -149,39 +151,37 @@ impl Process<'_> {
                 index -= 1;
             }
             let pointer = self.cut_chunk(block, index);
+            header::request(self.profile, pointer).set_free(self.arena);
             header::push_free(self.arena, self.profile, set, pointer, index);
             self.emit(MemoryEvent::Carved { block, chunk: pointer, class: class_size(index) })?;
         }
     }
 
     /// The block of a chunk that must be alone in it.
-    fn dedicated_block(
-        &self,
-        set: Addr,
-        pointer: Addr,
-        function: &'static str,
-    ) -> Result<Addr, Error> {
+    fn dedicated_block(&self, set: Addr, pointer: Addr, function: &'static str) -> Fallible<Addr> {
         let block = header::dedicated_block(self.profile, pointer);
         let freeptr = self.arena.read_ptr(block.offset(FREEPTR));
         if self.arena.read_ptr(block.offset(ASET)) != set
             || freeptr != self.arena.read_ptr(block.offset(ENDPTR))
         {
             let header = ChunkHeader::of(self.arena, pointer).0;
-            return Err(Error::InvalidPointer { function, pointer, header });
+            return Err(Error::InvalidPointer { function, pointer, header }.into());
         }
         Ok(block)
     }
 
     /// A dedicated block goes back to malloc together with its chunk.
-    pub(super) fn alloc_set_free_large(&mut self, set: Addr, pointer: Addr) -> Result<(), Error> {
+    pub(super) fn alloc_set_free_large(&mut self, set: Addr, pointer: Addr) -> Fallible<()> {
         let block = self.dedicated_block(set, pointer, "pfree")?;
         let usable = self.arena.read_ptr(block.offset(ENDPTR)).since(pointer);
+        let request = header::request(self.profile, pointer);
+        self.test_for_scribbling(set, request, usable, self.profile.mmgr.chunk, "pfree")?;
         self.emit(MemoryEvent::Pfree { context: set, chunk: pointer, usable, freelist: false })?;
         self.alloc_set_free_block(set, block)
     }
 
     /// Take a block out of its set and give it back to malloc.
-    fn alloc_set_free_block(&mut self, set: Addr, block: Addr) -> Result<(), Error> {
+    fn alloc_set_free_block(&mut self, set: Addr, block: Addr) -> Fallible<()> {
         let arena = &mut *self.arena;
         let prev = arena.read_ptr(block.offset(PREV));
         let next = arena.read_ptr(block.offset(NEXT));
@@ -195,13 +195,14 @@ impl Process<'_> {
             arena.write_ptr(next.offset(PREV), prev);
         }
         self.mem_allocated_add(set, -(size as i64));
-        self.free(block);
+        let used = self.arena.read_ptr(block.offset(FREEPTR)).since(block);
+        self.wipe_and_free(block, used);
         self.emit(MemoryEvent::BlockFreed { context: set, block, size })
     }
 
     /// Give every block but the keeper back to malloc, one by one, so that the list can be
     /// drawn in between.
-    pub(super) fn alloc_set_free_blocks(&mut self, set: Addr, keeper: Addr) -> Result<(), Error> {
+    pub(super) fn alloc_set_free_blocks(&mut self, set: Addr, keeper: Addr) -> Fallible<()> {
         let mut block = self.arena.read_ptr(set.offset(BLOCKS));
         while !block.is_null() {
             let next = self.arena.read_ptr(block.offset(NEXT));
@@ -220,12 +221,16 @@ impl Process<'_> {
         pointer: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let block = self.dedicated_block(set, pointer, "repalloc")?;
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr;
+        let request = header::request(self.profile, pointer);
+        let old_size = self.arena.read_ptr(block.offset(ENDPTR)).since(pointer);
+        self.test_for_scribbling(set, request, old_size, layout.chunk, "realloc")?;
         let limit = sizes(self.profile, set).chunk_limit(self.arena);
-        let chunk_size = maxalign(size.max((layout.aset_realloc_minimum)(limit)));
+        let least = size.max((layout.aset_realloc_minimum)(limit));
+        let chunk_size = memdebug::chunk_size(self.profile, least);
         let blksize = chunk_size + layout.aset_block + layout.chunk;
         let old_end = self.arena.read_ptr(block.offset(ENDPTR));
         let Some(new) = self.local.heap.realloc(self.arena, block, blksize) else {
@@ -247,11 +252,12 @@ impl Process<'_> {
             arena.write_ptr(next.offset(PREV), new);
         }
         let to = header::write_dedicated(arena, self.profile, new, chunk_size);
+        header::request(self.profile, to).set(arena, size, chunk_size);
         self.emit(MemoryEvent::BlockResized { context: set, from: block, to: new, size: blksize })?;
         let moved = if to == pointer {
             MemoryEvent::RepallocInPlace { context: set, chunk: to, size, usable: chunk_size }
         } else {
-            let copied = old_end.since(pointer).min(size);
+            let copied = old_size.min(size);
             MemoryEvent::RepallocMoved { context: set, from: pointer, to, copied }
         };
         self.emit(moved)?;

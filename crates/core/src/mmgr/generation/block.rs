@@ -1,10 +1,10 @@
 //! The blocks of a Generation context: how they are filled, emptied, kept and freed.
 
-use super::{active_field, keeper_block, list, maxalign, sizes, spare_field, write_header};
-use crate::error::Error;
+use super::{active_field, keeper_block, list, request, sizes, spare_field, write_header};
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
-use crate::mmgr::{Process, dlist};
+use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile, Recycling};
 
@@ -73,11 +73,17 @@ impl Block {
         }
         arena.write_u64(self.body.back(BLKSIZE), size);
         arena.write_ptr(self.body.back(ENDPTR), self.addr.offset(size));
-        self.mark_empty(arena);
+        self.start_over(arena);
     }
 
     /// `GenerationBlockMarkEmpty`.
     pub(super) fn mark_empty(self, arena: &mut Arena) {
+        let used = self.free_start(arena).since(self.body);
+        memdebug::wipe_mem(arena, self.body, used);
+        self.start_over(arena);
+    }
+
+    fn start_over(self, arena: &mut Arena) {
         arena.write_u32(self.body.back(NCHUNKS), 0);
         arena.write_u32(self.body.back(NFREE), 0);
         arena.write_ptr(self.body.back(FREEPTR), self.body);
@@ -107,10 +113,10 @@ impl Process<'_> {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr.generation;
-        let blksize = maxalign(size) + layout.chunk + layout.block;
+        let blksize = memdebug::chunk_size(self.profile, size) + layout.chunk + layout.block;
         let Some(addr) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
         };
@@ -124,11 +130,11 @@ impl Process<'_> {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = self.profile;
         let layout = &profile.mmgr.generation;
         let mut blksize = sizes(profile, set).advance(self.arena);
-        let required = maxalign(size) + layout.chunk + layout.block;
+        let required = memdebug::chunk_size(profile, size) + layout.chunk + layout.block;
         if blksize < required {
             blksize = required.next_power_of_two();
         }
@@ -150,7 +156,7 @@ impl Process<'_> {
         addr: Addr,
         size: u64,
         dedicated: bool,
-    ) -> Result<Block, Error> {
+    ) -> Fallible<Block> {
         let block = Block::at(self.profile, addr);
         self.mem_allocated_add(set, size as i64);
         block.init(self.arena, self.profile, set, size);
@@ -165,7 +171,7 @@ impl Process<'_> {
         set: Addr,
         block: Block,
         size: u64,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.generation_cut_chunk(set, block, size, false)
     }
 
@@ -175,11 +181,12 @@ impl Process<'_> {
         block: Block,
         size: u64,
         dedicated: bool,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = self.profile;
-        let usable = maxalign(size);
+        let usable = memdebug::chunk_size(profile, size);
         let chunk = block.cut(self.arena, usable + profile.mmgr.generation.chunk);
         let pointer = write_header(self.arena, profile, set, block, chunk, usable, dedicated);
+        request(profile, pointer).set(self.arena, size, usable);
         self.emit(MemoryEvent::Palloc { context: set, chunk: pointer, size, usable })?;
         Ok(pointer)
     }
@@ -189,7 +196,7 @@ impl Process<'_> {
         &mut self,
         set: Addr,
         required: u64,
-    ) -> Result<Option<Block>, Error> {
+    ) -> Fallible<Option<Block>> {
         let profile = self.profile;
         let fits = |arena: &Arena, addr: Addr| {
             let block = Block::at(profile, addr);
@@ -213,11 +220,7 @@ impl Process<'_> {
     }
 
     /// A block's last chunk was freed.
-    pub(super) fn generation_block_emptied(
-        &mut self,
-        set: Addr,
-        block: Block,
-    ) -> Result<(), Error> {
+    pub(super) fn generation_block_emptied(&mut self, set: Addr, block: Block) -> Fallible<()> {
         let profile = self.profile;
         let spare = self.arena.read_ptr(spare_field(profile, set));
         let active = self.arena.read_ptr(active_field(profile, set)) == block.addr;
@@ -234,7 +237,9 @@ impl Process<'_> {
             if active {
                 self.arena.write_ptr(active_field(profile, set), Addr::NULL);
             }
-            return self.generation_block_free(set, block);
+            // Older versions free it by themselves here, and don't wipe it.
+            let wipe = profile.mmgr.generation.recycling == Recycling::Spare;
+            return self.generation_block_free(set, block, wipe);
         }
         block.mark_empty(self.arena);
         if !in_place {
@@ -244,11 +249,16 @@ impl Process<'_> {
     }
 
     /// `GenerationBlockFree`.
-    pub(super) fn generation_block_free(&mut self, set: Addr, block: Block) -> Result<(), Error> {
+    pub(super) fn generation_block_free(
+        &mut self,
+        set: Addr,
+        block: Block,
+        wipe: bool,
+    ) -> Fallible<()> {
         let size = block.size(self.arena);
         dlist::delete(self.arena, block.addr);
         self.mem_allocated_add(set, -(size as i64));
-        self.free(block.addr);
+        self.wipe_and_free(block.addr, if wipe { size } else { 0 });
         self.emit(MemoryEvent::BlockFreed { context: set, block: block.addr, size })
     }
 }

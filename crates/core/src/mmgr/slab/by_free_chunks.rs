@@ -8,10 +8,10 @@
 use std::collections::HashSet;
 
 use super::Shape;
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
-use crate::mmgr::{Process, dlist};
+use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::Profile;
 
@@ -52,7 +52,10 @@ pub(super) fn free_chunks(
     let mut index = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
     while index < shape.per_block {
         let chunk = shape.chunk_at(profile, block, index);
-        free.insert(chunk);
+        // Whoever writes to a free chunk can make the links run in a circle.
+        if !free.insert(chunk) {
+            break;
+        }
         index = arena.read_u32(chunk.offset(profile.mmgr.slab.chunk));
     }
     (shape.per_block, free)
@@ -64,7 +67,7 @@ impl Process<'_> {
         &mut self,
         shape: Shape,
         flags: AllocFlags,
-    ) -> Result<Option<(Addr, Addr)>, Error> {
+    ) -> Fallible<Option<(Addr, Addr)>> {
         let mut current = self.arena.read_u32(shape.current());
         if current == 0 {
             let block = self.slab_malloc_block(shape, flags)?;
@@ -80,7 +83,7 @@ impl Process<'_> {
         // The list has a block: that is what the number says.
         let list = shape.list(current);
         let Some(node) = dlist::first(self.arena, list) else {
-            return Err(Error::Protocol("a slab's lists and its header disagree"));
+            return Err(Error::Protocol("a slab's lists and its header disagree").into());
         };
         let block = node.back(NODE);
         let arena = &mut *self.arena;
@@ -124,13 +127,15 @@ impl Process<'_> {
         shape: Shape,
         block: Addr,
         pointer: Addr,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         let profile = self.profile;
         let arena = &mut *self.arena;
         let chunk = pointer.back(profile.mmgr.slab.chunk);
         let index = chunk.since(shape.chunk_at(profile, block, 0)) / shape.full;
         let next = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
         arena.write_u32(pointer, next);
+        // What stands behind the link to the next free chunk.
+        memdebug::wipe_mem(arena, pointer.offset(4), shape.chunk - 4);
         arena.write_u32(block.offset(FIRST_FREE_CHUNK), index as u32);
         let before = nfree(arena, block);
         let now = before + 1;
@@ -143,12 +148,12 @@ impl Process<'_> {
             arena.write_u32(shape.current(), if empty { 0 } else { now });
         }
         dlist::push_head(arena, shape.list(now), block.offset(NODE));
-        let usable = shape.full - profile.mmgr.slab.chunk;
+        let usable = shape.room(profile);
         let context = shape.slab;
         self.emit(MemoryEvent::Pfree { context, chunk: pointer, usable, freelist: !empty })?;
         if empty {
             forget(self.arena, shape, block);
-            self.slab_free_block(shape, block)?;
+            self.slab_free_block(shape, block, false)?;
         }
         Ok(())
     }

@@ -3,8 +3,7 @@
 //! These come by the million, so they go the short way: the backend is looked up once, and
 //! nothing is made that a failure alone would need.
 
-use super::Outcome;
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::ids::{BackendId, ChunkSlot, ContextSlot};
 use crate::memory::Addr;
 use crate::mmgr::Process;
@@ -18,9 +17,9 @@ const MAX_TOUCHED: usize = 64 << 20;
 impl Server {
     /// A backend's variables, and memory management as it sees it.
     #[inline]
-    fn process(&mut self, id: BackendId) -> Result<(&mut Variables, Process<'_>), Error> {
+    fn process(&mut self, id: BackendId) -> Fallible<(&mut Variables, Process<'_>)> {
         let Some(backend) = self.backends.get_mut(usize::from(id.0)) else {
-            return Err(Error::Protocol(super::NO_BACKEND));
+            return Err(Error::Protocol(super::NO_BACKEND).into());
         };
         self.arena.lend(id);
         let process = Process {
@@ -41,17 +40,17 @@ impl Server {
     ) -> Result<Addr, Error> {
         let (variables, process) = self.process(id)?;
         check_touched(&process)?;
-        find_context(variables, &process, slot)
+        Ok(find_context(variables, &process, slot)?)
     }
 
     /// malloc is generous, as on a real machine; what processes touch of it is what the
     /// playground has to hold.
     pub(super) fn check_touched(&self) -> Result<(), Error> {
-        if self.arena.resident() > MAX_TOUCHED { Err(too_much_touched()) } else { Ok(()) }
+        if self.arena.resident() > MAX_TOUCHED { Err(*too_much_touched()) } else { Ok(()) }
     }
 
-    /// Allocate with one of the routines, and store what it returns; NULL leaves the variable
-    /// as it was.
+    /// Allocate with one of the routines, and store what it returns; NULL, which an allocation
+    /// without an error for it returns, leaves the variable as it was.
     #[inline]
     pub(super) fn allocate(
         &mut self,
@@ -59,28 +58,27 @@ impl Server {
         slot: Option<ContextSlot>,
         size: u64,
         chunk: Option<ChunkSlot>,
-        routine: impl FnOnce(&mut Process<'_>, Addr) -> Result<Addr, Error>,
-    ) -> Result<Outcome, Error> {
+        routine: impl FnOnce(&mut Process<'_>, Addr) -> Fallible<Addr>,
+    ) -> Fallible<Addr> {
         let (variables, mut process) = self.process(id)?;
         check_touched(&process)?;
         let context = find_context(variables, &process, slot)?;
         let pointer = routine(&mut process, context)?;
-        if pointer.is_null() {
-            return Ok(Outcome::Done);
-        }
-        if let Some(chunk) = chunk {
+        if let Some(chunk) = chunk
+            && !pointer.is_null()
+        {
             variables.keep_chunk(chunk, pointer, size, context)?;
         }
-        Ok(Outcome::Pointer(pointer))
+        Ok(pointer)
     }
 
     #[inline]
-    pub(super) fn pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Result<Outcome, Error> {
+    pub(super) fn pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
         let (variables, mut process) = self.process(id)?;
         let var = chunk_with_header(variables, &process, slot, "pfree")?;
         process.pfree(var.pointer)?;
         variables.drop_chunk(slot);
-        Ok(Outcome::Done)
+        Ok(())
     }
 
     pub(super) fn repalloc(
@@ -89,16 +87,15 @@ impl Server {
         slot: ChunkSlot,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Outcome, Error> {
+    ) -> Fallible<Addr> {
         let (variables, mut process) = self.process(id)?;
         check_touched(&process)?;
         let var = chunk_with_header(variables, &process, slot, "realloc")?;
         let pointer = process.repalloc_extended(var.pointer, size, flags)?;
-        if pointer.is_null() {
-            return Ok(Outcome::Done);
+        if !pointer.is_null() {
+            variables.keep_chunk(slot, pointer, size, var.context)?;
         }
-        variables.keep_chunk(slot, pointer, size, var.context)?;
-        Ok(Outcome::Pointer(pointer))
+        Ok(pointer)
     }
 
     /// `GetMemoryChunkSpace`: bytes that a live chunk takes up, its header included.
@@ -108,13 +105,14 @@ impl Server {
 }
 
 #[inline]
-fn check_touched(process: &Process<'_>) -> Result<(), Error> {
+fn check_touched(process: &Process<'_>) -> Fallible<()> {
     if process.arena.resident() > MAX_TOUCHED { Err(too_much_touched()) } else { Ok(()) }
 }
 
 #[cold]
-fn too_much_touched() -> Error {
-    Error::Limit { what: "bytes of memory that backends touch", limit: MAX_TOUCHED as u64 }
+fn too_much_touched() -> Box<Error> {
+    let what = "bytes of memory that backends touch";
+    Error::Limit { what, limit: MAX_TOUCHED as u64 }.into()
 }
 
 #[inline]
@@ -122,12 +120,12 @@ fn find_context(
     variables: &Variables,
     process: &Process<'_>,
     slot: Option<ContextSlot>,
-) -> Result<Addr, Error> {
+) -> Fallible<Addr> {
     match slot {
         None => Ok(process.local.current),
         Some(slot) => match variables.context(slot) {
             Some(context) => Ok(context),
-            None => Err(Error::NoSuchContext),
+            None => Err(Error::NoSuchContext.into()),
         },
     }
 }
@@ -139,10 +137,10 @@ fn chunk_with_header(
     process: &Process<'_>,
     slot: ChunkSlot,
     function: &'static str,
-) -> Result<ChunkVar, Error> {
+) -> Fallible<ChunkVar> {
     let Some(var) = variables.chunk(slot) else { return Err(variables.no_chunk(slot)) };
     if process.is_headerless(var.context) {
-        return Err(Error::BumpUnsupported(function));
+        return Err(Error::BumpUnsupported(function).into());
     }
     Ok(var)
 }

@@ -73,7 +73,7 @@ impl Server {
     ) -> Result<Addr, Error> {
         let mut process = self.memory(id)?;
         let name = process.program.intern(process.arena, name)?;
-        process.context_create(parent, name, allocator)
+        Ok(process.context_create(parent, name, allocator)?)
     }
 
     pub(super) fn reset(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
@@ -189,8 +189,19 @@ impl Server {
         self.emit_memory(id, MemoryEvent::CallEnded { function: call.function, depth })
     }
 
+    /// `MemoryContextCheck(TopMemoryContext)`, as a developer's server does it at the end of each
+    /// statement. What it finds is among the events.
+    ///
+    /// # Errors
+    /// There is no such backend.
+    #[cfg(feature = "memory-context-checking")]
+    pub fn memory_context_check(&mut self, id: BackendId) -> Result<(), Error> {
+        let top = self.backend_mut(id)?.memory.top;
+        Ok(self.memory(id)?.memory_context_check(top)?)
+    }
+
     fn emit_memory(&mut self, id: BackendId, event: MemoryEvent) -> Result<(), Error> {
-        self.log.emit(Event::Memory(id, event))
+        Ok(self.log.emit(Event::Memory(id, event))?)
     }
 
     /// The memory context at an address.
