@@ -4,6 +4,7 @@
 
 use std::process::Command;
 
+use crate::features;
 use crate::page;
 use crate::process;
 use crate::setup::target::TRIPLE;
@@ -29,6 +30,9 @@ pub(crate) fn test() -> Result<(), String> {
         .step("tests of core, scenario and xtask", |_, screen| {
             let packages = ["-p", "pgscope-core", "-p", "pgscope-scenario", "-p", "xtask"];
             run(process::cargo().arg("test").args(packages), screen, MEND)
+        })
+        .step("tests of the core with other features", |_, screen| {
+            features::test_choices(screen, MEND)
         })
         .step("conformance with real servers", |_, screen| {
             screen.break_line();

@@ -21,6 +21,7 @@ mod args;
 mod bench;
 mod checks;
 mod conformance;
+mod features;
 mod oracle;
 mod page;
 mod postgres;
@@ -34,6 +35,7 @@ mod trouble;
 use std::process::ExitCode;
 
 use args::Args;
+use features::Features;
 
 const HELP: &str = "\
 The commands of pgscope. Each sets up what it needs first, under target/.
@@ -45,6 +47,9 @@ The commands of pgscope. Each sets up what it needs first, under target/.
         --port N    serve on port N instead of 8080
   cargo xtask build
       Build the page for publishing into dist/ and print the size of its first load.
+        --features LIST, --no-default-features (of both)
+                    build it with other cargo features than usual, such as
+                    clobber-freed-memory,memory-context-checking or default-slab
   cargo xtask test
       Run every check and every test, from rustfmt to a reader's way through the page in Chromium.
   cargo xtask conformance [FILE or DIR ...]
@@ -93,13 +98,15 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
                 open: args.flag("--open"),
                 release: args.flag("--release"),
                 port: args.number("--port")?.unwrap_or(8080),
+                features: Features::of(&mut args)?,
             };
             args.finish(command)?;
             page::serve(options)
         }
         "build" => {
+            let features = Features::of(&mut args)?;
             args.finish(command)?;
-            page::build()
+            page::build(features)
         }
         "test" => {
             args.finish(command)?;
@@ -115,12 +122,12 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         }
         "oracle" => {
             let options = oracle::Options {
-                pg_bin: args.word("--pg-bin")?,
+                pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 install: args.flag("--install"),
                 ops: args.number("--ops")?.unwrap_or(100_000),
                 seed: args.number("--seed")?.unwrap_or(1),
             };
-            let kind = args.word("--kind")?.unwrap_or_else(|| "mmgr".into());
+            let kind = args.text("--kind", "mmgr")?.unwrap_or_else(|| "mmgr".into());
             args.finish(command)?;
             if kind != "mmgr" {
                 return Err(format!("the oracle knows no kind `{kind}`, only `mmgr`"));
@@ -129,7 +136,7 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         }
         "bench" => {
             let options = bench::Options {
-                pg_bin: args.word("--pg-bin")?,
+                pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 steps: args.number("--steps")?.unwrap_or(3_000_000).max(1000),
                 runs: args.number("--runs")?.unwrap_or(7).max(1),
             };

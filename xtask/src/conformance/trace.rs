@@ -62,7 +62,8 @@ impl Trace {
     }
 }
 
-fn unpack(path: &Path) -> std::io::Result<String> {
+/// A file's text, unpacked if need be.
+pub(super) fn unpack(path: &Path) -> std::io::Result<String> {
     let bytes = fs::read(path)?;
     let mut text = String::new();
     if path.extension().is_some_and(|extension| extension == "br") {
@@ -86,7 +87,8 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
         let name = path.to_string_lossy();
         if path.is_dir() {
             files.extend(self::files(&path)?);
-        } else if name.ends_with(".jsonl") || name.ends_with(".jsonl.br") {
+        } else if [".jsonl", ".jsonl.br", ".json", ".json.br"].iter().any(|end| name.ends_with(end))
+        {
             files.push(path);
         }
     }

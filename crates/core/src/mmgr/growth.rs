@@ -10,7 +10,7 @@
 //! allocator goes by.
 
 use crate::error::{Error, Fallible};
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::profile::{MmgrProfile, Profile};
 
 use super::maxalign;
@@ -67,14 +67,14 @@ impl BlockSizes {
 
     /// Bytes above which a request gets a block of its own.
     #[inline]
-    pub(super) fn chunk_limit(self, arena: &Arena) -> u64 {
+    pub(super) fn chunk_limit(self, arena: &impl Words) -> u64 {
         self.get(arena, 3)
     }
 
     #[inline]
-    fn get(self, arena: &Arena, index: u64) -> u64 {
+    fn get(self, arena: &impl Words, index: u64) -> u64 {
         let at = self.at.offset(index * self.field);
-        if self.field == 4 { arena.read_u32(at).into() } else { arena.read_u64(at) }
+        if self.field == 4 { arena.half(at).into() } else { arena.word(at) }
     }
 
     fn set(self, arena: &mut Arena, index: u64, size: u64) {

@@ -24,7 +24,7 @@ use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_SLAB_ID};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
@@ -294,6 +294,8 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
         SlabLists::ByFullness => by_fullness::nfree(arena, block),
     }
 }
+
+impl Quick for Slab {}
 
 impl MemoryContextMethods for Slab {
     /// `SlabAlloc`.

@@ -10,6 +10,7 @@ use pgscope_core::server::settings::MAX_SHARED_BUFFERS;
 
 use super::{Backend, Checker, Compiled, Place};
 use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
+use crate::decimal::Decimal;
 use crate::diagnostic::{Problem, Span};
 use crate::limits::MAX_BACKENDS;
 use crate::metrics::Metric;
@@ -20,6 +21,17 @@ use crate::units::{BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, Quantity, SHARED_BUFFE
 
 /// Steeper than this, nearly all draws are block 0.
 const MAX_EXPONENT: f64 = 10.0;
+
+/// Contexts whose names a scenario can't give to its own. The others got their names later:
+/// in a text that uses one for a context of its own, it is that.
+const RESERVED: [&str; 6] = [
+    "TopMemoryContext",
+    "ErrorContext",
+    "CacheMemoryContext",
+    "MessageContext",
+    "TopPortalContext",
+    "FunctionCallContext",
+];
 
 impl Checker {
     pub(super) fn action(
@@ -55,6 +67,15 @@ impl Checker {
                 op(Op::BackgroundWriter { backend: None, round })
             }
             Action::Repeat { times, body } => self.repeat(*times, body, span, place),
+            Action::Begin
+            | Action::Commit
+            | Action::Rollback(_)
+            | Action::Savepoint(_)
+            | Action::Release(_) => self.transaction(action, span, place),
+            Action::Query { utility, body } => self.query(*utility, body, span, place),
+            Action::Plan(body) => self.plan(body, span, place),
+            Action::Tuple(body) => self.tuple(body, span, place),
+            Action::Spi(body) => self.spi(body, span, place),
             Action::Call { function, body } => self.call(&function.text, body, span, place),
             Action::Expect { metric, comparison, value } => {
                 let metric = self.metric(metric)?;
@@ -227,7 +248,7 @@ impl Checker {
         }
         if let Some(number) = multiplier {
             if number.value > 10.0 {
-                let value = number.value;
+                let value = Decimal(number.value);
                 let message = format!(
                     "{value} is outside the valid range for parameter \
                      \"bgwriter_lru_multiplier\" (0 .. 10)"
@@ -273,7 +294,8 @@ impl Checker {
                         Distribution::Zipf(Zipf::new(exponent, pages))
                     }
                     Generator::Zipf { .. } => {
-                        let message = format!("zipf takes a number over 0, up to {MAX_EXPONENT}");
+                        let max = Decimal(MAX_EXPONENT);
+                        let message = format!("zipf takes a number over 0, up to {max}");
                         self.problems.push(Problem::new(*span, message));
                         return None;
                     }
@@ -346,8 +368,7 @@ impl Checker {
     }
 
     fn define_context(&mut self, backend: BackendId, name: &Name) -> Option<ContextSlot> {
-        let known = ContextSlot::WELL_KNOWN.iter();
-        if known.clone().any(|(known, _)| **known == *name.text) {
+        if RESERVED.contains(&&*name.text) {
             let message = format!("\"{name}\" is a memory context of PostgreSQL's own");
             self.problems.push(Problem::new(name.span, message));
             return None;
