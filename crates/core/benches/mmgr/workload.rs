@@ -86,7 +86,7 @@ impl Workload {
     }
 
     pub(crate) fn start(self, seed: u64) -> Run {
-        Run { workload: self, state: seed, held: [false; SLOTS], done: 0, ops: 0 }
+        Run { workload: self, state: seed, held: [false; SLOTS], done: 0 }
     }
 }
 
@@ -98,16 +98,15 @@ pub(crate) struct Run {
     /// The variables that hold a chunk.
     held: [bool; SLOTS],
     done: u64,
-    ops: u64,
 }
 
 impl Run {
-    /// Operations so far.
-    pub(crate) fn ops(&self) -> u64 {
-        self.ops
-    }
-
-    pub(crate) fn steps(&mut self, server: &mut Server, count: u64) -> Result<(), Error> {
+    /// Apply the operations of the next `count` steps.
+    pub(crate) fn steps(
+        &mut self,
+        count: u64,
+        mut apply: impl FnMut(&Op) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let resets = matches!(self.workload.kind, Kind::AllocSetReset | Kind::Bump);
         let fixed = self.workload.kind == Kind::Slab;
         for _ in 0..count {
@@ -118,23 +117,18 @@ impl Run {
             if let Some(chunk) = chunk
                 && self.held[slot]
             {
-                self.apply(server, &Op::Pfree { backend: BACKEND, chunk })?;
+                apply(&Op::Pfree { backend: BACKEND, chunk })?;
             }
             let context = Some(CONTEXT);
             let palloc = Op::Palloc { backend: BACKEND, context, size, zero: false, chunk };
-            self.apply(server, &palloc)?;
+            apply(&palloc)?;
             self.held[slot] = true;
             self.done += 1;
             if resets && self.done.is_multiple_of(SLOTS as u64) {
-                self.apply(server, &Op::Reset { backend: BACKEND, context: CONTEXT })?;
+                apply(&Op::Reset { backend: BACKEND, context: CONTEXT })?;
             }
         }
         Ok(())
-    }
-
-    fn apply(&mut self, server: &mut Server, op: &Op) -> Result<(), Error> {
-        self.ops += 1;
-        server.apply(op).map(drop)
     }
 
     /// xorshift64*.
