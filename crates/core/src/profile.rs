@@ -96,6 +96,16 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// A profile with such chunk headers. Sizes and offsets are the same in all that have them, so
+    /// what needs no more than those can be compiled for either kind, with them as constants.
+    #[inline(always)]
+    pub(crate) fn with(headers: ChunkHeaders) -> &'static Self {
+        match headers {
+            ChunkHeaders::Owner => &pg15::PROFILE,
+            ChunkHeaders::Packed => &pg18::PROFILE,
+        }
+    }
+
     /// A routine of PostgreSQL 18 and its file, as this version has them.
     pub fn routine(&self, routine: (&'static str, &'static str)) -> (&'static str, &'static str) {
         let renamed = self.routines.iter().find(|(name, ..)| *name == routine.0);
@@ -140,4 +150,24 @@ pub enum ReadRounds {
     IncludeHit,
     /// Before the hit, which stays pinned and is a round of its own.
     StopBeforeHit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_offsets_follow_from_the_chunk_headers() {
+        for profile in Version::ALL.map(Version::profile) {
+            let (its, alike) = (&profile.mmgr, &Profile::with(profile.mmgr.chunk_headers).mmgr);
+            let layout = |mmgr: &MmgrProfile| {
+                let (generation, slab) = (&mmgr.generation, &mmgr.slab);
+                let aset = [mmgr.chunk, mmgr.aset_context, mmgr.aset_block, mmgr.size_field];
+                let generation = [generation.context, generation.block, generation.chunk];
+                (aset, generation, [slab.blocklists, slab.block, slab.chunk], slab.lists, mmgr.bump)
+            };
+            assert_eq!(its.chunk_headers, alike.chunk_headers);
+            assert_eq!(layout(its), layout(alike));
+        }
+    }
 }

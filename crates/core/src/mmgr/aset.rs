@@ -67,11 +67,8 @@ pub(super) struct AllocSet;
 /// `AllocSetFreeIndex`: the size class that holds `size` bytes.
 #[inline]
 pub fn alloc_set_free_index(size: u64) -> usize {
-    if size <= 1 << ALLOC_MINBITS {
-        0
-    } else {
-        (u64::BITS - ((size - 1) >> ALLOC_MINBITS).leading_zeros()) as usize
-    }
+    let smallest = (1 << ALLOC_MINBITS) - 1;
+    (u64::BITS - ALLOC_MINBITS - (size.saturating_sub(1) | smallest).leading_zeros()) as usize
 }
 
 #[inline]
@@ -156,8 +153,8 @@ impl Quick for AllocSet {
         let list = freelist_addr(set, index);
         let chunk = words.ptr(list);
         if !chunk.is_null() {
-            let at_hand = words.has(chunk.offset(profile.mmgr.chunk)) && words.has(chunk);
-            return at_hand.then(|| header::take(words, profile, list, chunk, set));
+            let at_hand = header::is_free_at_hand(words, profile, chunk.aligned());
+            return at_hand.then(|| header::take(words, profile, list, chunk.aligned(), set));
         }
         let block = words.ptr(set.offset(BLOCKS));
         if block::available(words, block) < class_size(index) + profile.mmgr.chunk {

@@ -81,16 +81,29 @@ impl Server {
     /// PostgreSQL's errors and the playground's. A failed operation's effects up to the error
     /// stay exactly as a real server leaves them. [`Error::Stopped`] if
     /// [`EventLog::stop_after`](crate::event::EventLog::stop_after) ended it between two events.
+    #[inline(always)]
     pub fn apply(&mut self, op: &Op) -> Result<Outcome, Error> {
-        self.log.begin()?;
-        let result = match *op {
-            Op::Palloc { backend, context, size, zero, chunk } => {
-                self.palloc(backend, context, size, zero, chunk).map(Outcome::from)
+        // These come by the million: whoever calls in a loop has their short way in it.
+        match *op {
+            Op::Palloc { backend, context, size, zero: false, chunk } => {
+                if let Some(pointer) = self.quick_palloc(backend, context, size, chunk) {
+                    return Ok(Outcome::Pointer(pointer));
+                }
             }
-            Op::Pfree { backend, chunk } => self.pfree(backend, chunk).map(|()| Outcome::Done),
-            _ => return self.execute(op).or_else(|error| self.failed(error)),
-        };
-        result.or_else(|error| self.failed(*error))
+            Op::Pfree { backend, chunk } => {
+                if self.quick_pfree(backend, chunk).is_some() {
+                    return Ok(Outcome::Done);
+                }
+            }
+            _ => {}
+        }
+        self.apply_watched(op)
+    }
+
+    #[inline(never)]
+    fn apply_watched(&mut self, op: &Op) -> Result<Outcome, Error> {
+        self.log.begin()?;
+        self.execute(op).or_else(|error| self.failed(error))
     }
 
     #[cold]
@@ -102,7 +115,6 @@ impl Server {
         Err(error)
     }
 
-    #[inline(never)]
     fn execute(&mut self, op: &Op) -> Result<Outcome, Error> {
         match *op {
             Op::CreateRelation { rel, ref name, nblocks, persistence } => {
@@ -160,8 +172,10 @@ impl Server {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
                 self.memory(backend)?.memory_context_switch_to(context)?;
             }
-            // They took the short way already.
-            Op::Palloc { .. } | Op::Pfree { .. } => return self.apply(op),
+            Op::Palloc { backend, context, size, zero, chunk } => {
+                return Ok(self.palloc(backend, context, size, zero, chunk)?.into());
+            }
+            Op::Pfree { backend, chunk } => self.pfree(backend, chunk)?,
             Op::PallocExtended { backend, context, size, flags, chunk } => {
                 let routine = |process: &mut Process<'_>, context| {
                     process.memory_context_alloc_extended(context, size, flags)

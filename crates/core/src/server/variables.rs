@@ -22,6 +22,40 @@ pub struct ChunkVar {
     /// Bytes that were asked for.
     pub requested: u64,
     pub(super) context: Addr,
+}
+
+/// The same as it is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    /// NULL if the variable holds nothing.
+    pointer: Addr,
+    requested: u64,
+    life: LifeIndex,
+    frees: u32,
+}
+
+impl Kept {
+    const NOTHING: Self =
+        Self { pointer: Addr::NULL, requested: 0, life: LifeIndex::NONE, frees: 0 };
+
+    /// Store what an allocation of `requested` bytes returned.
+    #[inline]
+    pub(super) fn keep(&mut self, pointer: Addr, requested: u64, context: Alive) {
+        *self = Self { pointer, requested, life: context.life, frees: context.frees };
+    }
+
+    /// The chunk was freed.
+    #[inline]
+    pub(super) fn forget(&mut self) {
+        self.pointer = Addr::NULL;
+        self.life = LifeIndex::NONE;
+    }
+}
+
+/// A context, and how often chunks that it holds went at once.
+#[derive(Clone, Copy)]
+pub(super) struct Alive {
+    pub(super) addr: Addr,
     life: LifeIndex,
     frees: u32,
 }
@@ -30,7 +64,7 @@ pub struct ChunkVar {
 #[derive(Clone, Default)]
 pub(super) struct Variables {
     contexts: Vec<Option<ContextVar>>,
-    chunks: Vec<Option<ChunkVar>>,
+    chunks: Vec<Kept>,
     lives: Lives,
 }
 
@@ -38,19 +72,43 @@ impl Variables {
     /// The context that a variable holds.
     #[inline]
     pub(super) fn context(&self, slot: ContextSlot) -> Option<Addr> {
-        match self.contexts.get(slot.0 as usize) {
-            Some(Some(var)) if self.lives.at(var.life).deletes == var.deletes => Some(var.addr),
-            _ => None,
-        }
+        self.alive(slot).map(|context| context.addr)
+    }
+
+    /// The same, for a chunk that is to come of it.
+    #[inline]
+    pub(super) fn alive(&self, slot: ContextSlot) -> Option<Alive> {
+        let var = self.contexts.get(slot.0 as usize)?.as_ref()?;
+        let life = self.lives.at(var.life)?;
+        let same = life.deletes == var.deletes;
+        same.then_some(Alive { addr: var.addr, life: var.life, frees: life.frees })
+    }
+
+    /// A context by its address.
+    #[inline]
+    pub(super) fn alive_at(&mut self, addr: Addr) -> Alive {
+        let life = self.lives.of(addr);
+        let frees = self.lives.at(life).map_or(0, |life| life.frees);
+        Alive { addr, life, frees }
     }
 
     /// The chunk that a variable holds, unless its memory is gone.
     #[inline]
     pub(super) fn chunk(&self, slot: ChunkSlot) -> Option<ChunkVar> {
-        match self.chunks.get(slot.0 as usize) {
-            Some(Some(var)) if self.lives.at(var.life).frees == var.frees => Some(*var),
-            _ => None,
-        }
+        held(self.chunks.get(slot.0 as usize)?, &self.lives)
+    }
+
+    /// The same, and the variable.
+    #[inline]
+    pub(super) fn chunk_place(&mut self, slot: ChunkSlot) -> Option<(ChunkVar, &mut Kept)> {
+        let place = self.chunks.get_mut(slot.0 as usize)?;
+        Some((held(place, &self.lives)?, place))
+    }
+
+    /// A variable that was used before, to keep another chunk.
+    #[inline]
+    pub(super) fn place(&mut self, slot: ChunkSlot) -> Option<&mut Kept> {
+        self.chunks.get_mut(slot.0 as usize)
     }
 
     /// Every chunk that a variable holds.
@@ -64,7 +122,7 @@ impl Variables {
     #[cold]
     pub(super) fn no_chunk(&self, slot: ChunkSlot) -> Box<Error> {
         Box::new(match self.chunks.get(slot.0 as usize) {
-            Some(Some(var)) => Error::DanglingChunk(var.pointer),
+            Some(kept) if !kept.pointer.is_null() => Error::DanglingChunk(kept.pointer),
             _ => Error::NoSuchChunk,
         })
     }
@@ -72,7 +130,8 @@ impl Variables {
     /// What a variable has to hold for the context at `addr`.
     pub(super) fn context_var(&mut self, addr: Addr) -> ContextVar {
         let life = self.lives.of(addr);
-        ContextVar { addr, life, deletes: self.lives.at(life).deletes }
+        let deletes = self.lives.at(life).map_or(0, |life| life.deletes);
+        ContextVar { addr, life, deletes }
     }
 
     pub(super) fn set_context(
@@ -80,7 +139,7 @@ impl Variables {
         slot: ContextSlot,
         var: Option<ContextVar>,
     ) -> Result<(), Error> {
-        *entry(&mut self.contexts, slot.0)? = var;
+        *entry(&mut self.contexts, slot.0, None)? = var;
         Ok(())
     }
 
@@ -90,7 +149,6 @@ impl Variables {
     }
 
     /// Store what an allocation of `requested` bytes returned.
-    #[inline]
     pub(super) fn keep_chunk(
         &mut self,
         slot: ChunkSlot,
@@ -98,21 +156,15 @@ impl Variables {
         requested: u64,
         context: Addr,
     ) -> Fallible<()> {
-        let life = self.lives.of(context);
-        let frees = self.lives.at(life).frees;
-        let var = Some(ChunkVar { pointer, requested, context, life, frees });
-        match self.chunks.get_mut(slot.0 as usize) {
-            Some(place) => *place = var,
-            None => *entry(&mut self.chunks, slot.0)? = var,
-        }
+        let context = self.alive_at(context);
+        entry(&mut self.chunks, slot.0, Kept::NOTHING)?.keep(pointer, requested, context);
         Ok(())
     }
 
     /// A variable's chunk was freed.
-    #[inline]
     pub(super) fn drop_chunk(&mut self, slot: ChunkSlot) {
-        if let Some(place) = self.chunks.get_mut(slot.0 as usize) {
-            *place = None;
+        if let Some(place) = self.place(slot) {
+            place.forget();
         }
     }
 
@@ -120,4 +172,13 @@ impl Variables {
     pub(super) fn end_life(&mut self, context: Addr, deleted: bool) {
         self.lives.end(context, deleted);
     }
+}
+
+/// What a variable holds. Nothing has no life.
+#[inline]
+fn held(kept: &Kept, lives: &Lives) -> Option<ChunkVar> {
+    let Kept { pointer, requested, life, frees } = *kept;
+    let life = lives.at(life)?;
+    let alive = life.frees == frees;
+    alive.then_some(ChunkVar { pointer, requested, context: life.context })
 }

@@ -153,13 +153,14 @@ fn owner_size(arena: &impl Words, profile: &Profile, pointer: Addr) -> u64 {
 }
 
 /// The size class of a chunk that shares its block.
-#[inline]
+#[inline(always)]
 pub(super) fn freelist_index(arena: &impl Words, profile: &Profile, pointer: Addr) -> usize {
     let index = match profile.mmgr.chunk_headers {
         ChunkHeaders::Packed => ChunkHeader::of(arena, pointer).value() as usize,
         ChunkHeaders::Owner => alloc_set_free_index(owner_size(arena, profile, pointer)),
     };
-    index % super::ALLOCSET_NUM_FREELISTS
+    // Whoever writes over a header can make it say anything.
+    index.min(super::ALLOCSET_NUM_FREELISTS - 1)
 }
 
 /// Put a chunk at the head of its class's freelist.
@@ -194,6 +195,13 @@ pub(super) fn take(
         arena.set_ptr(owner(pointer), set);
     }
     pointer
+}
+
+/// Whether what [`take`] needs of a free chunk is at hand: the link, which has the owner's place
+/// where there is one.
+#[inline(always)]
+pub(super) fn is_free_at_hand(words: &impl Words, profile: &Profile, chunk: Addr) -> bool {
+    words.has(link(profile, chunk))
 }
 
 /// The free chunk behind a free chunk, both by where their headers are.

@@ -202,31 +202,70 @@ fn row_of_chunk(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 
 /// Whether a context's chunks have no header, so that nothing finds the context from them.
 #[inline]
-pub(crate) fn is_headerless(words: &impl Words, profile: &Profile, context: Addr) -> bool {
-    methods::is_headerless(words.ptr(context.offset(METHODS)), profile)
+pub(crate) fn is_headerless(arena: &Arena, profile: &Profile, context: Addr) -> bool {
+    methods::is_headerless(Context::at(arena, context).methods_addr(), profile)
 }
 
 /// `palloc` the short way, in a window of the arena; `None`, and nothing has changed, if there
 /// is none.
-#[inline]
+#[inline(always)]
 pub(crate) fn quick_palloc(
     words: &mut impl Words,
     profile: &Profile,
     context: Addr,
     size: u64,
 ) -> Option<Addr> {
+    let context = context.aligned();
     let row = words.ptr(context.offset(METHODS));
-    let pointer = quick_alloc(row, words, profile, context, size)?;
-    if words.half(context.offset(IS_RESET)) as u8 != 0 {
+    let is_reset = words.half(context.offset(IS_RESET)) as u8 != 0;
+    // What follows is compiled for each kind of headers by itself.
+    let pointer = match profile.mmgr.chunk_headers {
+        headers @ ChunkHeaders::Owner => {
+            quick_alloc(row, words, Profile::with(headers), context, size)
+        }
+        headers @ ChunkHeaders::Packed => {
+            quick_alloc(row, words, Profile::with(headers), context, size)
+        }
+    }?;
+    if is_reset {
         words.set_part(context.offset(IS_RESET), u8::MAX.into(), 0);
     }
     Some(pointer)
 }
 
-/// `pfree` the short way, in a window of the arena; `None`, and nothing has changed, if there
-/// is none.
-#[inline]
-pub(crate) fn quick_pfree(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+/// `pfree` of a chunk of this context the short way, in a window of the arena; `None`, and nothing
+/// has changed, if there is none.
+#[inline(always)]
+pub(crate) fn quick_pfree(
+    words: &mut impl Words,
+    profile: &Profile,
+    context: Addr,
+    pointer: Addr,
+) -> Option<()> {
+    let pointer = pointer.aligned();
+    match profile.mmgr.chunk_headers {
+        headers @ ChunkHeaders::Owner => {
+            quick_pfree_with(words, Profile::with(headers), context, pointer)
+        }
+        headers @ ChunkHeaders::Packed => {
+            quick_pfree_with(words, Profile::with(headers), context, pointer)
+        }
+    }
+}
+
+#[inline(always)]
+fn quick_pfree_with(
+    words: &mut impl Words,
+    profile: &Profile,
+    context: Addr,
+    pointer: Addr,
+) -> Option<()> {
+    if profile.mmgr.bump {
+        let row = words.ptr(context.offset(METHODS));
+        if row.is_null() || methods::is_headerless(row, profile) {
+            return None;
+        }
+    }
     let row = row_of_chunk(words, profile, pointer);
     quick_free(row, words, profile, pointer)
 }
