@@ -26,8 +26,8 @@ use std::process::ExitCode;
 
 use cpu_time::Start;
 use pgscope_core::profile::Version;
-use pgscope_core::{Op, Server};
-use workload::Workload;
+use pgscope_core::{Error, Op, Server};
+use workload::{Machine, Workload};
 
 /// State of the random numbers in run 0; each further run starts one higher.
 const SEED: u64 = 12_345;
@@ -54,6 +54,20 @@ struct Figures {
     on: f64,
     /// A thousand steps, when everything that they need once is there.
     allocations: f64,
+}
+
+/// A server, and how many operations it executed.
+struct Counted<'a> {
+    server: &'a mut Server,
+    ops: u64,
+}
+
+impl Machine for Counted<'_> {
+    #[inline(always)]
+    fn apply(&mut self, op: &Op) -> Result<(), Error> {
+        self.ops += 1;
+        self.server.apply(op).map(drop)
+    }
 }
 
 fn main() -> ExitCode {
@@ -118,7 +132,7 @@ fn options(words: impl Iterator<Item = String>) -> Result<Options, String> {
     Ok(options)
 }
 
-fn measure(workload: Workload, options: &Options) -> Result<Figures, pgscope_core::Error> {
+fn measure(workload: Workload, options: &Options) -> Result<Figures, Error> {
     let mut figures = Figures { off: Vec::new(), on: 0.0, allocations: 0.0 };
     let steps = options.steps;
     for run in options.run..options.run + options.runs {
@@ -143,19 +157,15 @@ fn timed(
     server: &mut Server,
     seed: u64,
     steps: u64,
-) -> Result<(f64, u64, u64), pgscope_core::Error> {
+) -> Result<(f64, u64, u64), Error> {
     let mut run = workload.start(seed);
-    let mut ops = 0;
-    let mut apply = |op: &Op| {
-        ops += 1;
-        server.apply(op).map(drop)
-    };
+    let mut counted = Counted { server, ops: 0 };
     let started = Start::now();
-    run.steps(steps / 10, &mut apply)?;
+    run.steps(steps / 10, &mut counted)?;
     let before = allocations::count();
-    run.steps(steps - steps / 10, &mut apply)?;
+    run.steps(steps - steps / 10, &mut counted)?;
     let allocations = allocations::count() - before;
-    Ok((started.elapsed(), ops, allocations))
+    Ok((started.elapsed(), counted.ops, allocations))
 }
 
 fn print(name: &str, figures: &Figures, options: &Options) {

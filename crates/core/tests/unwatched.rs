@@ -9,11 +9,11 @@
 #[path = "../benches/mmgr/workload.rs"]
 mod workload;
 
-use pgscope_core::Server;
 use pgscope_core::ids::BackendId;
 use pgscope_core::memory::Addr;
 use pgscope_core::profile::Version;
-use workload::Workload;
+use pgscope_core::{Error, Op, Server};
+use workload::{Machine, Workload};
 
 const BACKEND: BackendId = BackendId(0);
 const STEPS: u64 = 1500;
@@ -28,27 +28,37 @@ fn heap(server: &Server) -> Vec<u8> {
     bytes
 }
 
+struct Both {
+    watched: Server,
+    unwatched: Server,
+}
+
+impl Machine for Both {
+    fn apply(&mut self, op: &Op) -> Result<(), Error> {
+        assert_eq!(self.unwatched.apply(op), self.watched.apply(op), "{op:?}");
+        Ok(())
+    }
+}
+
 #[test]
 fn without_events_everything_is_the_same() {
     for version in Version::ALL {
         for workload in Workload::all(version) {
             let about = format!("{} in {}", workload.name(), version.number());
-            let mut watched = workload.server(version).unwrap();
+            let watched = workload.server(version).unwrap();
             let mut unwatched = watched.clone();
             unwatched.log_mut().off();
+            let mut both = Both { watched, unwatched };
             let mut run = workload.start(version.number().into());
             // A clone has nothing at hand at first, and its original goes on alone.
             for _ in 0..2 {
-                let apply = |op: &pgscope_core::Op| {
-                    assert_eq!(unwatched.apply(op), watched.apply(op), "{about}: {op:?}");
-                    Ok(())
-                };
-                run.steps(STEPS, apply).unwrap();
+                run.steps(STEPS, &mut both).unwrap();
+                let Both { watched, unwatched } = &mut both;
                 assert!(!watched.events().is_empty() && unwatched.events().is_empty(), "{about}");
                 let clone = unwatched.clone();
-                assert!(heap(&unwatched) == heap(&watched), "{about}: other bytes");
-                assert!(heap(&clone) == heap(&watched), "{about}: other bytes in a clone");
-                unwatched = clone;
+                assert!(heap(unwatched) == heap(watched), "{about}: other bytes");
+                assert!(heap(&clone) == heap(watched), "{about}: other bytes in a clone");
+                *unwatched = clone;
             }
         }
     }

@@ -90,6 +90,11 @@ impl Workload {
     }
 }
 
+/// What executes the operations.
+pub(crate) trait Machine {
+    fn apply(&mut self, op: &Op) -> Result<(), Error>;
+}
+
 /// A workload that is running.
 pub(crate) struct Run {
     workload: Workload,
@@ -102,11 +107,7 @@ pub(crate) struct Run {
 
 impl Run {
     /// Apply the operations of the next `count` steps.
-    pub(crate) fn steps(
-        &mut self,
-        count: u64,
-        mut apply: impl FnMut(&Op) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub(crate) fn steps(&mut self, count: u64, machine: &mut impl Machine) -> Result<(), Error> {
         let resets = matches!(self.workload.kind, Kind::AllocSetReset | Kind::Bump);
         let fixed = self.workload.kind == Kind::Slab;
         for _ in 0..count {
@@ -117,15 +118,15 @@ impl Run {
             if let Some(chunk) = chunk
                 && self.held[slot]
             {
-                apply(&Op::Pfree { backend: BACKEND, chunk })?;
+                machine.apply(&Op::Pfree { backend: BACKEND, chunk })?;
             }
             let context = Some(CONTEXT);
             let palloc = Op::Palloc { backend: BACKEND, context, size, zero: false, chunk };
-            apply(&palloc)?;
+            machine.apply(&palloc)?;
             self.held[slot] = true;
             self.done += 1;
             if resets && self.done.is_multiple_of(SLOTS as u64) {
-                apply(&Op::Reset { backend: BACKEND, context: CONTEXT })?;
+                machine.apply(&Op::Reset { backend: BACKEND, context: CONTEXT })?;
             }
         }
         Ok(())

@@ -86,18 +86,17 @@ impl Server {
         // These come by the million: whoever calls in a loop has their short way in it.
         match *op {
             Op::Palloc { backend, context, size, zero: false, chunk } => {
-                if let Some(pointer) = self.quick_palloc(backend, context, size, chunk) {
-                    return Ok(Outcome::Pointer(pointer));
+                match self.quick_palloc(backend, context, size, chunk) {
+                    Some(pointer) => Ok(Outcome::Pointer(pointer)),
+                    None => self.apply_watched(op),
                 }
             }
-            Op::Pfree { backend, chunk } => {
-                if self.quick_pfree(backend, chunk).is_some() {
-                    return Ok(Outcome::Done);
-                }
-            }
-            _ => {}
+            Op::Pfree { backend, chunk } => match self.quick_pfree(backend, chunk) {
+                Some(()) => Ok(Outcome::Done),
+                None => self.apply_watched(op),
+            },
+            _ => self.apply_watched(op),
         }
-        self.apply_watched(op)
     }
 
     #[inline(never)]
