@@ -17,8 +17,10 @@ use crate::ids::BackendId;
 
 /// How far a heap's window may grow.
 const HEAP_WINDOW: usize = 64 << 20;
-/// How far the window of what a backend has mapped may grow.
-const MAPPED_WINDOW: usize = 8 << 20;
+/// How far the window of what a backend has mapped may grow, and over which gaps: of a large
+/// request often only the first page is ever touched.
+const MAPPED_WINDOW: usize = 64 << 20;
+const MAPPED_GAP: usize = 256 << 10;
 
 /// What one backend has written of its own memory.
 #[derive(Clone)]
@@ -29,7 +31,10 @@ struct Local {
 
 impl Local {
     fn new() -> Self {
-        Self { heap: Segment::new(HEAP_WINDOW), mapped: Segment::new(MAPPED_WINDOW) }
+        Self {
+            heap: Segment::new(HEAP_WINDOW, HEAP_WINDOW),
+            mapped: Segment::new(MAPPED_WINDOW, MAPPED_GAP),
+        }
     }
 
     fn pages(&self) -> usize {
@@ -158,14 +163,8 @@ impl Arena {
         Some((segment, offset))
     }
 
-    /// The window of the working backend's heap.
-    #[inline]
-    pub(crate) fn window(&mut self) -> Window<'_> {
-        Window { words: self.near.heap.words_mut(), base: self.near_base }
-    }
-
-    /// That window, and the one of what the backend has mapped.
-    #[inline]
+    /// The windows of the working backend's memory.
+    #[inline(always)]
     pub(crate) fn windows(&mut self) -> Windows<'_> {
         let mapped = Window { words: self.near.mapped.words_mut(), base: self.near_mapped_base };
         let heap = Window { words: self.near.heap.words_mut(), base: self.near_base };

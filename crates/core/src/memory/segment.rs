@@ -41,6 +41,8 @@ pub(super) struct Segment {
     far_pages: usize,
     /// The most pages that the window may have.
     most: usize,
+    /// The most that it grows over, if it is as long itself.
+    most_gap: usize,
 }
 
 impl Clone for Segment {
@@ -53,14 +55,15 @@ impl Clone for Segment {
             far: self.far.clone(),
             far_pages: self.far_pages,
             most: self.most,
+            most_gap: self.most_gap,
         }
     }
 }
 
 impl Segment {
-    /// A segment whose window may grow to `most` bytes.
-    pub(super) fn new(most: usize) -> Self {
-        Self { most: most / PAGE_SIZE, ..Self::default() }
+    /// A segment whose window may grow to `most` bytes, over gaps of at most `most_gap`.
+    pub(super) fn new(most: usize, most_gap: usize) -> Self {
+        Self { most: most / PAGE_SIZE, most_gap: most_gap / PAGE_SIZE, ..Self::default() }
     }
 
     /// Pages that take up memory.
@@ -107,7 +110,10 @@ impl Segment {
     /// A page to write to, made if it is not there.
     pub(super) fn page_mut(&mut self, number: usize) -> &mut [u8] {
         let gap = number.saturating_sub(self.window);
-        if number >= self.window && number < self.most && gap <= self.window.max(SMALL_GAP) {
+        if number >= self.window
+            && number < self.most
+            && gap <= self.window.min(self.most_gap).max(SMALL_GAP)
+        {
             self.grow(number + 1);
         }
         if number < self.window {

@@ -52,10 +52,19 @@ pub(crate) struct Window<'a> {
     pub(super) base: Addr,
 }
 
-/// Both: more to look through, for what one window does not have.
+/// Both: what the working backend has written of its own memory, nearly all of it.
 pub(crate) struct Windows<'a> {
     pub(super) heap: Window<'a>,
     pub(super) mapped: Window<'a>,
+}
+
+impl<'a> Windows<'a> {
+    /// The one that has all of a block, if either has: a block does not reach from one into the
+    /// other.
+    #[inline(always)]
+    pub(crate) fn of(&mut self, block: Addr) -> &mut Window<'a> {
+        if block < self.mapped.base { &mut self.heap } else { &mut self.mapped }
+    }
 }
 
 /// The index of a word: past any window if the address is not a multiple of eight.
@@ -97,20 +106,24 @@ impl Words for Window<'_> {
 }
 
 impl Words for Windows<'_> {
-    #[inline]
+    #[inline(always)]
     fn has(&self, addr: Addr) -> bool {
         self.heap.has(addr) || self.mapped.has(addr)
     }
 
-    #[inline]
+    #[inline(always)]
     fn word(&self, addr: Addr) -> u64 {
-        // Where one has nothing it says 0, and no address is in both.
-        self.heap.word(addr) | self.mapped.word(addr)
+        match self.heap.words.get(index(self.heap.base, addr)) {
+            Some(word) => u64::from_le_bytes(*word),
+            None => self.mapped.word(addr),
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_word(&mut self, addr: Addr, value: u64) {
-        self.heap.set_word(addr, value);
-        self.mapped.set_word(addr, value);
+        match self.heap.words.get_mut(index(self.heap.base, addr)) {
+            Some(word) => *word = value.to_le_bytes(),
+            None => self.mapped.set_word(addr, value),
+        }
     }
 }

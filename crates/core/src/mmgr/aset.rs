@@ -38,7 +38,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{Process, memdebug};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, MmgrProfile, Profile};
 pub use store::AllocSetFreeList;
@@ -141,7 +141,7 @@ impl Process<'_> {
 impl Quick for AllocSet {
     #[inline(always)]
     fn quick_alloc(
-        words: &mut impl Words,
+        words: &mut Windows<'_>,
         profile: &Profile,
         set: Addr,
         size: u64,
@@ -166,7 +166,7 @@ impl Quick for AllocSet {
     }
 
     #[inline(always)]
-    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+    fn quick_free(words: &mut Windows<'_>, profile: &Profile, pointer: Addr) -> Option<()> {
         let set = header::set_of(words, profile, pointer);
         if header::is_dedicated(words, profile, set, pointer) {
             return None;

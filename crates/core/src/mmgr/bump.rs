@@ -28,7 +28,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{Process, StatsText, dlist};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows, Words};
 use crate::mmgr::chunk::ChunkHeader;
 use crate::op::AllocFlags;
 use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
@@ -208,7 +208,7 @@ impl Process<'_> {
 impl Quick for Bump {
     #[inline(always)]
     fn quick_alloc(
-        words: &mut impl Words,
+        words: &mut Windows<'_>,
         profile: &Profile,
         set: Addr,
         size: u64,

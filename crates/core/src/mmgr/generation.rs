@@ -29,7 +29,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{Process, StatsText, dlist};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile};
 use block::Block;
@@ -103,7 +103,7 @@ fn block_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Block {
         ChunkHeaders::Packed if header.is_external() => chunk.back(profile.mmgr.generation.block),
         ChunkHeaders::Packed => chunk.back(header.block_offset()),
     };
-    Block::at(profile, addr)
+    Block::at(profile, addr.aligned())
 }
 
 /// The context that a live chunk belongs to.
@@ -207,7 +207,7 @@ impl Process<'_> {
 impl Quick for Generation {
     #[inline(always)]
     fn quick_alloc(
-        words: &mut impl Words,
+        words: &mut Windows<'_>,
         profile: &Profile,
         set: Addr,
         size: u64,
@@ -217,9 +217,10 @@ impl Quick for Generation {
         if size > limit || chunk_size > limit {
             return None;
         }
-        let block = Block::at(profile, words.ptr(active_field(profile, set)));
+        let active = words.ptr(active_field(profile, set)).aligned();
+        let (block, words) = (Block::at(profile, active), words.of(active));
         let required = chunk_size + profile.mmgr.generation.chunk;
-        let chunk = block.free_start(words);
+        let chunk = block.free_start(words).aligned();
         if block.free_bytes(words) < required
             || !words.has(chunk)
             || !words.has(chunk.offset(profile.mmgr.generation.chunk - 8))
@@ -231,7 +232,8 @@ impl Quick for Generation {
     }
 
     #[inline(always)]
-    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+    fn quick_free(words: &mut Windows<'_>, profile: &Profile, pointer: Addr) -> Option<()> {
+        let words = words.of(pointer);
         let block = block_of(words, profile, pointer);
         if block.free_chunks(words) + 1 >= block.chunks(words) {
             return None;

@@ -25,7 +25,7 @@ use super::mcxt::Context;
 use super::slab::Slab;
 use super::{Process, StatsText};
 use crate::error::{Error, Fallible};
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows};
 use crate::op::{AllocFlags, Allocator};
 use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
 
@@ -118,13 +118,13 @@ pub(crate) trait MemoryContextMethods: ChunkMethods {
 pub(crate) trait Quick {
     /// `alloc` that takes a chunk that is there already.
     #[inline]
-    fn quick_alloc(_: &mut impl Words, _: &Profile, _: Addr, _: u64) -> Option<Addr> {
+    fn quick_alloc(_: &mut Windows<'_>, _: &Profile, _: Addr, _: u64) -> Option<Addr> {
         None
     }
 
     /// `free_p` that leaves the chunk's block where it is.
     #[inline]
-    fn quick_free(_: &mut impl Words, _: &Profile, _: Addr) -> Option<()> {
+    fn quick_free(_: &mut Windows<'_>, _: &Profile, _: Addr) -> Option<()> {
         None
     }
 }
@@ -158,7 +158,7 @@ macro_rules! allocators {
         #[inline(always)]
         pub(in crate::mmgr) fn quick_alloc(
             row: Addr,
-            words: &mut impl Words,
+            words: &mut Windows<'_>,
             profile: &Profile,
             context: Addr,
             size: u64,
@@ -174,7 +174,7 @@ macro_rules! allocators {
         #[inline(always)]
         pub(in crate::mmgr) fn quick_free(
             row: Addr,
-            words: &mut impl Words,
+            words: &mut Windows<'_>,
             profile: &Profile,
             pointer: Addr,
         ) -> Option<()> {

@@ -28,7 +28,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile, SlabLists};
 
@@ -317,7 +317,7 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
 impl Quick for Slab {
     #[inline(always)]
     fn quick_alloc(
-        words: &mut impl Words,
+        words: &mut Windows<'_>,
         profile: &Profile,
         slab: Addr,
         size: u64,
@@ -334,7 +334,7 @@ impl Quick for Slab {
     }
 
     #[inline(always)]
-    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+    fn quick_free(words: &mut Windows<'_>, profile: &Profile, pointer: Addr) -> Option<()> {
         let block = block_of(words, profile, pointer);
         let shape = Shape::of(words, profile, slab_of(words, profile, pointer));
         match profile.mmgr.slab.lists {

@@ -6,7 +6,7 @@
 use super::{Context, IDENT, IS_RESET, METHODS};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows, Words};
 use crate::mmgr::Process;
 use crate::mmgr::chunk::ChunkHeader;
 use crate::mmgr::methods::{
@@ -206,11 +206,11 @@ pub(crate) fn is_headerless(arena: &Arena, profile: &Profile, context: Addr) -> 
     methods::is_headerless(Context::at(arena, context).methods_addr(), profile)
 }
 
-/// `palloc` the short way, in a window of the arena; `None`, and nothing has changed, if there
+/// `palloc` the short way, in the windows; `None`, and nothing has changed, if there
 /// is none.
 #[inline(always)]
 pub(crate) fn quick_palloc(
-    words: &mut impl Words,
+    words: &mut Windows<'_>,
     profile: &Profile,
     context: Addr,
     size: u64,
@@ -233,11 +233,11 @@ pub(crate) fn quick_palloc(
     Some(pointer)
 }
 
-/// `pfree` of a chunk of this context the short way, in a window of the arena; `None`, and nothing
+/// `pfree` of a chunk of this context the short way, in the windows; `None`, and nothing
 /// has changed, if there is none.
 #[inline(always)]
 pub(crate) fn quick_pfree(
-    words: &mut impl Words,
+    words: &mut Windows<'_>,
     profile: &Profile,
     context: Addr,
     pointer: Addr,
@@ -255,7 +255,7 @@ pub(crate) fn quick_pfree(
 
 #[inline(always)]
 fn quick_pfree_with(
-    words: &mut impl Words,
+    words: &mut Windows<'_>,
     profile: &Profile,
     context: Addr,
     pointer: Addr,

@@ -9,7 +9,7 @@ use crate::memory::{Addr, Arena};
 use crate::mmgr::memdebug::CLOBBER_FREED_MEMORY;
 use crate::mmgr::{Process, is_headerless, quick_palloc, quick_pfree};
 use crate::op::AllocFlags;
-use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
+use crate::profile::MEMORY_CONTEXT_CHECKING;
 use crate::server::Server;
 use crate::server::backend::Backend;
 use crate::server::variables::{ChunkVar, Variables};
@@ -66,10 +66,7 @@ impl Server {
             None => None,
             Some(chunk) => Some(backend.variables.place(chunk)?),
         };
-        let pointer = match quick_palloc(&mut arena.window(), profile, context.addr, size) {
-            Some(pointer) => pointer,
-            None => palloc_in_windows(arena, profile, context.addr, size)?,
-        };
+        let pointer = quick_palloc(&mut arena.windows(), profile, context.addr, size)?;
         if let Some(place) = place {
             place.keep(pointer, size, context);
         }
@@ -82,9 +79,7 @@ impl Server {
         let profile = self.profile;
         let (backend, arena) = self.unwatched(id)?;
         let (var, place) = backend.variables.chunk_place(slot)?;
-        if quick_pfree(&mut arena.window(), profile, var.context, var.pointer).is_none() {
-            pfree_in_windows(arena, profile, var)?;
-        }
+        quick_pfree(&mut arena.windows(), profile, var.context, var.pointer)?;
         place.forget();
         Some(())
     }
@@ -170,21 +165,6 @@ impl Server {
     pub fn chunk_space(&self, pointer: Addr) -> Option<u64> {
         crate::mmgr::get_memory_chunk_space(&self.arena, self.profile, pointer)
     }
-}
-
-#[inline(never)]
-fn palloc_in_windows(
-    arena: &mut Arena,
-    profile: &Profile,
-    context: Addr,
-    size: u64,
-) -> Option<Addr> {
-    quick_palloc(&mut arena.windows(), profile, context, size)
-}
-
-#[inline(never)]
-fn pfree_in_windows(arena: &mut Arena, profile: &Profile, var: ChunkVar) -> Option<()> {
-    quick_pfree(&mut arena.windows(), profile, var.context, var.pointer)
 }
 
 #[inline]
