@@ -95,17 +95,28 @@ pub struct Profile {
     pub routines: &'static [Renamed],
 }
 
-impl Profile {
-    /// A profile with such chunk headers. Sizes and offsets are the same in all that have them, so
-    /// what needs no more than those can be compiled for either kind, with them as constants.
-    #[inline(always)]
-    pub(crate) fn with(headers: ChunkHeaders) -> &'static Self {
-        match headers {
-            ChunkHeaders::Owner => &pg15::PROFILE,
-            ChunkHeaders::Packed => &pg18::PROFILE,
-        }
-    }
+/// One of the two kinds of chunk headers, for what is compiled for each by itself. Sizes and
+/// offsets are the same in all profiles that have them, and here they are constants.
+pub(crate) trait Layout {
+    /// A profile with this kind.
+    const PROFILE: &Profile;
+}
 
+/// [`ChunkHeaders::Owner`].
+pub(crate) struct OwnerLayout;
+
+/// [`ChunkHeaders::Packed`].
+pub(crate) struct PackedLayout;
+
+impl Layout for OwnerLayout {
+    const PROFILE: &Profile = &pg15::PROFILE;
+}
+
+impl Layout for PackedLayout {
+    const PROFILE: &Profile = &pg18::PROFILE;
+}
+
+impl Profile {
     /// A routine of PostgreSQL 18 and its file, as this version has them.
     pub fn routine(&self, routine: (&'static str, &'static str)) -> (&'static str, &'static str) {
         let renamed = self.routines.iter().find(|(name, ..)| *name == routine.0);
@@ -159,7 +170,11 @@ mod tests {
     #[test]
     fn sizes_and_offsets_follow_from_the_chunk_headers() {
         for profile in Version::ALL.map(Version::profile) {
-            let (its, alike) = (&profile.mmgr, &Profile::with(profile.mmgr.chunk_headers).mmgr);
+            let its = &profile.mmgr;
+            let alike = match its.chunk_headers {
+                ChunkHeaders::Owner => &OwnerLayout::PROFILE.mmgr,
+                ChunkHeaders::Packed => &PackedLayout::PROFILE.mmgr,
+            };
             let layout = |mmgr: &MmgrProfile| {
                 let (generation, slab) = (&mmgr.generation, &mmgr.slab);
                 let aset = [mmgr.chunk, mmgr.aset_context, mmgr.aset_block, mmgr.size_field];

@@ -118,11 +118,15 @@ impl Run {
             if let Some(chunk) = chunk
                 && self.held[slot]
             {
-                machine.apply(&Op::Pfree { backend: BACKEND, chunk })?;
+                let pfree = Op::Pfree { backend: BACKEND, chunk };
+                machine.apply(&pfree)?;
+                // Numbers need no drop, but the compiler can't tell them from text here.
+                std::mem::forget(pfree);
             }
             let context = Some(CONTEXT);
             let palloc = Op::Palloc { backend: BACKEND, context, size, zero: false, chunk };
             machine.apply(&palloc)?;
+            std::mem::forget(palloc);
             self.held[slot] = true;
             self.done += 1;
             if resets && self.done.is_multiple_of(SLOTS as u64) {

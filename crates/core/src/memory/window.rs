@@ -58,12 +58,14 @@ pub(crate) struct Windows<'a> {
     pub(super) mapped: Window<'a>,
 }
 
-impl<'a> Windows<'a> {
+impl Windows<'_> {
     /// The one that has all of a block, if either has: a block does not reach from one into the
     /// other.
     #[inline(always)]
-    pub(crate) fn of(&mut self, block: Addr) -> &mut Window<'a> {
-        if block < self.mapped.base { &mut self.heap } else { &mut self.mapped }
+    pub(crate) fn of(&mut self, block: Addr) -> Window<'_> {
+        let Window { words, base } =
+            if block < self.mapped.base { &mut self.heap } else { &mut self.mapped };
+        Window { words, base: *base }
     }
 }
 

@@ -40,7 +40,7 @@ use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Windows, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, MmgrProfile, Profile};
+use crate::profile::{ChunkHeaders, Layout, MmgrProfile, Profile};
 pub use store::AllocSetFreeList;
 
 /// Size classes: 8, 16, 32, ... 8192 bytes.
@@ -140,12 +140,8 @@ impl Process<'_> {
 
 impl Quick for AllocSet {
     #[inline(always)]
-    fn quick_alloc(
-        words: &mut Windows<'_>,
-        profile: &Profile,
-        set: Addr,
-        size: u64,
-    ) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(words: &mut Windows<'_>, set: Addr, size: u64) -> Option<Addr> {
+        let profile = L::PROFILE;
         if size > sizes(profile, set).chunk_limit(words) {
             return None;
         }
@@ -166,7 +162,8 @@ impl Quick for AllocSet {
     }
 
     #[inline(always)]
-    fn quick_free(words: &mut Windows<'_>, profile: &Profile, pointer: Addr) -> Option<()> {
+    fn quick_free<L: Layout>(words: &mut Windows<'_>, pointer: Addr) -> Option<()> {
+        let profile = L::PROFILE;
         let set = header::set_of(words, profile, pointer);
         if header::is_dedicated(words, profile, set, pointer) {
             return None;

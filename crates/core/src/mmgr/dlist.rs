@@ -19,20 +19,20 @@ pub(super) fn init(arena: &mut impl Words, head: Addr) {
 }
 
 /// `dlist_head_node`, or `None` if the list is empty.
-#[inline]
+#[inline(always)]
 pub(super) fn first(arena: &impl Words, head: Addr) -> Option<Addr> {
     let first = arena.ptr(head.offset(NEXT));
     (first != head).then_some(first)
 }
 
 /// `dlist_is_empty`.
-#[inline]
+#[inline(always)]
 pub(super) fn is_empty(arena: &impl Words, head: Addr) -> bool {
     first(arena, head).is_none()
 }
 
 /// `dlist_push_head`.
-#[inline]
+#[inline(always)]
 pub(super) fn push_head(arena: &mut impl Words, head: Addr, node: Addr) {
     let next = arena.ptr(head.offset(NEXT));
     insert_between(arena, head, node, next);
@@ -44,7 +44,7 @@ pub(super) fn push_tail(arena: &mut impl Words, head: Addr, node: Addr) {
     insert_between(arena, prev, node, head);
 }
 
-#[inline]
+#[inline(always)]
 fn insert_between(arena: &mut impl Words, prev: Addr, node: Addr, next: Addr) {
     arena.set_ptr(node.offset(PREV), prev);
     arena.set_ptr(node.offset(NEXT), next);
@@ -53,7 +53,7 @@ fn insert_between(arena: &mut impl Words, prev: Addr, node: Addr, next: Addr) {
 }
 
 /// `dlist_delete`.
-#[inline]
+#[inline(always)]
 pub(super) fn delete(arena: &mut impl Words, node: Addr) {
     let prev = arena.ptr(node.offset(PREV));
     let next = arena.ptr(node.offset(NEXT));
@@ -62,7 +62,7 @@ pub(super) fn delete(arena: &mut impl Words, node: Addr) {
 }
 
 /// Whether a node and its neighbours are at hand, so that the node can be moved.
-#[inline]
+#[inline(always)]
 pub(super) fn is_at_hand(words: &impl Words, node: Addr) -> bool {
     words.has(node)
         && words.has(node.offset(NEXT))

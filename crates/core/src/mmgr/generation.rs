@@ -31,7 +31,7 @@ use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Windows, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Profile};
+use crate::profile::{ChunkHeaders, Layout, Profile};
 use block::Block;
 
 const CHUNK_FRACTION: u64 = 8;
@@ -94,7 +94,7 @@ fn chunk_of(profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// The block that a chunk lies in.
-#[inline]
+#[inline(always)]
 fn block_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Block {
     let chunk = chunk_of(profile, pointer);
     let header = ChunkHeader::of(arena, pointer);
@@ -107,7 +107,7 @@ fn block_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Block {
 }
 
 /// The context that a live chunk belongs to.
-#[inline]
+#[inline(always)]
 fn set_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Owner => arena.ptr(pointer.back(CHUNK_CONTEXT)),
@@ -116,7 +116,7 @@ fn set_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// Bytes that the caller may use.
-#[inline]
+#[inline(always)]
 fn chunk_size(arena: &impl Words, profile: &Profile, pointer: Addr) -> u64 {
     let header = ChunkHeader::of(arena, pointer);
     match profile.mmgr.chunk_headers {
@@ -129,7 +129,7 @@ fn chunk_size(arena: &impl Words, profile: &Profile, pointer: Addr) -> u64 {
 }
 
 /// Write a chunk's header. Returns the chunk's pointer.
-#[inline]
+#[inline(always)]
 fn write_header(
     arena: &mut impl Words,
     profile: &Profile,
@@ -205,20 +205,17 @@ impl Process<'_> {
 }
 
 impl Quick for Generation {
-    #[inline(always)]
-    fn quick_alloc(
-        words: &mut Windows<'_>,
-        profile: &Profile,
-        set: Addr,
-        size: u64,
-    ) -> Option<Addr> {
-        let limit = sizes(profile, set).chunk_limit(words);
+    #[inline(never)]
+    fn quick_alloc<L: Layout>(words: &mut Windows<'_>, set: Addr, size: u64) -> Option<Addr> {
+        let profile = L::PROFILE;
+        let (set, own) = (set.aligned(), &words.of(set));
+        let limit = sizes(profile, set).chunk_limit(own);
+        let active = own.ptr(active_field(profile, set)).aligned();
         let chunk_size = memdebug::chunk_size(profile, size);
         if size > limit || chunk_size > limit {
             return None;
         }
-        let active = words.ptr(active_field(profile, set)).aligned();
-        let (block, words) = (Block::at(profile, active), words.of(active));
+        let (block, words) = (Block::at(profile, active), &mut words.of(active));
         let required = chunk_size + profile.mmgr.generation.chunk;
         let chunk = block.free_start(words).aligned();
         if block.free_bytes(words) < required
@@ -231,9 +228,10 @@ impl Quick for Generation {
         Some(write_header(words, profile, set, block, chunk, chunk_size, false))
     }
 
-    #[inline(always)]
-    fn quick_free(words: &mut Windows<'_>, profile: &Profile, pointer: Addr) -> Option<()> {
-        let words = words.of(pointer);
+    #[inline(never)]
+    fn quick_free<L: Layout>(words: &mut Windows<'_>, pointer: Addr) -> Option<()> {
+        let profile = L::PROFILE;
+        let words = &mut words.of(pointer);
         let block = block_of(words, profile, pointer);
         if block.free_chunks(words) + 1 >= block.chunks(words) {
             return None;

@@ -27,7 +27,7 @@ use super::{Process, StatsText};
 use crate::error::{Error, Fallible};
 use crate::memory::{Addr, Arena, Windows};
 use crate::op::{AllocFlags, Allocator};
-use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
+use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
 
 /// `MemoryContextCounters` (`memnodes.h`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,14 +117,14 @@ pub(crate) trait MemoryContextMethods: ChunkMethods {
 /// the window, or a block, is left to the long way, and nothing is changed.
 pub(crate) trait Quick {
     /// `alloc` that takes a chunk that is there already.
-    #[inline]
-    fn quick_alloc(_: &mut Windows<'_>, _: &Profile, _: Addr, _: u64) -> Option<Addr> {
+    #[inline(always)]
+    fn quick_alloc<L: Layout>(_: &mut Windows<'_>, _: Addr, _: u64) -> Option<Addr> {
         None
     }
 
     /// `free_p` that leaves the chunk's block where it is.
-    #[inline]
-    fn quick_free(_: &mut Windows<'_>, _: &Profile, _: Addr) -> Option<()> {
+    #[inline(always)]
+    fn quick_free<L: Layout>(_: &mut Windows<'_>, _: Addr) -> Option<()> {
         None
     }
 }
@@ -156,31 +156,29 @@ macro_rules! allocators {
 
         /// `alloc` the short way, by the allocator's row.
         #[inline(always)]
-        pub(in crate::mmgr) fn quick_alloc(
+        pub(in crate::mmgr) fn quick_alloc<L: Layout>(
             row: Addr,
             words: &mut Windows<'_>,
-            profile: &Profile,
             context: Addr,
             size: u64,
         ) -> Option<Addr> {
             $(#[cfg(feature = $feature)]
             if row == methods_addr($id) {
-                return $methods::quick_alloc(words, profile, context, size);
+                return $methods::quick_alloc::<L>(words, context, size);
             })*
             None
         }
 
         /// `free_p` the short way, by the allocator's row.
         #[inline(always)]
-        pub(in crate::mmgr) fn quick_free(
+        pub(in crate::mmgr) fn quick_free<L: Layout>(
             row: Addr,
             words: &mut Windows<'_>,
-            profile: &Profile,
             pointer: Addr,
         ) -> Option<()> {
             $(#[cfg(feature = $feature)]
             if row == methods_addr($id) {
-                return $methods::quick_free(words, profile, pointer);
+                return $methods::quick_free::<L>(words, pointer);
             })*
             None
         }

@@ -30,7 +30,7 @@ use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Windows, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Profile, SlabLists};
+use crate::profile::{ChunkHeaders, Layout, Profile, SlabLists};
 
 /// Chunks in a block that the playground allows.
 const MAX_CHUNKS_PER_BLOCK: u64 = 1 << 20;
@@ -65,7 +65,7 @@ struct Shape {
 }
 
 impl Shape {
-    #[inline]
+    #[inline(always)]
     fn of(words: &impl Words, profile: &Profile, slab: Addr) -> Self {
         let size = |index| read_size(words, profile, slab, index);
         let counts = counts(profile, slab);
@@ -75,11 +75,13 @@ impl Shape {
     }
 
     /// Where the number of the list that requests are taken from is.
+    #[inline]
     fn current(self) -> Addr {
         self.counts.offset(4)
     }
 
     /// The head of one of the lists of blocks.
+    #[inline]
     fn list(self, index: u32) -> Addr {
         self.lists.offset(dlist::DLIST_HEAD * u64::from(index))
     }
@@ -90,27 +92,31 @@ impl Shape {
     }
 
     /// Whether a block is at hand: its first and its last word are.
-    #[inline]
+    #[inline(always)]
     fn is_at_hand(self, words: &impl Words, block: Addr) -> bool {
         words.has(block) && words.has(block.offset((self.block - 8) & !7))
     }
 
     /// `SlabBlockGetChunk`: where a chunk of a block begins.
+    #[inline]
     fn chunk_at(self, profile: &Profile, block: Addr, index: u32) -> Addr {
         block.offset(profile.mmgr.slab.block + self.full * u64::from(index))
     }
 }
 
+#[inline]
 fn size_field(profile: &Profile, slab: Addr, index: u64) -> Addr {
     slab.offset(SIZES + index * profile.mmgr.size_field)
 }
 
+#[inline(always)]
 fn read_size(words: &impl Words, profile: &Profile, slab: Addr, index: u64) -> u64 {
     let at = size_field(profile, slab, index);
     if profile.mmgr.size_field == 4 { words.half(at).into() } else { words.word(at) }
 }
 
 /// Where `chunksPerBlock` is: behind the sizes.
+#[inline]
 fn counts(profile: &Profile, slab: Addr) -> Addr {
     let sizes = match profile.mmgr.slab.lists {
         SlabLists::ByFreeChunks => 4,
@@ -120,6 +126,7 @@ fn counts(profile: &Profile, slab: Addr) -> Addr {
 }
 
 /// The context that a live chunk belongs to.
+#[inline(always)]
 fn slab_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Owner => words.ptr(pointer.back(profile.mmgr.slab.chunk).offset(CHUNK_SLAB)),
@@ -130,6 +137,7 @@ fn slab_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// The block that a live chunk lies in.
+#[inline(always)]
 fn block_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     let chunk = pointer.back(profile.mmgr.slab.chunk);
     match profile.mmgr.chunk_headers {
@@ -139,7 +147,7 @@ fn block_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// Write a chunk's header. Returns the chunk's pointer.
-#[inline]
+#[inline(always)]
 fn write_header(
     words: &mut impl Words,
     profile: &Profile,
@@ -315,13 +323,11 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
 }
 
 impl Quick for Slab {
-    #[inline(always)]
-    fn quick_alloc(
-        words: &mut Windows<'_>,
-        profile: &Profile,
-        slab: Addr,
-        size: u64,
-    ) -> Option<Addr> {
+    #[inline(never)]
+    fn quick_alloc<L: Layout>(words: &mut Windows<'_>, slab: Addr, size: u64) -> Option<Addr> {
+        let profile = L::PROFILE;
+        // Its blocks are near the context, or go the long way.
+        let words = &mut words.of(slab);
         let shape = Shape::of(words, profile, slab);
         if size != shape.chunk {
             return None;
@@ -333,10 +339,12 @@ impl Quick for Slab {
         Some(write_header(words, profile, shape, block, chunk))
     }
 
-    #[inline(always)]
-    fn quick_free(words: &mut Windows<'_>, profile: &Profile, pointer: Addr) -> Option<()> {
-        let block = block_of(words, profile, pointer);
-        let shape = Shape::of(words, profile, slab_of(words, profile, pointer));
+    #[inline(never)]
+    fn quick_free<L: Layout>(words: &mut Windows<'_>, pointer: Addr) -> Option<()> {
+        let profile = L::PROFILE;
+        let words = &mut words.of(pointer);
+        let block = block_of(words, profile, pointer).aligned();
+        let shape = Shape::of(words, profile, slab_of(words, profile, pointer).aligned());
         match profile.mmgr.slab.lists {
             SlabLists::ByFreeChunks => {
                 by_free_chunks::quick_put(words, profile, shape, block, pointer)

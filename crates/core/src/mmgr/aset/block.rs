@@ -27,13 +27,13 @@ pub(super) fn link_header(arena: &mut Arena, block: Addr, set: Addr, prev: Addr,
 }
 
 /// Bytes of a block that no chunk was cut from yet.
-#[inline]
+#[inline(always)]
 pub(super) fn available(words: &impl Words, block: Addr) -> u64 {
     words.ptr(block.offset(ENDPTR)).since(words.ptr(block.offset(FREEPTR)))
 }
 
 /// Write a chunk's header at the block's free space and move the space's start behind it.
-#[inline]
+#[inline(always)]
 pub(super) fn cut_chunk(
     words: &mut impl Words,
     profile: &Profile,

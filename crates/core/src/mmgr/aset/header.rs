@@ -53,7 +53,7 @@ pub(super) fn request(profile: &Profile, pointer: Addr) -> Request {
 }
 
 /// Write the header of a chunk of one of the size classes. Returns the chunk's pointer.
-#[inline]
+#[inline(always)]
 pub(super) fn write(
     arena: &mut impl Words,
     profile: &Profile,
@@ -73,6 +73,7 @@ pub(super) fn write(
 }
 
 /// Write the header of a chunk alone in its block. Returns the chunk's pointer.
+#[inline(always)]
 pub(super) fn write_dedicated(
     arena: &mut impl Words,
     profile: &Profile,
@@ -90,6 +91,7 @@ pub(super) fn write_dedicated(
     pointer
 }
 
+#[inline(always)]
 fn write_owner(arena: &mut impl Words, chunk: Addr, pointer: Addr, block: Addr, size: u64) {
     let set = arena.ptr(block.offset(ASET));
     arena.set_word(chunk.offset(SIZE), size);
@@ -97,7 +99,7 @@ fn write_owner(arena: &mut impl Words, chunk: Addr, pointer: Addr, block: Addr, 
 }
 
 /// The set that a live chunk belongs to.
-#[inline]
+#[inline(always)]
 pub(super) fn set_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Packed => arena.ptr(block_of(arena, profile, pointer).offset(ASET)),
@@ -106,7 +108,7 @@ pub(super) fn set_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Ad
 }
 
 /// The block of a chunk with a packed header (`MemoryChunkGetBlock`, `ExternalChunkGetBlock`).
-#[inline]
+#[inline(always)]
 pub(super) fn block_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     let header = ChunkHeader::of(arena, pointer);
     let back = if header.is_external() { profile.mmgr.aset_block } else { header.block_offset() };
@@ -119,7 +121,7 @@ pub(super) fn dedicated_block(profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// Whether a chunk has a block of its own.
-#[inline]
+#[inline(always)]
 pub(super) fn is_dedicated(
     arena: &impl Words,
     profile: &Profile,
@@ -135,7 +137,7 @@ pub(super) fn is_dedicated(
 }
 
 /// Bytes that the caller may use.
-#[inline]
+#[inline(always)]
 pub(super) fn size(arena: &impl Words, profile: &Profile, set: Addr, pointer: Addr) -> u64 {
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Owner => owner_size(arena, profile, pointer),
@@ -147,7 +149,7 @@ pub(super) fn size(arena: &impl Words, profile: &Profile, set: Addr, pointer: Ad
     }
 }
 
-#[inline]
+#[inline(always)]
 fn owner_size(arena: &impl Words, profile: &Profile, pointer: Addr) -> u64 {
     arena.word(pointer.back(profile.mmgr.chunk).offset(SIZE))
 }
@@ -164,7 +166,7 @@ pub(super) fn freelist_index(arena: &impl Words, profile: &Profile, pointer: Add
 }
 
 /// Put a chunk at the head of its class's freelist.
-#[inline]
+#[inline(always)]
 pub(super) fn push_free(
     arena: &mut impl Words,
     profile: &Profile,
@@ -180,7 +182,7 @@ pub(super) fn push_free(
 }
 
 /// Take the first chunk off a freelist. Returns its pointer.
-#[inline]
+#[inline(always)]
 pub(super) fn take(
     arena: &mut impl Words,
     profile: &Profile,
@@ -205,7 +207,7 @@ pub(super) fn is_free_at_hand(words: &impl Words, profile: &Profile, chunk: Addr
 }
 
 /// The free chunk behind a free chunk, both by where their headers are.
-#[inline]
+#[inline(always)]
 pub(super) fn next_free(arena: &impl Words, profile: &Profile, chunk: Addr) -> Addr {
     arena.ptr(link(profile, chunk))
 }

@@ -33,7 +33,7 @@ impl Block {
     }
 
     /// The context that it belongs to, where blocks say so.
-    #[inline]
+    #[inline(always)]
     pub(super) fn context(self, arena: &impl Words) -> Addr {
         arena.ptr(self.addr.offset(CONTEXT))
     }
@@ -56,13 +56,13 @@ impl Block {
     }
 
     /// Where its free space begins.
-    #[inline]
+    #[inline(always)]
     pub(super) fn free_start(self, arena: &impl Words) -> Addr {
         arena.ptr(self.body.back(FREEPTR))
     }
 
     /// Where it ends.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end(self, arena: &impl Words) -> Addr {
         arena.ptr(self.body.back(ENDPTR))
     }
@@ -105,7 +105,7 @@ impl Block {
     }
 
     /// Count a new chunk of this many bytes, its header included. Returns where it is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn cut(self, arena: &mut impl Words, size: u64) -> Addr {
         let chunk = self.free_start(arena);
         let count = self.chunks(arena) + 1;

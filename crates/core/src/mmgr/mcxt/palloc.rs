@@ -13,7 +13,7 @@ use crate::mmgr::methods::{
     self, ChunkMethods, chunk_methods, method_id, methods_addr, quick_alloc, quick_free,
 };
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Profile};
+use crate::profile::{ChunkHeaders, Layout, OwnerLayout, PackedLayout, Profile};
 
 /// `MaxAllocSize` (`memutils.h`): 1 GB - 1.
 pub const MAX_ALLOC_SIZE: u64 = 0x3fff_ffff;
@@ -218,15 +218,10 @@ pub(crate) fn quick_palloc(
     let context = context.aligned();
     let row = words.ptr(context.offset(METHODS));
     let is_reset = words.half(context.offset(IS_RESET)) as u8 != 0;
-    // What follows is compiled for each kind of headers by itself.
     let pointer = match profile.mmgr.chunk_headers {
-        headers @ ChunkHeaders::Owner => {
-            quick_alloc(row, words, Profile::with(headers), context, size)
-        }
-        headers @ ChunkHeaders::Packed => {
-            quick_alloc(row, words, Profile::with(headers), context, size)
-        }
-    }?;
+        ChunkHeaders::Owner => quick_alloc::<OwnerLayout>(row, words, context, size)?,
+        ChunkHeaders::Packed => quick_alloc::<PackedLayout>(row, words, context, size)?,
+    };
     if is_reset {
         words.set_part(context.offset(IS_RESET), u8::MAX.into(), 0);
     }
@@ -244,30 +239,25 @@ pub(crate) fn quick_pfree(
 ) -> Option<()> {
     let pointer = pointer.aligned();
     match profile.mmgr.chunk_headers {
-        headers @ ChunkHeaders::Owner => {
-            quick_pfree_with(words, Profile::with(headers), context, pointer)
-        }
-        headers @ ChunkHeaders::Packed => {
-            quick_pfree_with(words, Profile::with(headers), context, pointer)
-        }
+        ChunkHeaders::Owner => quick_pfree_laid_out::<OwnerLayout>(words, context, pointer),
+        ChunkHeaders::Packed => quick_pfree_laid_out::<PackedLayout>(words, context, pointer),
     }
 }
 
 #[inline(always)]
-fn quick_pfree_with(
+fn quick_pfree_laid_out<L: Layout>(
     words: &mut Windows<'_>,
-    profile: &Profile,
     context: Addr,
     pointer: Addr,
 ) -> Option<()> {
-    if profile.mmgr.bump {
+    if L::PROFILE.mmgr.bump {
         let row = words.ptr(context.offset(METHODS));
-        if row.is_null() || methods::is_headerless(row, profile) {
+        if row.is_null() || methods::is_headerless(row, L::PROFILE) {
             return None;
         }
     }
-    let row = row_of_chunk(words, profile, pointer);
-    quick_free(row, words, profile, pointer)
+    let row = row_of_chunk(words, L::PROFILE, pointer);
+    quick_free::<L>(row, words, pointer)
 }
 
 /// The allocator that a chunk belongs to, by what stands before it.

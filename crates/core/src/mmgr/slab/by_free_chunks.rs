@@ -29,6 +29,7 @@ pub(super) fn init(arena: &mut Arena, shape: Shape, header_size: u64) {
     (0..=shape.per_block).for_each(|index| dlist::init(arena, shape.list(index)));
 }
 
+#[inline(always)]
 pub(super) fn nfree(words: &impl Words, block: Addr) -> u32 {
     words.half(block.offset(NFREE))
 }
@@ -63,17 +64,17 @@ pub(super) fn free_chunks(
 
 /// Take the first free chunk of a block that has one; the block moves to the list that is now
 /// right for it. Returns the block and the chunk.
-#[inline]
+#[inline(always)]
 fn take(words: &mut impl Words, profile: &Profile, shape: Shape, node: Addr) -> (Addr, Addr) {
     let block = node.back(NODE);
+    dlist::delete(words, node);
+    let left = nfree(words, block).wrapping_sub(1);
+    dlist::push_head(words, shape.list(left), node);
     let index = words.half(block.offset(FIRST_FREE_CHUNK));
     let chunk = shape.chunk_at(profile, block, index);
     let next = words.half(chunk.offset(profile.mmgr.slab.chunk));
     words.set_half(block.offset(FIRST_FREE_CHUNK), next);
-    let left = nfree(words, block).wrapping_sub(1);
     words.set_half(block.offset(NFREE), left);
-    dlist::delete(words, node);
-    dlist::push_head(words, shape.list(left), node);
 
     // A full block can't serve the next request: look for the fullest that can.
     let has_block = |index: &u32| !dlist::is_empty(words, shape.list(*index));
@@ -83,8 +84,8 @@ fn take(words: &mut impl Words, profile: &Profile, shape: Shape, node: Addr) -> 
     (block, chunk)
 }
 
-/// [`take`] from the fullest block, if there is one that stays in use and all is at hand.
-#[inline]
+/// [`take`] from the fullest block, if there is one and all is at hand.
+#[inline(always)]
 pub(super) fn quick_take(
     words: &mut impl Words,
     profile: &Profile,
@@ -94,19 +95,20 @@ pub(super) fn quick_take(
     if current == 0 {
         return None;
     }
-    let node = dlist::first(words, shape.list(current))?;
+    let node = dlist::first(words, shape.list(current))?.aligned();
     let left = nfree(words, node.back(NODE)).wrapping_sub(1);
-    let at_hand = left > 0
-        && left < shape.per_block
+    // The lists stand side by side: with the last all are at hand.
+    let at_hand = left < shape.per_block
         && shape.is_at_hand(words, node.back(NODE))
         && dlist::is_at_hand(words, node)
-        && dlist::is_at_hand(words, shape.list(left));
+        && dlist::is_at_hand(words, shape.list(left))
+        && words.has(shape.list(shape.per_block).offset(8));
     at_hand.then(|| take(words, profile, shape, node))
 }
 
 /// A freed chunk becomes the block's first free one, and the block moves to the list that is now
 /// right for it. True if no other chunk of the block is in use.
-#[inline]
+#[inline(always)]
 fn put(
     words: &mut impl Words,
     profile: &Profile,
@@ -114,15 +116,15 @@ fn put(
     block: Addr,
     pointer: Addr,
 ) -> bool {
+    dlist::delete(words, block.offset(NODE));
+    let before = nfree(words, block);
+    let now = before.wrapping_add(1);
     let chunk = pointer.back(profile.mmgr.slab.chunk);
     let index = chunk.since(shape.chunk_at(profile, block, 0)) / shape.full;
     let next = words.half(block.offset(FIRST_FREE_CHUNK));
     words.set_half(pointer, next);
     words.set_half(block.offset(FIRST_FREE_CHUNK), index as u32);
-    let before = nfree(words, block);
-    let now = before.wrapping_add(1);
     words.set_half(block.offset(NFREE), now);
-    dlist::delete(words, block.offset(NODE));
 
     let empty = now == shape.per_block;
     let emptied_list = dlist::is_empty(words, shape.list(before));
@@ -134,7 +136,7 @@ fn put(
 }
 
 /// [`put`] into a block that stays in use, if all is at hand.
-#[inline]
+#[inline(always)]
 pub(super) fn quick_put(
     words: &mut impl Words,
     profile: &Profile,

@@ -47,10 +47,12 @@ pub(super) fn init(arena: &mut Arena, shape: Shape) {
     (0..LIST_COUNT).for_each(|index| dlist::init(arena, shape.list(index)));
 }
 
+#[inline(always)]
 pub(super) fn slab_of_block(words: &impl Words, block: Addr) -> Addr {
     words.ptr(block.offset(SLAB))
 }
 
+#[inline(always)]
 pub(super) fn nfree(words: &impl Words, block: Addr) -> u32 {
     words.half(block.offset(NFREE))
 }
@@ -106,7 +108,7 @@ fn find_next_block_list_index(words: &impl Words, shape: Shape) -> u32 {
 }
 
 /// `SlabGetNextFreeChunk`: the chunk freed last, or the next that was never used.
-#[inline]
+#[inline(always)]
 fn slab_get_next_free_chunk(
     words: &mut impl Words,
     profile: &Profile,
@@ -129,7 +131,7 @@ fn slab_get_next_free_chunk(
 }
 
 /// Take a chunk from a block of the list `current`. Returns the block and the chunk.
-#[inline]
+#[inline(always)]
 fn take(
     words: &mut impl Words,
     profile: &Profile,
@@ -152,7 +154,7 @@ fn take(
 }
 
 /// [`take`] from a block of the current list, if all is at hand.
-#[inline]
+#[inline(always)]
 pub(super) fn quick_take(
     words: &mut impl Words,
     profile: &Profile,
@@ -162,7 +164,7 @@ pub(super) fn quick_take(
     if current == 0 {
         return None;
     }
-    let node = dlist::first(words, shape.list(current))?;
+    let node = dlist::first(words, shape.list(current))?.aligned();
     let left = nfree(words, node.back(NODE)).wrapping_sub(1);
     let list = shape.list(blocklist_index(words, shape, left));
     let at_hand = left < shape.per_block
@@ -174,7 +176,7 @@ pub(super) fn quick_take(
 
 /// A freed chunk becomes the block's first free one. Returns how many the block has now, and
 /// the list that is now right for it.
-#[inline]
+#[inline(always)]
 fn put(
     words: &mut impl Words,
     profile: &Profile,
@@ -204,7 +206,7 @@ fn put(
 }
 
 /// [`put`] into a block that stays in use, if all is at hand.
-#[inline]
+#[inline(always)]
 pub(super) fn quick_put(
     words: &mut impl Words,
     profile: &Profile,
