@@ -38,7 +38,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{Process, memdebug};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Windows, Words};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Layout, MmgrProfile, Profile};
 pub use store::AllocSetFreeList;
@@ -140,8 +140,8 @@ impl Process<'_> {
 
 impl Quick for AllocSet {
     #[inline(always)]
-    fn quick_alloc<L: Layout>(words: &mut Windows<'_>, set: Addr, size: u64) -> Option<Addr> {
-        let profile = L::PROFILE;
+    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
+        let (profile, words) = (L::PROFILE, &mut arena.windows());
         if size > sizes(profile, set).chunk_limit(words) {
             return None;
         }
@@ -162,8 +162,8 @@ impl Quick for AllocSet {
     }
 
     #[inline(always)]
-    fn quick_free<L: Layout>(words: &mut Windows<'_>, pointer: Addr) -> Option<()> {
-        let profile = L::PROFILE;
+    fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
+        let (profile, words) = (L::PROFILE, &mut arena.windows());
         let set = header::set_of(words, profile, pointer);
         if header::is_dedicated(words, profile, set, pointer) {
             return None;

@@ -28,7 +28,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{Process, StatsText, dlist};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Windows, Words};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::chunk::ChunkHeader;
 use crate::op::AllocFlags;
 use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
@@ -208,8 +208,8 @@ impl Process<'_> {
 
 impl Quick for Bump {
     #[inline(always)]
-    fn quick_alloc<L: Layout>(words: &mut Windows<'_>, set: Addr, size: u64) -> Option<Addr> {
-        let profile = L::PROFILE;
+    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
+        let (profile, words) = (L::PROFILE, &mut arena.windows());
         let limit = sizes(profile, set).chunk_limit(words);
         let chunk_size = memdebug::chunk_size(profile, size);
         if size > limit || chunk_size > limit {

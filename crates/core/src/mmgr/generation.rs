@@ -29,7 +29,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{Process, StatsText, dlist};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Windows, Words};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Layout, Profile};
 use block::Block;
@@ -206,8 +206,8 @@ impl Process<'_> {
 
 impl Quick for Generation {
     #[inline(never)]
-    fn quick_alloc<L: Layout>(words: &mut Windows<'_>, set: Addr, size: u64) -> Option<Addr> {
-        let profile = L::PROFILE;
+    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
+        let (profile, mut words) = (L::PROFILE, arena.windows());
         let (set, own) = (set.aligned(), &words.of(set));
         let limit = sizes(profile, set).chunk_limit(own);
         let active = own.ptr(active_field(profile, set)).aligned();
@@ -229,8 +229,8 @@ impl Quick for Generation {
     }
 
     #[inline(never)]
-    fn quick_free<L: Layout>(words: &mut Windows<'_>, pointer: Addr) -> Option<()> {
-        let profile = L::PROFILE;
+    fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
+        let (profile, mut words) = (L::PROFILE, arena.windows());
         let words = &mut words.of(pointer);
         let block = block_of(words, profile, pointer);
         if block.free_chunks(words) + 1 >= block.chunks(words) {

@@ -25,7 +25,7 @@ use super::mcxt::Context;
 use super::slab::Slab;
 use super::{Process, StatsText};
 use crate::error::{Error, Fallible};
-use crate::memory::{Addr, Arena, Windows};
+use crate::memory::{Addr, Arena};
 use crate::op::{AllocFlags, Allocator};
 use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
 
@@ -113,18 +113,18 @@ pub(crate) trait MemoryContextMethods: ChunkMethods {
 }
 
 /// The short ways: what nearly every `palloc` and `pfree` comes to, for when nobody watches.
-/// Each changes the same bytes as the long way, in a window of the arena; what needs more than
-/// the window, or a block, is left to the long way, and nothing is changed.
+/// Each changes the same bytes as the long way, in the windows of the arena; what needs more than
+/// those, or a block, is left to the long way, and nothing is changed.
 pub(crate) trait Quick {
     /// `alloc` that takes a chunk that is there already.
     #[inline(always)]
-    fn quick_alloc<L: Layout>(_: &mut Windows<'_>, _: Addr, _: u64) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(_: &mut Arena, _: Addr, _: u64) -> Option<Addr> {
         None
     }
 
     /// `free_p` that leaves the chunk's block where it is.
     #[inline(always)]
-    fn quick_free<L: Layout>(_: &mut Windows<'_>, _: Addr) -> Option<()> {
+    fn quick_free<L: Layout>(_: &mut Arena, _: Addr) -> Option<()> {
         None
     }
 }
@@ -158,27 +158,27 @@ macro_rules! allocators {
         #[inline(always)]
         pub(in crate::mmgr) fn quick_alloc<L: Layout>(
             row: Addr,
-            words: &mut Windows<'_>,
+            arena: &mut Arena,
             context: Addr,
             size: u64,
         ) -> Option<Addr> {
             $(#[cfg(feature = $feature)]
             if row == methods_addr($id) {
-                return $methods::quick_alloc::<L>(words, context, size);
+                return $methods::quick_alloc::<L>(arena, context, size);
             })*
             None
         }
 
-        /// `free_p` the short way, by the allocator's row.
+        /// `free_p` the short way, by the id that goes with the chunk.
         #[inline(always)]
         pub(in crate::mmgr) fn quick_free<L: Layout>(
-            row: Addr,
-            words: &mut Windows<'_>,
+            is: impl Fn(u8) -> bool,
+            arena: &mut Arena,
             pointer: Addr,
         ) -> Option<()> {
             $(#[cfg(feature = $feature)]
-            if row == methods_addr($id) {
-                return $methods::quick_free::<L>(words, pointer);
+            if is($id) {
+                return $methods::quick_free::<L>(arena, pointer);
             })*
             None
         }

@@ -28,7 +28,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Windows, Words};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Layout, Profile, SlabLists};
 
@@ -324,8 +324,8 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
 
 impl Quick for Slab {
     #[inline(never)]
-    fn quick_alloc<L: Layout>(words: &mut Windows<'_>, slab: Addr, size: u64) -> Option<Addr> {
-        let profile = L::PROFILE;
+    fn quick_alloc<L: Layout>(arena: &mut Arena, slab: Addr, size: u64) -> Option<Addr> {
+        let (profile, mut words) = (L::PROFILE, arena.windows());
         // Its blocks are near the context, or go the long way.
         let words = &mut words.of(slab);
         let shape = Shape::of(words, profile, slab);
@@ -340,8 +340,8 @@ impl Quick for Slab {
     }
 
     #[inline(never)]
-    fn quick_free<L: Layout>(words: &mut Windows<'_>, pointer: Addr) -> Option<()> {
-        let profile = L::PROFILE;
+    fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
+        let (profile, mut words) = (L::PROFILE, arena.windows());
         let words = &mut words.of(pointer);
         let block = block_of(words, profile, pointer).aligned();
         let shape = Shape::of(words, profile, slab_of(words, profile, pointer).aligned());

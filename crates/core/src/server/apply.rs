@@ -241,6 +241,10 @@ impl Server {
         self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))
     }
 
+    fn backend_or_error(&self, id: BackendId) -> Result<&Backend, Error> {
+        self.backends.get(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))
+    }
+
     pub(super) fn access(&mut self, id: BackendId) -> Result<BufferAccess<'_>, Error> {
         let backend =
             self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))?;

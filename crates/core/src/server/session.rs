@@ -77,23 +77,15 @@ pub(super) struct SpiConnection {
 
 impl Session {
     /// Contexts that code still uses.
-    pub(super) fn in_use(&self) -> Vec<Addr> {
-        let mut found: Vec<Addr> =
-            self.levels.iter().flat_map(|it| [it.context, it.prior]).collect();
-        found.extend(self.statement.into_iter().chain(self.tuple));
-        found.extend(self.spi.iter().flat_map(|it| [it.proc, it.exec, it.saved]));
-        if let Some(portal) = self.portal {
-            found.push(portal.context);
-            found.extend(portal.active);
-            found.extend(
-                portal
-                    .query
-                    .map(|it| [it.per_query, it.per_tuple, it.receiver])
-                    .into_iter()
-                    .flatten(),
-            );
-        }
-        found.retain(|context| !context.is_null());
-        found
+    pub(super) fn in_use(&self) -> impl Iterator<Item = Addr> {
+        let levels = self.levels.iter().flat_map(|it| [it.context, it.prior]);
+        let spi = self.spi.iter().flat_map(|it| [it.proc, it.exec, it.saved]);
+        let portal = self.portal.iter().flat_map(|portal| {
+            let query = portal.query.map(|it| [it.per_query, it.per_tuple, it.receiver]);
+            let own = [Some(portal.context), portal.active].into_iter().flatten();
+            own.chain(query.into_iter().flatten())
+        });
+        let running = self.statement.into_iter().chain(self.tuple);
+        levels.chain(running).chain(spi).chain(portal).filter(|context| !context.is_null())
     }
 }

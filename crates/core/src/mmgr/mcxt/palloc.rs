@@ -6,14 +6,14 @@
 use super::{Context, IDENT, IS_RESET, METHODS};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Windows, Words};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::Process;
 use crate::mmgr::chunk::ChunkHeader;
 use crate::mmgr::methods::{
     self, ChunkMethods, chunk_methods, method_id, methods_addr, quick_alloc, quick_free,
 };
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Layout, OwnerLayout, PackedLayout, Profile};
+use crate::profile::{ChunkHeaders, OwnerLayout, PackedLayout, Profile};
 
 /// `MaxAllocSize` (`memutils.h`): 1 GB - 1.
 pub const MAX_ALLOC_SIZE: u64 = 0x3fff_ffff;
@@ -206,58 +206,52 @@ pub(crate) fn is_headerless(arena: &Arena, profile: &Profile, context: Addr) -> 
     methods::is_headerless(Context::at(arena, context).methods_addr(), profile)
 }
 
-/// `palloc` the short way, in the windows; `None`, and nothing has changed, if there
-/// is none.
+/// `palloc` the short way, in the windows; `None`, and nothing has changed, if there is none.
 #[inline(always)]
 pub(crate) fn quick_palloc(
-    words: &mut Windows<'_>,
+    arena: &mut Arena,
     profile: &Profile,
     context: Addr,
     size: u64,
 ) -> Option<Addr> {
     let context = context.aligned();
+    let words = arena.windows();
     let row = words.ptr(context.offset(METHODS));
-    let is_reset = words.half(context.offset(IS_RESET)) as u8 != 0;
-    let pointer = match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => quick_alloc::<OwnerLayout>(row, words, context, size)?,
-        ChunkHeaders::Packed => quick_alloc::<PackedLayout>(row, words, context, size)?,
-    };
-    if is_reset {
-        words.set_part(context.offset(IS_RESET), u8::MAX.into(), 0);
+    if words.half(context.offset(IS_RESET)) as u8 != 0 {
+        return None;
     }
-    Some(pointer)
+    match profile.mmgr.chunk_headers {
+        ChunkHeaders::Owner => quick_alloc::<OwnerLayout>(row, arena, context, size),
+        ChunkHeaders::Packed => quick_alloc::<PackedLayout>(row, arena, context, size),
+    }
 }
 
-/// `pfree` of a chunk of this context the short way, in the windows; `None`, and nothing
-/// has changed, if there is none.
+/// `pfree` of a chunk of this context the short way, in the windows; `None`, and nothing has
+/// changed, if there is none.
 #[inline(always)]
 pub(crate) fn quick_pfree(
-    words: &mut Windows<'_>,
+    arena: &mut Arena,
     profile: &Profile,
     context: Addr,
     pointer: Addr,
 ) -> Option<()> {
     let pointer = pointer.aligned();
+    let words = arena.windows();
+    let header = ChunkHeader::of(&words, pointer);
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => quick_pfree_laid_out::<OwnerLayout>(words, context, pointer),
-        ChunkHeaders::Packed => quick_pfree_laid_out::<PackedLayout>(words, context, pointer),
-    }
-}
-
-#[inline(always)]
-fn quick_pfree_laid_out<L: Layout>(
-    words: &mut Windows<'_>,
-    context: Addr,
-    pointer: Addr,
-) -> Option<()> {
-    if L::PROFILE.mmgr.bump {
-        let row = words.ptr(context.offset(METHODS));
-        if row.is_null() || methods::is_headerless(row, L::PROFILE) {
-            return None;
+        ChunkHeaders::Owner => {
+            let row = words.ptr(Addr(header.0).offset(METHODS));
+            let is = |id| row == methods_addr(id);
+            quick_free::<OwnerLayout>(is, arena, pointer)
+        }
+        ChunkHeaders::Packed => {
+            let row = words.ptr(context.offset(METHODS));
+            if row.is_null() || methods::is_headerless(row, profile) {
+                return None;
+            }
+            quick_free::<PackedLayout>(|id| header.method() == id, arena, pointer)
         }
     }
-    let row = row_of_chunk(words, L::PROFILE, pointer);
-    quick_free::<L>(row, words, pointer)
 }
 
 /// The allocator that a chunk belongs to, by what stands before it.

@@ -66,7 +66,7 @@ impl Server {
             None => None,
             Some(chunk) => Some(backend.variables.place(chunk)?),
         };
-        let pointer = quick_palloc(&mut arena.windows(), profile, context.addr, size)?;
+        let pointer = quick_palloc(arena, profile, context.addr, size)?;
         if let Some(place) = place {
             place.keep(pointer, size, context);
         }
@@ -79,7 +79,7 @@ impl Server {
         let profile = self.profile;
         let (backend, arena) = self.unwatched(id)?;
         let (var, place) = backend.variables.chunk_place(slot)?;
-        quick_pfree(&mut arena.windows(), profile, var.context, var.pointer)?;
+        quick_pfree(arena, profile, var.context, var.pointer)?;
         place.forget();
         Some(())
     }

@@ -50,7 +50,7 @@ impl Server {
 
     /// `MemoryContextReset`, and the lives that it ends.
     pub(super) fn reset_family(&mut self, id: BackendId, context: Addr) -> Result<(), Error> {
-        let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
+        let gone = self.below(context);
         self.memory(id)?.memory_context_reset(context)?;
         let backend = self.backend_mut(id)?;
         backend.variables.end_life(context, false);
@@ -84,7 +84,7 @@ impl Server {
 
     pub(super) fn reset_children(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
         let context = self.backend_mut(id)?.context_or_error(slot)?;
-        let below: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
+        let below = self.below(context);
         self.check_keeps_nothing(id, &below)?;
         self.memory(id)?.memory_context_reset_children(context)?;
         let backend = self.backend_mut(id)?;
@@ -104,7 +104,7 @@ impl Server {
 
     /// `MemoryContextDeleteChildren`, and the lives that it ends.
     pub(super) fn delete_below(&mut self, id: BackendId, context: Addr) -> Result<(), Error> {
-        let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
+        let gone = self.below(context);
         self.memory(id)?.memory_context_delete_children(context)?;
         let backend = self.backend_mut(id)?;
         gone.into_iter().for_each(|context| backend.variables.end_life(context, true));
@@ -121,9 +121,10 @@ impl Server {
     pub(super) fn delete_family(&mut self, id: BackendId, context: Addr) -> Result<(), Error> {
         self.check_owned(id, context, true)?;
         self.check_current(id, context, true)?;
-        let gone = self.family(context);
+        let gone = self.below(context);
         self.memory(id)?.memory_context_delete(context)?;
         let backend = self.backend_mut(id)?;
+        backend.variables.end_life(context, true);
         gone.into_iter().for_each(|context| backend.variables.end_life(context, true));
         Ok(())
     }
@@ -141,37 +142,41 @@ impl Server {
     }
 
     /// Contexts that a backend never deletes.
-    fn check_permanent(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
-        let backend = self.backend_mut(id)?;
+    fn check_permanent(&self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
+        let backend = self.backend_or_error(id)?;
         let known = ContextSlot::WELL_KNOWN.iter().filter(|(_, slot)| slot.is_permanent());
-        let permanent: Vec<Addr> = known.filter_map(|(_, slot)| backend.context(*slot)).collect();
-        let found = self.goes_with(doomed, itself, &permanent);
+        let mut permanent = known.filter_map(|(_, slot)| backend.context(*slot));
+        let found = self.goes_with(doomed, itself, &mut permanent);
         found.map_or(Ok(()), |name| Err(Error::PermanentContext(name)))
     }
 
     /// Contexts of a transaction, a statement or a call that is running.
-    fn check_owned(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
-        let backend = self.backend_mut(id)?;
-        let mut in_use = backend.session.in_use();
-        in_use.extend(backend.calls.iter().flat_map(|call| [call.context, call.caller]));
-        in_use.extend(backend.context(ContextSlot::TOP_TRANSACTION));
-        let found = self.goes_with(doomed, itself, &in_use);
+    fn check_owned(&self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
+        let backend = self.backend_or_error(id)?;
+        let calls = backend.calls.iter().flat_map(|call| [call.context, call.caller]);
+        let top = backend.context(ContextSlot::TOP_TRANSACTION);
+        let mut in_use = backend.session.in_use().chain(calls).chain(top);
+        let found = self.goes_with(doomed, itself, &mut in_use);
         found.map_or(Ok(()), |name| Err(Error::ContextInUse(name)))
     }
 
-    fn check_current(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
-        let current = self.backend_mut(id)?.memory.current;
-        let found = self.goes_with(doomed, itself, &[current]);
+    fn check_current(&self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
+        let current = self.backend_or_error(id)?.memory.current;
+        let found = self.goes_with(doomed, itself, &mut [current].into_iter());
         found.map_or(Ok(()), |name| Err(Error::ContextInUse(name)))
     }
 
     /// The name of the first context that goes with `doomed`.
-    fn goes_with(&self, doomed: Addr, itself: bool, contexts: &[Addr]) -> Option<String> {
-        let goes = |context: &&Addr| {
-            (itself || **context != doomed) && self.context(**context).is_within(doomed)
-        };
-        let found = contexts.iter().find(goes)?;
-        Some(self.text(self.context(*found).name()).to_owned())
+    fn goes_with(
+        &self,
+        doomed: Addr,
+        itself: bool,
+        mut contexts: &mut dyn Iterator<Item = Addr>,
+    ) -> Option<String> {
+        let found = (&mut contexts).find(|context| {
+            (itself || *context != doomed) && self.context(*context).is_within(doomed)
+        })?;
+        Some(self.text(self.context(found).name()).to_owned())
     }
 
     /// What a portal keeps in a context is freed with the portal: not before, by a reset.
@@ -187,10 +192,9 @@ impl Server {
         }
     }
 
-    /// A context and everything below it.
-    fn family(&self, context: Addr) -> Vec<Addr> {
-        let context = self.context(context);
-        std::iter::once(context).chain(context.descendants()).map(|c| c.addr).collect()
+    /// Everything below a context: for most, nothing.
+    fn below(&self, context: Addr) -> Vec<Addr> {
+        self.context(context).descendants().map(|c| c.addr).collect()
     }
 
     /// Make the function's context and switch to it.
