@@ -12,6 +12,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::Addr;
+use super::window::Window;
+
 /// Bytes of a page of the arena.
 pub const PAGE_SIZE: usize = 8192;
 
@@ -30,6 +33,8 @@ type Directory = [Option<Rc<Page>>; DIRECTORY];
 /// The bytes of one segment; zeros where nothing was written.
 #[derive(Default)]
 pub(super) struct Segment {
+    /// Where it begins.
+    base: Addr,
     /// The window's bytes, or nothing in a clone that was not written to yet.
     words: Vec<Word>,
     /// Pages of the window.
@@ -49,6 +54,7 @@ impl Clone for Segment {
     fn clone(&self) -> Self {
         self.publish();
         Self {
+            base: self.base,
             words: Vec::new(),
             window: self.window,
             published: self.published.clone(),
@@ -62,8 +68,20 @@ impl Clone for Segment {
 
 impl Segment {
     /// A segment whose window may grow to `most` bytes, over gaps of at most `most_gap`.
-    pub(super) fn new(most: usize, most_gap: usize) -> Self {
-        Self { most: most / PAGE_SIZE, most_gap: most_gap / PAGE_SIZE, ..Self::default() }
+    pub(super) fn new(base: Addr, most: usize, most_gap: usize) -> Self {
+        Self { base, most: most / PAGE_SIZE, most_gap: most_gap / PAGE_SIZE, ..Self::default() }
+    }
+
+    /// Where it begins.
+    #[inline]
+    pub(super) fn base(&self) -> Addr {
+        self.base
+    }
+
+    /// The window.
+    #[inline(always)]
+    pub(super) fn window(&mut self) -> Window<'_> {
+        Window { words: &mut self.words, base: self.base }
     }
 
     /// Pages that take up memory.

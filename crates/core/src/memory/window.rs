@@ -1,7 +1,7 @@
 //! The part of a heap that is at hand: where a process finds nearly all that it asks for.
 
 use super::Addr;
-use super::segment::{WORD, Word};
+use super::segment::{Segment, WORD, Word};
 
 /// Words of memory: of the whole [`Arena`](super::Arena), or of a [`Window`] of it. What is
 /// written against it works in both.
@@ -52,10 +52,11 @@ pub(crate) struct Window<'a> {
     pub(super) base: Addr,
 }
 
-/// Both: what the working backend has written of its own memory, nearly all of it.
+/// Both: what the working backend has written of its own memory, nearly all of it. The heap comes
+/// first; where the other window is matters only to what is not there.
 pub(crate) struct Windows<'a> {
     pub(super) heap: Window<'a>,
-    pub(super) mapped: Window<'a>,
+    pub(super) mapped: &'a mut Segment,
 }
 
 impl Windows<'_> {
@@ -63,9 +64,11 @@ impl Windows<'_> {
     /// other.
     #[inline(always)]
     pub(crate) fn of(&mut self, block: Addr) -> Window<'_> {
-        let Window { words, base } =
-            if block < self.mapped.base { &mut self.heap } else { &mut self.mapped };
-        Window { words, base: *base }
+        if block < self.mapped.base() {
+            Window { words: &mut *self.heap.words, base: self.heap.base }
+        } else {
+            self.mapped.window()
+        }
     }
 }
 
@@ -110,22 +113,23 @@ impl Words for Window<'_> {
 impl Words for Windows<'_> {
     #[inline(always)]
     fn has(&self, addr: Addr) -> bool {
-        self.heap.has(addr) || self.mapped.has(addr)
+        self.heap.has(addr) || index(self.mapped.base(), addr) < self.mapped.words().len()
     }
 
     #[inline(always)]
     fn word(&self, addr: Addr) -> u64 {
-        match self.heap.words.get(index(self.heap.base, addr)) {
-            Some(word) => u64::from_le_bytes(*word),
-            None => self.mapped.word(addr),
-        }
+        let word = match self.heap.words.get(index(self.heap.base, addr)) {
+            Some(word) => Some(word),
+            None => self.mapped.words().get(index(self.mapped.base(), addr)),
+        };
+        word.map_or(0, |word| u64::from_le_bytes(*word))
     }
 
     #[inline(always)]
     fn set_word(&mut self, addr: Addr, value: u64) {
         match self.heap.words.get_mut(index(self.heap.base, addr)) {
             Some(word) => *word = value.to_le_bytes(),
-            None => self.mapped.set_word(addr, value),
+            None => self.mapped.window().set_word(addr, value),
         }
     }
 }

@@ -232,6 +232,7 @@ impl Quick for Generation {
     fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
         let (profile, mut words) = (L::PROFILE, arena.windows());
         let words = &mut words.of(pointer);
+        let pointer = pointer.aligned();
         let block = block_of(words, profile, pointer);
         if block.free_chunks(words) + 1 >= block.chunks(words) {
             return None;

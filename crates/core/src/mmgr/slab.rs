@@ -328,7 +328,7 @@ impl Quick for Slab {
         let (profile, mut words) = (L::PROFILE, arena.windows());
         // Its blocks are near the context, or go the long way.
         let words = &mut words.of(slab);
-        let shape = Shape::of(words, profile, slab);
+        let shape = Shape::of(words, profile, slab.aligned());
         if size != shape.chunk {
             return None;
         }
@@ -343,6 +343,7 @@ impl Quick for Slab {
     fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
         let (profile, mut words) = (L::PROFILE, arena.windows());
         let words = &mut words.of(pointer);
+        let pointer = pointer.aligned();
         let block = block_of(words, profile, pointer).aligned();
         let shape = Shape::of(words, profile, slab_of(words, profile, pointer).aligned());
         match profile.mmgr.slab.lists {

@@ -66,18 +66,31 @@ pub(super) struct Variables {
     contexts: Vec<Option<ContextVar>>,
     chunks: Vec<Kept>,
     lives: Lives,
+    /// The variable that was asked for last, while nothing has changed: mostly the next one too.
+    near: Option<(ContextSlot, Alive)>,
 }
 
 impl Variables {
     /// The context that a variable holds.
     #[inline]
     pub(super) fn context(&self, slot: ContextSlot) -> Option<Addr> {
-        self.alive(slot).map(|context| context.addr)
+        self.find(slot).map(|context| context.addr)
     }
 
     /// The same, for a chunk that is to come of it.
     #[inline]
-    pub(super) fn alive(&self, slot: ContextSlot) -> Option<Alive> {
+    pub(super) fn alive(&mut self, slot: ContextSlot) -> Option<Alive> {
+        match self.near {
+            Some((near, alive)) if near == slot => Some(alive),
+            _ => {
+                let found = self.find(slot)?;
+                self.near = Some((slot, found));
+                Some(found)
+            }
+        }
+    }
+
+    fn find(&self, slot: ContextSlot) -> Option<Alive> {
         let var = self.contexts.get(slot.0 as usize)?.as_ref()?;
         let life = self.lives.at(var.life)?;
         let same = life.deletes == var.deletes;
@@ -139,6 +152,7 @@ impl Variables {
         slot: ContextSlot,
         var: Option<ContextVar>,
     ) -> Result<(), Error> {
+        self.near = None;
         *entry(&mut self.contexts, slot.0, None)? = var;
         Ok(())
     }
@@ -170,6 +184,7 @@ impl Variables {
 
     /// The chunks of a context are gone; with `deleted`, the context too.
     pub(super) fn end_life(&mut self, context: Addr, deleted: bool) {
+        self.near = None;
         self.lives.end(context, deleted);
     }
 }
