@@ -81,9 +81,11 @@ impl Server {
     /// PostgreSQL's errors and the playground's. A failed operation's effects up to the error
     /// stay exactly as a real server leaves them. [`Error::Stopped`] if
     /// [`EventLog::stop_after`](crate::event::EventLog::stop_after) ended it between two events.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn apply(&mut self, op: &Op) -> Result<Outcome, Error> {
-        // These come by the million: whoever calls in a loop has their short way in it.
+        // These come by the million: whoever calls in a loop has their short way in it, but for
+        // the page, which is to be small.
         match *op {
             Op::Palloc { backend, context, size, zero: false, chunk } => {
                 match self.quick_palloc(backend, context, size, chunk) {
