@@ -5,6 +5,7 @@
 //! it on; whether a handle still holds something when it is used is the machine's business,
 //! since seeing `pfree` fail the second time may be the point of a scenario.
 
+mod memory;
 mod names;
 mod statement;
 

@@ -68,17 +68,26 @@ pub fn measure(metric: Metric, server: &Server) -> Option<f64> {
             .count() as u64,
         Metric::Context(metric, backend, slot) => {
             let context = server.backend(backend)?.context(slot)?;
-            let counters = server.context(context).stats(server.profile());
+            let context = server.context(context);
+            let counters = context.stats(server.profile());
             match metric {
+                ContextMetric::Free => counters.freespace,
+                ContextMetric::MemAllocated => context.mem_allocated(true),
                 ContextMetric::Used => counters.totalspace - counters.freespace,
                 ContextMetric::Total => counters.totalspace,
                 ContextMetric::FreeChunks => counters.freechunks,
                 ContextMetric::Blocks => counters.nblocks,
             }
         }
-        Metric::Backend(BackendMetric::Contexts, backend) => {
-            let top = server.context(server.backend(backend)?.memory.top);
-            1 + top.descendants().count() as u64
+        Metric::Backend(metric, backend) => {
+            let memory = &server.backend(backend)?.memory;
+            match metric {
+                BackendMetric::Contexts => {
+                    1 + server.context(memory.top).descendants().count() as u64
+                }
+                BackendMetric::Mallocs => memory.heap.stats().mallocs,
+                BackendMetric::Frees => memory.heap.stats().frees,
+            }
         }
     };
     Some(number as f64)

@@ -54,6 +54,10 @@ pub enum ContextMetric {
     Used,
     /// Bytes taken from malloc.
     Total,
+    /// Bytes of them that are free.
+    Free,
+    /// Bytes taken from malloc, with those below it.
+    MemAllocated,
     /// Free chunks.
     FreeChunks,
     /// Blocks.
@@ -65,6 +69,10 @@ pub enum ContextMetric {
 pub enum BackendMetric {
     /// Memory contexts it has.
     Contexts,
+    /// Calls of malloc and realloc.
+    Mallocs,
+    /// Calls of free.
+    Frees,
 }
 
 /// A number that the machine can be asked for, with what it is a number of.
@@ -164,8 +172,12 @@ pub const METRICS: &[MetricInfo] = {
         info("buffers", K::Relation(R::Buffers), "buffers that hold the table's pages"),
         info("used", K::Context(C::Used), "bytes used in the context"),
         info("total", K::Context(C::Total), "bytes that the context took from malloc"),
+        info("free", K::Context(C::Free), "bytes of them that are free"),
+        info("mem_allocated", K::Context(C::MemAllocated), "bytes that it and those below it took"),
         info("free_chunks", K::Context(C::FreeChunks), "free chunks in the context"),
         info("blocks", K::Context(C::Blocks), "blocks of the context"),
         info("contexts", K::Backend(B::Contexts), "memory contexts that the backend has"),
+        info("mallocs", K::Backend(B::Mallocs), "calls of malloc and realloc since it started"),
+        info("frees", K::Backend(B::Frees), "calls of free since it started"),
     ]
 };

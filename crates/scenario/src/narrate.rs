@@ -143,6 +143,9 @@ pub fn narrate(history: &History) -> Narration {
             narration.say(Tone::Plain, ".");
         }
         narration.say(Tone::Evict, format!(" ERROR: {error}."));
+        if let Some(detail) = error.detail() {
+            narration.say(Tone::Plain, format!(" {detail}"));
+        }
         if let Some(hint) = error.hint() {
             narration.say(Tone::Plain, format!(" {hint}"));
         }
