@@ -10,7 +10,9 @@ use pgscope_core::ids::BlockNumber;
 use pgscope_core::op::AllocFlags;
 
 use crate::diagnostic::Span;
-use crate::metrics::{BackendMetric, ContextMetric, PageMetric, RelationMetric, ServerMetric};
+use crate::metrics::{
+    BackendMetric, ChunkMetric, ContextMetric, PageMetric, RelationMetric, ServerMetric,
+};
 use crate::units::Quantity;
 pub use context::{ContextKind, ContextSizes, Family};
 
@@ -354,6 +356,8 @@ pub enum Measured {
     Relation(RelationMetric, Name),
     /// `used(alice, Work)`
     Context(ContextMetric, Name, Name),
+    /// `offset(alice, a)`
+    Chunk(ChunkMetric, Name, Name),
     /// `contexts(alice)`
     Backend(BackendMetric, Name),
 }

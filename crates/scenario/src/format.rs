@@ -256,6 +256,9 @@ impl fmt::Display for Measured {
             Measured::Context(metric, backend, context) => {
                 write!(f, "{}({backend}, {context})", MetricKind::Context(*metric).name())
             }
+            Measured::Chunk(metric, backend, chunk) => {
+                write!(f, "{}({backend}, {chunk})", MetricKind::Chunk(*metric).name())
+            }
             Measured::Backend(metric, backend) => {
                 write!(f, "{}({backend})", MetricKind::Backend(*metric).name())
             }

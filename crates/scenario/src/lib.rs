@@ -46,7 +46,7 @@ pub use format::format;
 pub use highlight::{Class, highlight};
 pub use history::{History, Mark, Position, Totals};
 pub use metrics::{
-    BackendMetric, ContextMetric, METRICS, Metric, MetricInfo, MetricKind, PageMetric,
+    BackendMetric, ChunkMetric, ContextMetric, METRICS, Metric, MetricInfo, MetricKind, PageMetric,
     RelationMetric, ServerMetric,
 };
 pub use names::Names;

@@ -1,6 +1,6 @@
 //! What an `expect` can look at: one table, grouped by what a metric is a number *of*.
 
-use pgscope_core::ids::{BackendId, BufferTag, ContextSlot, RelId};
+use pgscope_core::ids::{BackendId, BufferTag, ChunkSlot, ContextSlot, RelId};
 
 /// A number of the whole server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,15 @@ pub enum ContextMetric {
     Blocks,
 }
 
+/// A number of one chunk that a variable holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChunkMetric {
+    /// Bytes from where its block begins.
+    Offset,
+    /// Bytes that it takes up, its header included (`GetMemoryChunkSpace`).
+    Space,
+}
+
 /// A number of one backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendMetric {
@@ -86,6 +95,8 @@ pub enum Metric {
     Relation(RelationMetric, RelId),
     /// Of one memory context.
     Context(ContextMetric, BackendId, ContextSlot),
+    /// Of one chunk.
+    Chunk(ChunkMetric, BackendId, ChunkSlot),
     /// Of one backend.
     Backend(BackendMetric, BackendId),
 }
@@ -101,6 +112,8 @@ pub enum MetricKind {
     Relation(RelationMetric),
     /// `(BACKEND, CONTEXT)`
     Context(ContextMetric),
+    /// `(BACKEND, CHUNK)`
+    Chunk(ChunkMetric),
     /// `(BACKEND)`
     Backend(BackendMetric),
 }
@@ -113,6 +126,7 @@ impl MetricKind {
             Self::Page(_) => "(TABLE, BLOCK)",
             Self::Relation(_) => "(TABLE)",
             Self::Context(_) => "(BACKEND, CONTEXT)",
+            Self::Chunk(_) => "(BACKEND, CHUNK)",
             Self::Backend(_) => "(BACKEND)",
         }
     }
@@ -131,6 +145,7 @@ impl Metric {
             Self::Page(metric, _) => MetricKind::Page(metric),
             Self::Relation(metric, _) => MetricKind::Relation(metric),
             Self::Context(metric, ..) => MetricKind::Context(metric),
+            Self::Chunk(metric, ..) => MetricKind::Chunk(metric),
             Self::Backend(metric, _) => MetricKind::Backend(metric),
         }
     }
@@ -150,7 +165,7 @@ pub struct MetricInfo {
 /// Every metric.
 pub const METRICS: &[MetricInfo] = {
     use {BackendMetric as B, ContextMetric as C, MetricKind as K, PageMetric as P};
-    use {RelationMetric as R, ServerMetric as S};
+    use {ChunkMetric as H, RelationMetric as R, ServerMetric as S};
     const fn info(name: &'static str, kind: K, meaning: &'static str) -> MetricInfo {
         MetricInfo { name, kind, meaning }
     }
@@ -176,6 +191,8 @@ pub const METRICS: &[MetricInfo] = {
         info("mem_allocated", K::Context(C::MemAllocated), "bytes that it and those below it took"),
         info("free_chunks", K::Context(C::FreeChunks), "free chunks in the context"),
         info("blocks", K::Context(C::Blocks), "blocks of the context"),
+        info("offset", K::Chunk(H::Offset), "bytes from the begin of the chunk's block to it"),
+        info("space", K::Chunk(H::Space), "bytes that the chunk takes up, its header included"),
         info("contexts", K::Backend(B::Contexts), "memory contexts that the backend has"),
         info("mallocs", K::Backend(B::Mallocs), "calls of malloc and realloc since it started"),
         info("frees", K::Backend(B::Frees), "calls of free since it started"),

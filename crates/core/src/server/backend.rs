@@ -40,7 +40,8 @@ pub struct ChunkVar {
     pub pointer: Addr,
     /// Bytes that were asked for.
     pub requested: u64,
-    pub(super) context: Addr,
+    /// The context that the chunk is in.
+    pub context: Addr,
     frees: u32,
 }
 

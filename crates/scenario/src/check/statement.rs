@@ -277,6 +277,10 @@ impl Checker {
                 let backend = self.backend(backend)?;
                 Metric::Context(*metric, backend, self.context(backend, context)?)
             }
+            Measured::Chunk(metric, backend, chunk) => {
+                let backend = self.backend(backend)?;
+                Metric::Chunk(*metric, backend, self.chunk(backend, chunk)?)
+            }
             Measured::Backend(metric, backend) => Metric::Backend(*metric, self.backend(backend)?),
         })
     }

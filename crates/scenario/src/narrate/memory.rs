@@ -89,13 +89,19 @@ impl Scene<'_> {
         self.server.text(self.server.context(context).name()).to_owned()
     }
 
-    fn allocated_in(&self) -> Option<String> {
-        self.memory_events().find_map(|event| match event {
-            MemoryEvent::SizeClass { context, .. } | MemoryEvent::Palloc { context, .. } => {
-                Some(self.name_of(*context))
-            }
+    /// The context that an allocation is in, or was to be in.
+    fn allocated_in(&self, op: &Op) -> Option<String> {
+        let slot = match op {
+            Op::Palloc { context, .. }
+            | Op::PallocExtended { context, .. }
+            | Op::PallocAligned { context, .. }
+            | Op::Strdup { context, .. } => *context,
+            Op::SetIdentifier { context, .. } => Some(*context),
             _ => None,
-        })
+        };
+        let backend = op.backend()?;
+        let current = || Some(self.name_of(self.server.backend(backend)?.memory.current));
+        slot.map(|slot| self.context(backend, slot)).or_else(current)
     }
 
     /// The block of a context that an address lies in, as it is now.
@@ -116,10 +122,11 @@ impl Scene<'_> {
     }
 }
 
-/// `1 byte`, `100 bytes`, `8 kB`.
+/// `1 byte`, `100 bytes`, `8 kB`, `2 GB`.
 fn bytes(size: u64) -> String {
     match size {
         1 => "1 byte".into(),
+        size if size >= 1 << 30 && size % (1 << 30) == 0 => format!("{} GB", size >> 30),
         size if size >= 1 << 20 && size % (1 << 20) == 0 => format!("{} MB", size >> 20),
         size if size >= 1 << 10 && size % (1 << 10) == 0 => format!("{} kB", size >> 10),
         size => format!("{size} bytes"),

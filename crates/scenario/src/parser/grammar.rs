@@ -189,6 +189,11 @@ impl Parser<'_> {
                 self.symbol(",")?;
                 Measured::Context(metric, backend, self.name(Class::Context, CONTEXT)?)
             }
+            MetricKind::Chunk(metric) => {
+                let backend = self.name(Class::Backend, BACKEND)?;
+                self.symbol(",")?;
+                Measured::Chunk(metric, backend, self.name(Class::Handle, CHUNK)?)
+            }
             MetricKind::Backend(metric) => {
                 Measured::Backend(metric, self.name(Class::Backend, BACKEND)?)
             }

@@ -17,7 +17,7 @@ pub(super) fn allocated(
     op: &Op,
     chunk: Option<ChunkSlot>,
 ) {
-    if let Some(context) = scene.allocated_in() {
+    if let Some(context) = scene.allocated_in(op) {
         narration.say(Tone::Plain, format!(" in {context}"));
     }
     let name = op.backend().zip(chunk);
@@ -30,25 +30,27 @@ pub(super) fn allocated(
         }
         _ => None,
     });
-    if let (Op::PallocAligned { size, .. }, Some((_, _, wanted, _))) = (op, palloc)
-        && wanted > *size
-    {
-        let more = bytes(wanted - size);
-        narration.say(Tone::Plain, format!(": {} more are asked for, to have a choice", more));
-    }
-    let Some((context, chunk, size, usable)) = palloc else {
+    let Some((context, chunk, mut size, usable)) = palloc else {
         if scene.failed() {
             return unfinished(narration, scene);
         }
         return narration.say(Tone::Evict, ": malloc has no more, so NULL comes back.");
     };
+    if let Op::PallocAligned { size: asked, .. } = op
+        && size > *asked
+    {
+        let more = bytes(size - asked);
+        narration.say(Tone::Plain, format!(", with {more} more to have a choice"));
+        size = *asked;
+    }
     match scene.server.context(context).kind() {
         "Slab" => from_slab(narration, scene, context, chunk),
         "Generation" | "Bump" => in_order(narration, scene, context, usable),
         _ => from_class(narration, scene, context),
     }
     if usable > size {
-        narration.say(Tone::Plain, format!(" {} of it stay unused.", bytes(usable - size)));
+        let (spare, stay) = (usable - size, if usable - size == 1 { "stays" } else { "stay" });
+        narration.say(Tone::Plain, format!(" {} of it {stay} unused.", bytes(spare)));
     }
     if let Some(MemoryEvent::Aligned { chunk, pointer, .. }) = scene.memory_events().last() {
         let into = bytes(pointer.since(*chunk));
@@ -155,12 +157,12 @@ fn in_order(narration: &mut Narration, scene: &Scene<'_>, context: Addr, usable:
 }
 
 /// How many chunks of a slab's block are in use, and how many it holds.
-fn fullness(scene: &Scene<'_>, context: Addr, pointer: Addr) -> Option<(usize, u64)> {
+fn fullness(scene: &Scene<'_>, context: Addr, pointer: Addr) -> Option<(usize, u32)> {
     let block = scene.block(context, pointer)?;
     let used = block.chunks.iter().filter(|chunk| !chunk.free).count();
     let header = scene.server.context(context).chunk_header(scene.server.profile());
     let full = header + block.chunks.first()?.size;
-    Some((used, (block.size - block.header) / full))
+    Some((used, ((block.size - block.header) / full) as u32))
 }
 
 /// Slab: a block's next free chunk.
@@ -169,14 +171,15 @@ fn from_slab(narration: &mut Narration, scene: &Scene<'_>, context: Addr, pointe
     if let Some((size, _)) = new_block(scene) {
         narration.say(Tone::Miss, ": no block has a free chunk");
         let size = bytes(size);
-        let text = format!(", so a new block of {size} for {all} chunks comes from malloc.");
+        let chunks = count(all, "chunk");
+        let text = format!(", so a new block of {size} for {chunks} comes from malloc.");
         narration.say(Tone::Plain, text);
     } else if reused_block(scene) {
         narration.say(Tone::Plain, ": no block in use has a free chunk, ");
         narration.say(Tone::Hit, "so an empty one that was kept comes back into use.");
     } else {
-        narration.say(Tone::Hit, ": a free chunk of one of the fullest blocks that have one");
-        narration.say(Tone::Plain, format!(", where {used} of {all} are in use now."));
+        narration.say(Tone::Hit, ": a free chunk of one of the fullest blocks that have any");
+        narration.say(Tone::Plain, format!("; {used} of its {all} are in use now."));
     }
 }
 
@@ -201,7 +204,7 @@ pub(super) fn freed(narration: &mut Narration, scene: &Scene<'_>) {
                 Some("Slab") => {
                     let empty = |block: &&BlockView| block.chunks.iter().all(|chunk| chunk.free);
                     let kept = scene.blocks(context).iter().filter(empty).count() as u32;
-                    narration.say(Tone::Plain, " Its block is empty now and kept for later: ");
+                    narration.say(Tone::Plain, ", which is kept for later: ");
                     narration.say(Tone::Hit, format!("{}.", count(kept, "empty block")));
                 }
                 _ => narration.say(Tone::Hit, " It was the last: the empty block is kept."),
@@ -209,6 +212,7 @@ pub(super) fn freed(narration: &mut Narration, scene: &Scene<'_>) {
             MemoryEvent::BlockFreed { size, .. } => {
                 let text = match freed {
                     Some("AllocSet") => ": it had a block of its own, and all ",
+                    Some("Slab") => ", and all ",
                     _ => " It was the last: the block goes, and all ",
                 };
                 narration.say(Tone::Plain, text);
@@ -232,14 +236,15 @@ fn class_freed(narration: &mut Narration, scene: &Scene<'_>, context: Addr, clas
 }
 
 fn slab_freed(narration: &mut Narration, scene: &Scene<'_>, context: Addr, pointer: Addr) {
-    narration.say(Tone::Plain, ": its block has the chunk ");
-    narration.say(Tone::Hit, "first among its free ones");
-    let now = fullness(scene, context, pointer);
-    let text = match now {
-        Some((used, all)) => format!(", with {used} of {all} still in use."),
-        None => ".".to_owned(),
-    };
-    narration.say(Tone::Plain, text);
+    match fullness(scene, context, pointer) {
+        Some((used, all)) if used > 0 => {
+            narration.say(Tone::Plain, ": the chunk is ");
+            narration.say(Tone::Hit, "the first free one of its block");
+            let are = if used == 1 { "is" } else { "are" };
+            narration.say(Tone::Plain, format!(", where {used} of {all} {are} still in use."));
+        }
+        _ => narration.say(Tone::Plain, ": it was the last chunk in use of its block"),
+    }
 }
 
 /// How a chunk got another size.

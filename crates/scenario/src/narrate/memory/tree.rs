@@ -57,8 +57,9 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op, backen
             if scene.failed() {
                 return narration.say(Tone::Plain, ".");
             }
-            narration.say(Tone::Plain, ": everything in them is gone at once");
-            deleted(narration, scene, backend, false);
+            let contexts = count(deleted_children(scene, false).0, "context");
+            narration.say(Tone::Plain, format!(": {contexts}, and everything in them, go at once"));
+            given_back(narration, scene, backend);
         }
         Op::SetParent { context, parent, .. } => {
             let name = scene.context(backend, *context);
@@ -113,10 +114,9 @@ fn created(narration: &mut Narration, scene: &Scene<'_>, allocator: Allocator) {
     if let Allocator::Slab { block, chunk } = allocator {
         let slab = &scene.server.profile().mmgr.slab;
         let size = maxalign(chunk.max(slab.min_chunk));
-        let chunks = (block - slab.block) / (slab.chunk + size);
+        let chunks = count(((block - slab.block) / (slab.chunk + size)) as u32, "chunk");
         let (block, size) = (bytes(block), bytes(size));
-        let text =
-            format!(": its header, and no block yet. One of {block} will hold {chunks} chunks");
+        let text = format!(": its header, and no block yet. One of {block} will hold {chunks}");
         narration.say(Tone::Plain, text);
         let header = slab.chunk;
         return narration
@@ -222,9 +222,11 @@ fn given_back(narration: &mut Narration, scene: &Scene<'_>, backend: BackendId) 
     }
     narration.say(Tone::Plain, ".");
     if !called.is_empty() {
+        let are = if called.len() == 1 { "is" } else { "are" };
         let called = called.join(", then ");
-        narration.say(Tone::Who, format!(" Before that, {called}"));
-        narration.say(Tone::Plain, " is called.");
+        narration.say(Tone::Plain, " Before that, ");
+        narration.say(Tone::Who, called);
+        narration.say(Tone::Plain, format!(" {are} called."));
     }
     if blocks > 0 {
         let (blocks, size) = (count(blocks, "block"), bytes(size));
