@@ -12,8 +12,8 @@ mod pg18;
 mod pg19;
 
 pub use mmgr::{
-    ChunkHeaders, GenerationProfile, MmgrProfile, NodeTags, Recycling, SlabLists, SlabProfile,
-    StatsDetail, TreeOrder,
+    ChunkHeaders, ContextRows, GenerationProfile, MmgrProfile, NodeTags, Recycling, SlabLists,
+    SlabProfile, StatsDetail, TreeOrder,
 };
 
 /// A major version of PostgreSQL.

@@ -13,6 +13,7 @@ use pgscope_core::mmgr::inspect::BlockView;
 use pgscope_core::op::{AllocFlags, Allocator};
 use pgscope_core::profile::{ChunkHeaders, Version};
 use pgscope_core::server::Settings;
+use pgscope_core::views::Ledger;
 use pgscope_core::{Error, Op, Server, views};
 use proptest::prelude::*;
 
@@ -208,6 +209,22 @@ fn check(server: &Server) {
     }
 }
 
+/// Each byte of a context is a header's, asked for, lost within a chunk, or free.
+fn check_ledger(server: &Server, ledger: &Ledger) {
+    let mut asked = 0;
+    for row in views::contexts(server, BACKEND) {
+        let found = views::fragmentation(server, row.addr, ledger);
+        assert_eq!(found.total, found.headers + found.asked + found.rounding + found.free());
+        assert!(found.total >= row.total_bytes && found.largest <= found.free());
+        asked += found.asked;
+    }
+    assert_eq!(asked, ledger.asked());
+    let (with, without) = (ledger.contexts(), ledger.plain());
+    assert!(with.peak >= with.obtained && without.peak >= without.obtained);
+    assert!(with.obtained >= asked && without.obtained >= asked);
+    assert_eq!(without.returns, without.frees);
+}
+
 /// Every byte that the backend's malloc has obtained below its top.
 fn heap_bytes(server: &Server) -> Vec<u8> {
     let obtained = server.backend(BACKEND).unwrap().memory.heap.stats().obtained;
@@ -257,10 +274,13 @@ proptest! {
     fn everything_adds_up(version in version(), ops in ops()) {
         let mut server = server(version);
         let mut strings = HashMap::new();
+        let mut ledger = Ledger::new(&server, BACKEND);
         for op in &ops {
             // Errors are part of the game; what they leave behind has to add up too.
             let outcome = server.apply(op);
             check(&server);
+            ledger.note(op, &server);
+            check_ledger(&server, &ledger);
             let pointer = outcome.ok().and_then(|outcome| outcome.pointer);
             check_strings(&server, &mut strings, op, pointer);
         }

@@ -14,7 +14,7 @@ use crate::metrics::{
     BackendMetric, ChunkMetric, ContextMetric, PageMetric, RelationMetric, ServerMetric,
 };
 use crate::units::Quantity;
-pub use context::{ContextKind, ContextSizes, Family};
+pub use context::{ContextKind, ContextSizes, Family, Shown};
 
 /// A whole scenario. Two scripts are equal when they say the same in the same order.
 #[derive(Clone, Debug, Default)]
@@ -210,6 +210,13 @@ pub enum Action {
         /// What it is for.
         ident: Rc<str>,
     },
+    /// `show contexts`, `show stats Work`
+    Show {
+        /// What.
+        what: Shown,
+        /// Of which context only.
+        context: Option<Name>,
+    },
     /// `call my_func { … }`
     Call {
         /// The function's name.
@@ -266,6 +273,7 @@ impl Action {
             Self::Move { .. } => "move",
             Self::OnReset { .. } => "on reset",
             Self::Identify { .. } => "identify",
+            Self::Show { .. } => "show",
             Self::Call { .. } => "call",
             Self::Repeat { .. } => "repeat",
             Self::Expect { .. } | Self::ExpectError(_) => "expect",

@@ -185,6 +185,7 @@ impl fmt::Display for Action {
             Action::Reset(family, name) | Action::Delete(family, name) => {
                 write!(f, "{} {name}", family.word())
             }
+            Action::Show { what, context } => write!(f, " {}{}", what.word(), Maybe(" ", context)),
             Action::Move { context, parent } => write!(f, " {context} under {parent}"),
             Action::OnReset { context, callback } => write!(f, " {context} call {callback}"),
             Action::Identify { context, ident } => write!(f, " {context} {}", Quoted(ident)),

@@ -19,6 +19,7 @@
 
 pub mod ast;
 mod check;
+mod compare;
 mod decimal;
 mod diagnostic;
 mod expect;
@@ -38,8 +39,9 @@ mod statements;
 mod suggest;
 mod units;
 
-pub use ast::{Comparison, Script};
+pub use ast::{Comparison, Script, Shown};
 pub use check::{check, compile};
+pub use compare::{Replay, replay};
 pub use diagnostic::{Diagnostic, Span};
 pub use expect::{Failure, measure};
 pub use format::format;

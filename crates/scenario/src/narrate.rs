@@ -3,10 +3,11 @@
 //!
 //! A function of the shown step, its events and the machine; the page shows the parts in
 //! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
-//! [`memory`] of contexts.
+//! [`memory`] of contexts, [`show`] has the tables.
 
 mod buffers;
 mod memory;
+mod show;
 
 use std::fmt::Write as _;
 
@@ -31,6 +32,8 @@ pub struct Narration {
     pub file: &'static str,
     /// That file in the version's public source tree.
     pub url: String,
+    /// Lines that belong to it, in columns: what a `show` shows.
+    pub listing: Vec<String>,
 }
 
 /// Words that share a tone.
@@ -127,6 +130,9 @@ pub fn narrate(history: &History) -> Narration {
             }
             None => narration.say(Tone::Hit, "As expected."),
         },
+        StepKind::Show { backend, what, context } => {
+            show::tell(&mut narration, &scene, history, (*backend, *what, *context));
+        }
         StepKind::Op(op) => {
             tell(&mut narration, &scene, op);
             let complete = history.position().event == 0;

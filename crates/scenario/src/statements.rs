@@ -157,6 +157,12 @@ pub const STATEMENTS: &[StatementInfo] = &[
         "identify CONTEXT \"TEXT\"",
         "Say what a memory context is for; the text is kept in the context's own memory.",
         "alice: identify Work \"select 1\"", |it| it.identify()),
+    statement("show", By::Backend,
+        "show contexts | stats [CONTEXT] | log | fragmentation | malloc",
+        "Show memory contexts: the rows of pg_backend_memory_contexts, what MemoryContextStats writes or \
+         pg_log_backend_memory_contexts logs, where each context's bytes are, or what plain malloc and \
+         free would have cost.",
+        "alice: show contexts", |it| it.show()),
     statement("call", By::Backend,
         "call NAME { STATEMENTS }",
         "Call a function: what it allocates goes to its own context, which is gone on return.",

@@ -146,6 +146,12 @@ fn statement() -> impl Strategy<Value = String> {
             "create context z{w};on reset z{w} call f;move z{w} under TopMemoryContext;\
              reset only z{w};reset children z{w};delete children z{w}"
         )),
+        select(vec![
+            "show contexts",
+            "SHOW stats TopMemoryContext",
+            "show fragmentation; show malloc"
+        ])
+        .prop_map(str::to_owned),
         Just("bgwriter delay = 1s maxpages=7".to_owned()),
         Just("expect  hit_ratio<=0.50; expect error \"a \"\"b\"\"\"".to_owned()),
         Just("expect used(alice ,TopMemoryContext) != 1kB".to_owned()),

@@ -1,15 +1,13 @@
 //! PostgreSQL 17, as read in its source and confirmed by the traces of 17.10.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
+use super::{BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V17,
-    mmgr: MmgrProfile::with_packed_headers(NodeTags {
-        aset: 469,
-        generation: 470,
-        slab: 471,
-        bump: 472,
-    }),
+    mmgr: MmgrProfile::with_packed_headers(
+        ContextRows::Parent,
+        NodeTags { aset: 469, generation: 470, slab: 471, bump: 472 },
+    ),
     bufmgr: BufmgrProfile {
         freelist: true,
         just_dirtied: true,

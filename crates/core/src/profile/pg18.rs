@@ -1,15 +1,13 @@
 //! PostgreSQL 18, as read in its source and confirmed by the traces of 18.4.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
+use super::{BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V18,
-    mmgr: MmgrProfile::with_packed_headers(NodeTags {
-        aset: 474,
-        generation: 475,
-        slab: 476,
-        bump: 477,
-    }),
+    mmgr: MmgrProfile::with_packed_headers(
+        ContextRows::Path,
+        NodeTags { aset: 474, generation: 475, slab: 476, bump: 477 },
+    ),
     bufmgr: BufmgrProfile {
         freelist: true,
         just_dirtied: true,

@@ -1,16 +1,14 @@
 //! PostgreSQL 19, as read in its source and confirmed by the traces of 19rc1.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
+use super::{BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V19,
     // 19rc1 keeps its tags in a generated header that we have not seen: these are 18's.
-    mmgr: MmgrProfile::with_packed_headers(NodeTags {
-        aset: 474,
-        generation: 475,
-        slab: 476,
-        bump: 477,
-    }),
+    mmgr: MmgrProfile::with_packed_headers(
+        ContextRows::Path,
+        NodeTags { aset: 474, generation: 475, slab: 476, bump: 477 },
+    ),
     bufmgr: BufmgrProfile {
         freelist: false,
         just_dirtied: false,

@@ -47,6 +47,37 @@ pub struct ContextSizes {
     pub chunk: Option<Quantity>,
 }
 
+/// What a backend shows of its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// `contexts`: the rows of `pg_backend_memory_contexts`.
+    Contexts,
+    /// `stats`: what `MemoryContextStats` writes.
+    Stats,
+    /// `log`: what `pg_log_backend_memory_contexts` logs.
+    Log,
+    /// `fragmentation`: where the bytes of each context are.
+    Fragmentation,
+    /// `malloc`: what it cost, and what it would have cost without contexts.
+    Malloc,
+}
+
+impl Shown {
+    /// The word for each.
+    pub(crate) const WORDS: [(&'static str, Self); 5] = [
+        ("contexts", Self::Contexts),
+        ("stats", Self::Stats),
+        ("log", Self::Log),
+        ("fragmentation", Self::Fragmentation),
+        ("malloc", Self::Malloc),
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, shown)| *shown == self).map_or("", |(word, _)| word)
+    }
+}
+
 /// How much of a context's family a reset or delete concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {

@@ -9,6 +9,7 @@ use super::{Checker, Compiled};
 use crate::ast::{Action, ContextKind, ContextSizes, Family, Name};
 use crate::diagnostic::Problem;
 use crate::names::user_context;
+use crate::program::{Body, StepKind};
 use crate::units::Quantity;
 
 /// `SLAB_DEFAULT_BLOCK_SIZE` (`memutils.h`).
@@ -93,6 +94,11 @@ impl Checker {
             Action::Identify { context, ident } => {
                 let context = self.context(backend, context)?;
                 op(Op::SetIdentifier { backend, context, ident: ident.clone() })
+            }
+            Action::Show { what, context } => {
+                let context = self.given_context(backend, context)?;
+                let show = StepKind::Show { backend, what: *what, context };
+                Some((Body::Once(show), 1))
             }
             // The others are no backend's, or have to do with pages.
             _ => None,

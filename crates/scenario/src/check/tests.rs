@@ -26,7 +26,7 @@ fn ops(source: &str) -> Vec<Op> {
     steps
         .filter_map(|step| match step.kind {
             StepKind::Op(op) => Some(op),
-            StepKind::Expect(_) => None,
+            StepKind::Expect(_) | StepKind::Show { .. } => None,
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use pgscope_core::op::AllocFlags;
 
 use super::{CHUNK, CONTEXT, FUNCTION};
-use crate::ast::{Action, ContextKind, ContextSizes, Family, Name};
+use crate::ast::{Action, ContextKind, ContextSizes, Family, Name, Shown};
 use crate::diagnostic::Problem;
 use crate::highlight::Class;
 use crate::lexer::TokenKind;
@@ -179,6 +179,15 @@ impl Parser<'_> {
         let context = self.name(Class::Context, CONTEXT)?;
         let ident = self.quoted_text("the identifier in double quotes")?;
         Ok(Action::Identify { context, ident })
+    }
+
+    pub(crate) fn show(&mut self) -> Result<Action, Problem> {
+        let mut known = Shown::WORDS.iter();
+        let what = known.find(|(word, _)| self.keyword(word)).map(|(_, what)| *what);
+        let what = what.ok_or_else(|| self.unexpected())?;
+        let named = what == Shown::Stats && self.peek().kind == TokenKind::Word;
+        let context = named.then(|| self.name(Class::Context, CONTEXT)).transpose()?;
+        Ok(Action::Show { what, context })
     }
 
     /// `in Work`, if it is there.
