@@ -247,7 +247,7 @@ impl BufferPool {
 impl BufferAccess<'_> {
     #[inline]
     fn emit(&mut self, event: BufferEvent) -> Result<(), Error> {
-        self.log.emit(event)
+        Ok(self.log.emit(event)?)
     }
 
     #[inline]

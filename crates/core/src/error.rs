@@ -97,6 +97,8 @@ pub enum Error {
     ContextLoop(String),
     /// Something that this version of PostgreSQL does not have.
     NotInThisVersion(&'static str),
+    /// An allocator that was left out of this build, by its cargo feature.
+    AllocatorLeftOut(&'static str),
     /// A chunk variable is empty: nothing was allocated into it, or it was freed.
     NoSuchChunk,
     /// A chunk variable points into memory that a reset or delete gave back.
@@ -135,6 +137,16 @@ pub enum Error {
         /// How much is allowed.
         limit: u64,
     },
+}
+
+/// What routines return that are called by the million: an error is behind a pointer, so that
+/// success passes through registers.
+pub(crate) type Fallible<T> = Result<T, Box<Error>>;
+
+impl From<Box<Error>> for Error {
+    fn from(error: Box<Error>) -> Self {
+        *error
+    }
 }
 
 /// An error's kind alone, small enough for an event.
@@ -231,6 +243,9 @@ impl Error {
             Error::SegmentationFault => {
                 "The postmaster would end every backend and start over.".into()
             }
+            Error::AllocatorLeftOut(feature) => {
+                format!("Build pgscope with its feature `{feature}`.")
+            }
             Error::NoSuchChunk => "palloc into this name first.".into(),
             Error::DanglingChunk(_) => "Its context was reset or deleted, and every chunk in it \
                 went along. A real server would not notice: it would read or damage whatever \
@@ -311,6 +326,9 @@ impl fmt::Display for Error {
                 write!(f, "memory context \"{name}\" can't be below itself")
             }
             Error::NotInThisVersion(what) => write!(f, "this version has no {what}"),
+            Error::AllocatorLeftOut(feature) => {
+                write!(f, "this build of pgscope was made without the allocator {feature}")
+            }
             Error::NoSuchChunk => f.write_str("no chunk has this name now"),
             Error::DanglingChunk(at) => write!(f, "the pointer {at} is dangling"),
             Error::NoSuchContext => f.write_str("no memory context has this name now"),

@@ -15,6 +15,7 @@ pub use buffers::{BufferEvent, Tick, WriteReason};
 pub use localbuf::LocalBufferEvent;
 
 use crate::error::Error;
+use crate::error::Fallible;
 use crate::ids::BackendId;
 use crate::memory::Addr;
 
@@ -292,10 +293,11 @@ impl EventLog {
     ///
     /// # Errors
     /// [`Error::Stopped`] if it is to stop before its first event.
-    pub(crate) fn begin(&mut self) -> Result<(), Error> {
+    #[inline]
+    pub(crate) fn begin(&mut self) -> Fallible<()> {
         self.events.clear();
         match self.mode {
-            Mode::StopAfter(0) => Err(Error::Stopped),
+            Mode::StopAfter(0) => Err(Error::Stopped.into()),
             _ => Ok(()),
         }
     }
@@ -305,17 +307,17 @@ impl EventLog {
     /// # Errors
     /// [`Error::Stopped`] if this was the last event wanted.
     #[inline]
-    pub(crate) fn emit(&mut self, event: impl Into<Event>) -> Result<(), Error> {
+    pub(crate) fn emit(&mut self, event: impl Into<Event>) -> Fallible<()> {
         if self.mode == Mode::Off {
             return Ok(());
         }
         self.record(event.into())
     }
 
-    fn record(&mut self, event: Event) -> Result<(), Error> {
+    fn record(&mut self, event: Event) -> Fallible<()> {
         self.events.push(event);
         match self.mode {
-            Mode::StopAfter(count) if self.events.len() >= count => Err(Error::Stopped),
+            Mode::StopAfter(count) if self.events.len() >= count => Err(Error::Stopped.into()),
             _ => Ok(()),
         }
     }

@@ -10,6 +10,10 @@
 //! It is *not* a database: no SQL, no rows that mean anything, no concurrency. It is the
 //! memory of one: what is allocated where, which buffer goes, what is shared.
 //!
+//! Cargo features choose what is built: which allocators there are (`aset`, `slab`,
+//! `generation`, `bump`), which of them a plain context gets (`default-aset`, ...), and
+//! PostgreSQL's own compile-time switches `clobber-freed-memory` and `memory-context-checking`.
+//!
 //! The floors, lowest first; no arrow points upward:
 //!
 //! | floor | modules | holds |
@@ -20,6 +24,11 @@
 //! | 4 | [`views`] | the `pg_*` views and pictures of the machine, read-only |
 
 #![forbid(unsafe_code)]
+// What only a left-out allocator uses is not worth a condition at each place.
+#![cfg_attr(
+    not(all(feature = "aset", feature = "slab", feature = "generation", feature = "bump")),
+    allow(dead_code, unused_imports)
+)]
 
 pub mod bufmgr;
 pub mod error;

@@ -21,8 +21,12 @@ mod addr;
 mod arena;
 mod heap;
 mod program;
+mod segment;
+mod window;
 
 pub use addr::{Addr, Owner};
-pub use arena::{Arena, PAGE_SIZE};
+pub use arena::Arena;
 pub use heap::{Heap, HeapStats, MALLOC_ALIGN};
 pub use program::ProgramText;
+pub use segment::PAGE_SIZE;
+pub(crate) use window::{Window, Words};

@@ -24,15 +24,21 @@
 //! an aligned chunk. [`inspect`] and `stats` look at contexts, for pictures and for the log.
 
 mod alignedalloc;
+#[cfg(feature = "aset")]
 pub mod aset;
+#[cfg(feature = "bump")]
 mod bump;
 pub mod chunk;
+#[cfg(any(feature = "bump", feature = "generation", feature = "slab"))]
 mod dlist;
+#[cfg(feature = "generation")]
 mod generation;
+#[cfg(any(feature = "aset", feature = "bump", feature = "generation"))]
 mod growth;
 pub mod inspect;
 mod mcxt;
 mod methods;
+#[cfg(feature = "slab")]
 mod slab;
 mod stats;
 
@@ -42,7 +48,7 @@ pub use stats::StatsForm;
 use stats::StatsText;
 pub(crate) use stats::memory_context_stats_detail;
 
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::{EventLog, MemoryEvent};
 use crate::ids::BackendId;
 use crate::memory::{Addr, Arena, Heap, ProgramText};
@@ -59,6 +65,7 @@ pub struct LocalMemory {
     /// `CurrentMemoryContext`.
     pub current: Addr,
     /// `context_freelists` of `aset.c`: deleted contexts kept for reuse.
+    #[cfg(feature = "aset")]
     pub context_freelists: [aset::AllocSetFreeList; 2],
 }
 
@@ -72,6 +79,7 @@ impl LocalMemory {
             heap: Heap::new(backend, HEAP_LIMIT),
             top: Addr::NULL,
             current: Addr::NULL,
+            #[cfg(feature = "aset")]
             context_freelists: Default::default(),
         }
     }
@@ -95,7 +103,7 @@ pub struct Process<'a> {
 
 impl Process<'_> {
     #[inline]
-    fn emit(&mut self, event: MemoryEvent) -> Result<(), Error> {
+    fn emit(&mut self, event: MemoryEvent) -> Fallible<()> {
         self.log.emit(crate::event::Event::Memory(self.who, event))
     }
 

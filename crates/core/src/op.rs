@@ -3,11 +3,14 @@
 //! The scenario language compiles to these, the trace replay builds them directly.
 //! Names are already resolved: relations, backends and variables are numbers here.
 
+mod plain;
+
 use crate::ids::{
     BackendId, BlockNumber, BufferId, ChunkSlot, ContextSlot, Lsn, PinSlot, RelId, StrategySlot,
 };
 
 pub use crate::ids::Name;
+pub use plain::SLAB_CHUNK;
 
 /// One operation. Sizes are bytes unless a field says otherwise.
 #[derive(Clone, Debug, PartialEq)]

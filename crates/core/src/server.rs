@@ -7,13 +7,16 @@
 mod apply;
 mod backend;
 mod buffers;
+mod lives;
 pub mod page;
 pub mod settings;
 pub mod shmem;
+mod variables;
 
 pub use apply::Outcome;
-pub use backend::{Backend, Call, ChunkVar};
+pub use backend::{Backend, Call};
 pub use settings::Settings;
+pub use variables::ChunkVar;
 
 use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::bufmgr::{BufferPool, BufferUsage, LocalBufferState, PoolBuffer};

@@ -371,7 +371,7 @@ fn a_failed_read_past_the_end_leaves_a_buffer_that_extending_finds() {
         let (rel, strategy, dirty, pin) = (UNLOGGED, None, None, None);
         let op = Op::Extend { backend: ALICE, rel, strategy, dirty, pin };
         let outcome = server.apply(&op).unwrap();
-        assert_eq!(outcome.buffer, Some(stale.into()));
+        assert_eq!(outcome.buffer(), Some(stale.into()));
         assert!(server.pool().desc(stale).unwrap().is(BM_VALID));
         check_freelist(&server);
     }
@@ -387,7 +387,7 @@ fn a_temporary_relation_is_its_backends_own() {
     );
     for block in 0..LOCAL_BUFFERS {
         let outcome = server.apply(&read(ALICE, TEMPORARY, block, Some(block))).unwrap();
-        assert_eq!(outcome.buffer.map(|buffer| buffer.number()), Some(-(block as i32) - 1));
+        assert_eq!(outcome.buffer().map(|buffer| buffer.number()), Some(-(block as i32) - 1));
     }
     let error = server.apply(&read(ALICE, TEMPORARY, 9, None)).unwrap_err();
     assert_eq!(error.to_string(), "no empty local buffer available");

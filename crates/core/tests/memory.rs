@@ -281,7 +281,7 @@ proptest! {
             check(&server);
             ledger.note(op, &server);
             check_ledger(&server, &ledger);
-            let pointer = outcome.ok().and_then(|outcome| outcome.pointer);
+            let pointer = outcome.ok().and_then(|outcome| outcome.pointer());
             check_strings(&server, &mut strings, op, pointer);
         }
     }

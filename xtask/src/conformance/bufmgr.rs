@@ -200,8 +200,8 @@ impl Replay {
         let result = self.server.apply(&op);
         record.check("err", Value::Null, result.as_ref().err().map(ToString::to_string))?;
         let outcome = result.unwrap_or_default();
-        if !matches!(op, Op::Unpin { .. }) || outcome.buffer.is_some() {
-            record.check("b", 0, outcome.buffer.map_or(0, Buffer::number))?;
+        if !matches!(op, Op::Unpin { .. }) || outcome.buffer().is_some() {
+            record.check("b", 0, outcome.buffer().map_or(0, Buffer::number))?;
         }
         record.check("u", json!([0, 0, 0, 0]), usage(before.0, self.server.usage()))?;
         record.check("lu", json!([0, 0, 0, 0]), usage(before.1, self.server.local_usage()))?;
@@ -256,7 +256,7 @@ impl Replay {
 
     /// What particular operations return.
     fn check_outcome(&self, record: &Record<'_>, op: &Op, outcome: &Outcome) -> Result<(), Stop> {
-        if let Some(result) = outcome.bgwriter {
+        if let Outcome::BgWriter(result) = outcome {
             let got = json!({
                 "hib": u32::from(result.hibernate), "alloc": result.allocs, "clean": result.written,
                 "maxw": u32::from(result.maxwritten),
@@ -264,17 +264,24 @@ impl Replay {
             let expected = plain_numbers(&record.0["bg"]);
             record.same("bg", &expected, &got)?;
         }
+        let (buffers, rounds) = match outcome {
+            Outcome::Range(range) => (&range.buffers[..], &range.rounds[..]),
+            _ => (&[][..], &[][..]),
+        };
         if matches!(op, Op::Extend { .. } | Op::ExtendBy { .. }) {
-            let first = outcome.buffer.or(outcome.range.buffers.first().copied());
+            let first = outcome.buffer().or(buffers.first().copied());
             record.check("new_blk", Value::Null, first.and_then(|buffer| self.block(buffer)))?;
         }
-        let numbers: Vec<i32> = outcome.range.buffers.iter().map(|b| b.number()).collect();
+        let numbers: Vec<i32> = buffers.iter().map(|b| b.number()).collect();
         record.check("bufs", json!([]), numbers)?;
-        record.check("steps", json!([]), outcome.range.rounds.clone())?;
-        record.check("ok", Value::Null, outcome.eviction.map(|eviction| eviction.emptied))?;
+        record.check("steps", json!([]), rounds)?;
+        let eviction = match outcome {
+            Outcome::Eviction(eviction) => Some(eviction),
+            _ => None,
+        };
+        record.check("ok", Value::Null, eviction.map(|eviction| eviction.emptied))?;
         if record.has("flushed") {
-            let flushed = outcome.eviction.map(|eviction| eviction.flushed);
-            record.check("flushed", Value::Null, flushed)?;
+            record.check("flushed", Value::Null, eviction.map(|eviction| eviction.flushed))?;
         }
         self.check_ring(record, op)
     }

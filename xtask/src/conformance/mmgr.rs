@@ -183,7 +183,7 @@ impl Replay {
         let outcome = self.apply(&op);
         self.error(record, outcome.as_ref().err())?;
         self.callbacks(record)?;
-        self.pointer(record, worked_on, outcome.ok().and_then(|outcome| outcome.pointer))?;
+        self.pointer(record, worked_on, outcome.ok().and_then(|outcome| outcome.pointer()))?;
         self.totals(record, worked_on)
     }
 
@@ -261,7 +261,7 @@ impl Replay {
             allocator,
         });
         self.error(record, outcome.as_ref().err())?;
-        let Some(context) = outcome.ok().and_then(|outcome| outcome.context) else {
+        let Some(context) = outcome.ok().and_then(|outcome| outcome.context()) else {
             return Ok(());
         };
         let recycled = self.server.events().iter().any(|event| {

@@ -149,7 +149,7 @@ impl LocalBufferPool {
 
 impl BufferAccess<'_> {
     pub(super) fn emit_local(&mut self, event: LocalBufferEvent) -> Result<(), Error> {
-        self.log.emit(Event::LocalBuffer(self.who, event))
+        Ok(self.log.emit(Event::LocalBuffer(self.who, event))?)
     }
 
     /// `InitLocalBuffers`, on the first use of a temporary relation.

@@ -1,141 +1,201 @@
 //! The bytes of the arena.
 //!
-//! Pages of 8 kB come into being with the first write and read as zeros before, as the
-//! operating system's do. A clone of the arena shares its pages; whoever writes first gets
-//! its own copy. So a snapshot of the whole server costs a table of pointers.
+//! Memory comes into being with the first write and reads as zeros before, as the operating
+//! system's does. A clone of the arena shares what was not written since, so a snapshot of the
+//! whole server costs what changed.
+//!
+//! One process works at a time, and nearly always in its own heap. So the arena keeps the
+//! memory of the process that it was lent to at hand, and every access looks there first.
 //!
 //! Integers are little-endian, as on the servers whose traces we follow. Structures are
 //! aligned as C aligns them, so an integer never crosses a page.
 
-use std::rc::Rc;
-
 use super::Addr;
+use super::segment::{PAGE_SIZE, Segment};
+use super::window::{Window, Words, index};
+use crate::ids::BackendId;
 
-/// Bytes of a page of the arena.
-pub const PAGE_SIZE: usize = 8192;
+/// How far a heap's window may grow.
+const HEAP_WINDOW: usize = 64 << 20;
+/// How far the window of what a backend has mapped may grow.
+const MAPPED_WINDOW: usize = 8 << 20;
 
-/// Pages of a directory: 4 MB together.
-const DIRECTORY: usize = 512;
+/// What one backend has written of its own memory.
+#[derive(Clone)]
+struct Local {
+    heap: Segment,
+    mapped: Segment,
+}
 
-type Page = [u8; PAGE_SIZE];
-type Directory = [Option<Rc<Page>>; DIRECTORY];
-/// The pages of one segment, in two steps, so that a clone copies few pointers.
-type Table = Vec<Option<Rc<Directory>>>;
+impl Local {
+    fn new() -> Self {
+        Self { heap: Segment::new(HEAP_WINDOW), mapped: Segment::new(MAPPED_WINDOW) }
+    }
+
+    fn pages(&self) -> usize {
+        self.heap.pages() + self.mapped.pages()
+    }
+}
+
+/// Which part of the address space an address is in.
+enum Part {
+    Heap(usize),
+    Mapped(usize),
+    Program,
+    /// Shared memory, whose bytes are kept in compact form elsewhere, and what is nobody's.
+    Elsewhere,
+}
 
 /// One linear memory, read as zeros where nothing was written.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Arena {
-    /// Shared memory, then the backends' heaps.
-    segments: Vec<Table>,
-    /// What backends map for large requests.
-    mapped: Vec<Table>,
-    program: Table,
-    pages: usize,
+    /// The heap of the backend that works now.
+    near: Local,
+    /// Where it begins.
+    near_base: Addr,
+    /// Which backend that is: its place in `locals` is empty.
+    near_index: usize,
+    locals: Vec<Local>,
+    program: Segment,
+    /// Pages of the other backends.
+    other_pages: usize,
 }
 
-/// A segment's table, made if it is not there.
-#[inline]
-fn nth(tables: &mut Vec<Table>, index: usize) -> &mut Table {
-    if tables.len() <= index {
-        tables.resize_with(index + 1, Vec::new);
+impl Default for Arena {
+    fn default() -> Self {
+        Self::new()
     }
-    &mut tables[index]
-}
-
-/// Where a page stands in its segment's table.
-#[inline]
-fn place(offset: u64) -> (usize, usize) {
-    let page = (offset / PAGE_SIZE as u64) as usize;
-    (page / DIRECTORY, page % DIRECTORY)
 }
 
 impl Arena {
     /// An arena in which nothing was written yet.
     pub fn new() -> Self {
-        Self::default()
-    }
-
-    #[inline]
-    fn page(&self, addr: Addr) -> Option<&Page> {
-        let (segment, offset) = addr.split();
-        let table = if segment < Addr::MAPPED_INDEX {
-            self.segments.get(segment as usize)?
-        } else if segment == Addr::PROGRAM_INDEX {
-            &self.program
-        } else {
-            self.mapped.get((segment - Addr::MAPPED_INDEX) as usize)?
-        };
-        let (directory, page) = place(offset);
-        table.get(directory)?.as_ref()?[page].as_deref()
-    }
-
-    /// The place of a page, made if it is not there (the page itself may be missing), and the
-    /// number of pages, which whoever fills or empties the place keeps.
-    #[inline]
-    fn slot(&mut self, addr: Addr) -> (&mut Option<Rc<Page>>, &mut usize) {
-        let (segment, offset) = addr.split();
-        let table = if segment < Addr::MAPPED_INDEX {
-            nth(&mut self.segments, segment as usize)
-        } else if segment == Addr::PROGRAM_INDEX {
-            &mut self.program
-        } else {
-            nth(&mut self.mapped, (segment - Addr::MAPPED_INDEX) as usize)
-        };
-        let (directory, page) = place(offset);
-        if table.len() <= directory {
-            table.resize(directory + 1, None);
-        }
-        let directory =
-            table[directory].get_or_insert_with(|| Rc::new([const { None }; DIRECTORY]));
-        (&mut Rc::make_mut(directory)[page], &mut self.pages)
-    }
-
-    #[inline]
-    fn page_mut(&mut self, addr: Addr) -> &mut Page {
-        let (slot, pages) = self.slot(addr);
-        let page = slot.get_or_insert_with(|| {
-            *pages += 1;
-            Rc::new([0; PAGE_SIZE])
-        });
-        Rc::make_mut(page)
-    }
-
-    /// Give up the page that holds `addr`: it reads as zeros again.
-    fn drop_page(&mut self, addr: Addr) {
-        if self.page(addr).is_some() {
-            let (slot, pages) = self.slot(addr);
-            *slot = None;
-            *pages -= 1;
+        Self {
+            near: Local::new(),
+            near_base: Addr::local(BackendId(0)),
+            near_index: 0,
+            locals: Vec::new(),
+            program: Segment::default(),
+            other_pages: 0,
         }
     }
 
-    /// Bytes of pages that were written and not given up: what the arena costs.
+    /// A backend is about to work: have its memory at hand.
+    #[inline]
+    pub fn lend(&mut self, backend: BackendId) {
+        if self.near_index != usize::from(backend.0) {
+            self.exchange(backend);
+        }
+    }
+
+    #[inline(never)]
+    fn exchange(&mut self, backend: BackendId) {
+        let next = usize::from(backend.0);
+        let most = next.max(self.near_index) + 1;
+        if self.locals.len() < most {
+            self.locals.resize_with(most, Local::new);
+        }
+        std::mem::swap(&mut self.near, &mut self.locals[self.near_index]);
+        std::mem::swap(&mut self.near, &mut self.locals[next]);
+        self.near_index = next;
+        self.near_base = Addr::local(backend);
+        self.other_pages = self.locals.iter().map(Local::pages).sum();
+    }
+
+    /// Bytes that the arena's memory takes up: pages that were written and not given up, and
+    /// small gaps between them.
+    #[inline]
     pub fn resident(&self) -> usize {
-        self.pages * PAGE_SIZE
+        (self.near.pages() + self.other_pages + self.program.pages()) * PAGE_SIZE
+    }
+
+    fn part(addr: Addr) -> (Part, u64) {
+        let (segment, offset) = addr.split();
+        let index = segment as usize;
+        let part = match segment {
+            0 => Part::Elsewhere,
+            1..Addr::MAPPED_INDEX if offset < Addr::SEGMENT_SIZE => Part::Heap(index - 1),
+            1..Addr::MAPPED_INDEX => {
+                return (Part::Mapped(index - 1), offset - Addr::SEGMENT_SIZE);
+            }
+            Addr::PROGRAM_INDEX => Part::Program,
+            _ => Part::Elsewhere,
+        };
+        (part, offset)
+    }
+
+    fn segment(&self, addr: Addr) -> Option<(&Segment, u64)> {
+        let (part, offset) = Self::part(addr);
+        let local = |index| match index == self.near_index {
+            true => Some(&self.near),
+            false => self.locals.get(index),
+        };
+        let segment = match part {
+            Part::Heap(index) => &local(index)?.heap,
+            Part::Mapped(index) => &local(index)?.mapped,
+            Part::Program => &self.program,
+            Part::Elsewhere => return None,
+        };
+        Some((segment, offset))
+    }
+
+    /// The segment of an address, to be written to. What is nobody's can't be.
+    fn segment_mut(&mut self, addr: Addr) -> Option<(&mut Segment, u64)> {
+        let (part, offset) = Self::part(addr);
+        if let Part::Heap(index) | Part::Mapped(index) = part {
+            self.lend(BackendId(u16::try_from(index).ok()?));
+        }
+        let segment = match part {
+            Part::Heap(_) => &mut self.near.heap,
+            Part::Mapped(_) => &mut self.near.mapped,
+            Part::Program => &mut self.program,
+            Part::Elsewhere => return None,
+        };
+        Some((segment, offset))
+    }
+
+    /// The window of the working backend's heap.
+    #[inline]
+    pub(crate) fn window(&mut self) -> Window<'_> {
+        Window { words: self.near.heap.words_mut(), base: self.near_base }
+    }
+
+    /// Whether the page that holds `addr` takes up memory.
+    fn has(&self, addr: Addr) -> bool {
+        self.segment(addr).is_some_and(|(segment, offset)| segment.has(page(offset)))
     }
 
     /// The unsigned 64-bit integer at `addr`.
     #[inline]
     pub fn read_u64(&self, addr: Addr) -> u64 {
-        self.page(addr).map_or(0, |page| {
-            let at = addr.0 as usize % PAGE_SIZE;
-            page[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-        })
+        match self.near.heap.words().get(index(self.near_base, addr)) {
+            Some(word) => u64::from_le_bytes(*word),
+            None => self.read_u64_elsewhere(addr),
+        }
+    }
+
+    #[inline(never)]
+    fn read_u64_elsewhere(&self, addr: Addr) -> u64 {
+        if let Some((segment, offset)) = self.segment(addr)
+            && let Some(word) = segment.words().get(index(Addr::NULL, Addr(offset)))
+        {
+            return u64::from_le_bytes(*word);
+        }
+        let mut bytes = [0; 8];
+        self.read(addr, &mut bytes);
+        u64::from_le_bytes(bytes)
     }
 
     /// The unsigned 32-bit integer at `addr`.
     #[inline]
     pub fn read_u32(&self, addr: Addr) -> u32 {
-        self.page(addr).map_or(0, |page| {
-            let at = addr.0 as usize % PAGE_SIZE;
-            page[at..].first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
-        })
+        (self.read_u64(word_of(addr)) >> shift_of(addr)) as u32
     }
 
     /// The byte at `addr`.
     #[inline]
     pub fn read_u8(&self, addr: Addr) -> u8 {
-        self.page(addr).map_or(0, |page| page[addr.0 as usize % PAGE_SIZE])
+        (self.read_u64(word_of(addr)) >> shift_of(addr)) as u8
     }
 
     /// The pointer at `addr`.
@@ -150,37 +210,54 @@ impl Arena {
         while done < out.len() {
             let from = addr.offset(done as u64);
             let at = from.0 as usize % PAGE_SIZE;
-            let count = (out.len() - done).min(PAGE_SIZE - at);
-            match self.page(from) {
-                Some(page) => out[done..done + count].copy_from_slice(&page[at..at + count]),
-                None => out[done..done + count].fill(0),
+            let part = (out.len() - done).min(PAGE_SIZE - at);
+            let part = &mut out[done..done + part];
+            done += part.len();
+            match self.segment(from) {
+                Some((segment, offset)) => segment.read(page(offset), at, part),
+                None => part.fill(0),
             }
-            done += count;
         }
     }
 
     /// Store a 64-bit integer.
     #[inline]
     pub fn write_u64(&mut self, addr: Addr, value: u64) {
-        let at = addr.0 as usize % PAGE_SIZE;
-        if let Some(bytes) = self.page_mut(addr)[at..].first_chunk_mut() {
-            *bytes = value.to_le_bytes();
+        match self.near.heap.words_mut().get_mut(index(self.near_base, addr)) {
+            Some(word) => *word = value.to_le_bytes(),
+            None => self.write_u64_elsewhere(addr, value),
+        }
+    }
+
+    #[inline(never)]
+    fn write_u64_elsewhere(&mut self, addr: Addr, value: u64) {
+        if let Some((segment, offset)) = self.segment_mut(addr)
+            && let Some(word) = segment.words_mut().get_mut(index(Addr::NULL, Addr(offset)))
+        {
+            *word = value.to_le_bytes();
+        } else {
+            self.write(addr, &value.to_le_bytes());
         }
     }
 
     /// Store a 32-bit integer.
     #[inline]
     pub fn write_u32(&mut self, addr: Addr, value: u32) {
-        let at = addr.0 as usize % PAGE_SIZE;
-        if let Some(bytes) = self.page_mut(addr)[at..].first_chunk_mut() {
-            *bytes = value.to_le_bytes();
-        }
+        self.write_part(addr, u32::MAX.into(), value.into());
     }
 
     /// Store a byte.
     #[inline]
     pub fn write_u8(&mut self, addr: Addr, value: u8) {
-        self.page_mut(addr)[addr.0 as usize % PAGE_SIZE] = value;
+        self.write_part(addr, u8::MAX.into(), value.into());
+    }
+
+    /// Store an integer in the bits of its word that `mask` has.
+    #[inline]
+    fn write_part(&mut self, addr: Addr, mask: u64, value: u64) {
+        let (word, shift) = (word_of(addr), shift_of(addr));
+        let others = self.read_u64(word) & !(mask << shift);
+        self.write_u64(word, others | value << shift);
     }
 
     /// Store a pointer.
@@ -195,25 +272,32 @@ impl Arena {
         while done < bytes.len() {
             let to = addr.offset(done as u64);
             let at = to.0 as usize % PAGE_SIZE;
-            let count = (bytes.len() - done).min(PAGE_SIZE - at);
-            self.page_mut(to)[at..at + count].copy_from_slice(&bytes[done..done + count]);
-            done += count;
+            let part = &bytes[done..bytes.len().min(done + PAGE_SIZE - at)];
+            done += part.len();
+            if let Some((segment, offset)) = self.segment_mut(to) {
+                segment.page_mut(page(offset))[at..at + part.len()].copy_from_slice(part);
+            }
         }
     }
 
     /// Set `len` bytes to `byte` (`memset`). Whole pages of zeros are given up, not written.
     pub fn fill(&mut self, addr: Addr, len: u64, byte: u8) {
-        let mut done = 0;
-        while done < len {
-            let to = addr.offset(done);
+        let end = addr.offset(len);
+        let mut to = addr;
+        while to < end {
             let at = to.0 as usize % PAGE_SIZE;
-            let count = (len - done).min((PAGE_SIZE - at) as u64);
-            if byte == 0 && (self.page(to).is_none() || count == PAGE_SIZE as u64) {
-                self.drop_page(to);
-            } else {
-                self.page_mut(to)[at..at + count as usize].fill(byte);
+            let Some((segment, offset)) = self.segment_mut(to) else { return };
+            let whole = end.since(to) / PAGE_SIZE as u64;
+            if byte == 0 && at == 0 && whole > 0 {
+                segment.drop_pages(page(offset), page(offset) + whole as usize);
+                to = to.offset(whole * PAGE_SIZE as u64);
+                continue;
             }
-            done += count;
+            let count = end.since(to).min((PAGE_SIZE - at) as u64);
+            if byte != 0 || segment.has(page(offset)) {
+                segment.page_mut(page(offset))[at..at + count as usize].fill(byte);
+            }
+            to = to.offset(count);
         }
     }
 
@@ -224,7 +308,7 @@ impl Arena {
         let mut done = 0;
         while done < len {
             let (source, target) = (from.offset(done), to.offset(done));
-            if self.page(source).is_some() || self.page(target).is_some() {
+            if self.has(source) || self.has(target) {
                 let count = (len - done).min(buffer.len() as u64) as usize;
                 self.read(source, &mut buffer[..count]);
                 self.write(target, &buffer[..count]);
@@ -236,6 +320,36 @@ impl Arena {
             }
         }
     }
+}
+
+/// The whole arena has every word at hand.
+impl Words for Arena {
+    #[inline]
+    fn word(&self, addr: Addr) -> Option<u64> {
+        Some(self.read_u64(addr))
+    }
+
+    #[inline]
+    fn set_word(&mut self, addr: Addr, value: u64) {
+        self.write_u64(addr, value);
+    }
+}
+
+/// The page that holds an offset.
+fn page(offset: u64) -> usize {
+    (offset / PAGE_SIZE as u64) as usize
+}
+
+/// Where the word begins that holds an address.
+#[inline]
+fn word_of(addr: Addr) -> Addr {
+    Addr(addr.0 & !7)
+}
+
+/// Bits of that word below the address.
+#[inline]
+fn shift_of(addr: Addr) -> u64 {
+    (addr.0 & 7) * 8
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@
 use super::Process;
 use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_ALIGNED_REDIRECT_ID};
 use super::methods::ChunkMethods;
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::op::AllocFlags;
@@ -41,12 +41,12 @@ impl Process<'_> {
         size: u64,
         align: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         if !self.profile.mmgr.aligned {
-            return Err(Error::NotInThisVersion("aligned allocations"));
+            return Err(Error::NotInThisVersion("aligned allocations").into());
         }
         if !align.is_power_of_two() || align >= ALIGN_LIMIT {
-            return Err(Error::InvalidAlignment(align));
+            return Err(Error::InvalidAlignment(align).into());
         }
         if align <= MAXIMUM_ALIGNOF {
             return self.memory_context_alloc_extended(context, size, flags);
@@ -80,7 +80,7 @@ fn room(arena: &Arena, profile: &Profile, pointer: Addr) -> u64 {
 
 impl ChunkMethods for AlignedRedirect {
     /// `AlignedAllocFree`.
-    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Result<(), Error> {
+    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Fallible<()> {
         let chunk = unaligned(process.arena, pointer);
         process.pfree(chunk)
     }
@@ -92,7 +92,7 @@ impl ChunkMethods for AlignedRedirect {
         pointer: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let align = ChunkHeader::of(process.arena, pointer).value();
         let context = self
             .get_chunk_context(process.arena, process.profile, pointer)

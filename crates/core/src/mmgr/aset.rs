@@ -29,19 +29,18 @@ mod header;
 mod store;
 
 use super::Process;
-use super::chunk::MCTX_ASET_ID;
+use super::chunk::{ALLOC_MINBITS, MCTX_ASET_ID, class_size};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::{Context, MEMORY_CONTEXT_DATA};
 use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile};
 pub use store::AllocSetFreeList;
 
-const ALLOC_MINBITS: u32 = 3;
 /// Size classes: 8, 16, 32, ... 8192 bytes.
 pub const ALLOCSET_NUM_FREELISTS: usize = 11;
 const ALLOC_CHUNK_LIMIT: u64 = 8192;
@@ -73,12 +72,6 @@ pub fn alloc_set_free_index(size: u64) -> usize {
     }
 }
 
-/// `GetChunkSizeFromFreeListIdx`: bytes of a size class.
-#[inline]
-pub fn class_size(index: usize) -> u64 {
-    1 << (index as u32 + ALLOC_MINBITS)
-}
-
 #[inline]
 fn freelist_addr(set: Addr, index: usize) -> Addr {
     set.offset(FREELIST + 8 * index as u64)
@@ -105,7 +98,7 @@ impl Process<'_> {
         min_context_size: u64,
         init_block_size: u64,
         max_block_size: u64,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let layout = &self.profile.mmgr;
         growth::check_parameters(layout, min_context_size, init_block_size, max_block_size)?;
         let kind = store::kind(min_context_size, init_block_size);
@@ -155,7 +148,7 @@ impl MemoryContextMethods for AllocSet {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         if size > sizes(process.profile, set).chunk_limit(process.arena) {
             return process.alloc_set_alloc_large(set, size, flags);
         }
@@ -188,7 +181,7 @@ impl MemoryContextMethods for AllocSet {
     }
 
     /// `AllocSetReset`.
-    fn reset(&self, process: &mut Process<'_>, set: Addr) -> Result<(), Error> {
+    fn reset(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
         let keeper = keeper_block(process.profile, set);
         process.arena.fill(freelist_addr(set, 0), 8 * ALLOCSET_NUM_FREELISTS as u64, 0);
         let start = keeper.offset(process.profile.mmgr.aset_block);
@@ -199,7 +192,7 @@ impl MemoryContextMethods for AllocSet {
     }
 
     /// `AllocSetDelete`.
-    fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Result<bool, Error> {
+    fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Fallible<bool> {
         if let Some(kind) = store::kind_of(process.arena, process.profile, set) {
             process.memory_context_reset_only(set)?;
             process.alloc_set_keep(set, kind)?;
@@ -290,7 +283,7 @@ impl MemoryContextMethods for AllocSet {
 impl ChunkMethods for AllocSet {
     /// `AllocSetFree`.
     #[inline]
-    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Result<(), Error> {
+    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Fallible<()> {
         let set = header::set_of(process.arena, process.profile, pointer);
         if header::is_dedicated(process.arena, process.profile, set, pointer) {
             return process.alloc_set_free_large(set, pointer);
@@ -312,7 +305,7 @@ impl ChunkMethods for AllocSet {
         pointer: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let set = header::set_of(process.arena, process.profile, pointer);
         if header::is_dedicated(process.arena, process.profile, set, pointer) {
             return process.alloc_set_realloc_large(set, pointer, size, flags);

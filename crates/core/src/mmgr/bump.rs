@@ -22,7 +22,7 @@ use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
 use super::{Process, StatsText, dlist, maxalign};
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::chunk::ChunkHeader;
@@ -81,10 +81,10 @@ impl Process<'_> {
         min_context_size: u64,
         init_block_size: u64,
         max_block_size: u64,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let layout = &self.profile.mmgr;
         if !layout.bump {
-            return Err(Error::NotInThisVersion("Bump contexts"));
+            return Err(Error::NotInThisVersion("Bump contexts").into());
         }
         growth::check_parameters(layout, min_context_size, init_block_size, max_block_size)?;
         let alloc_size =
@@ -106,7 +106,7 @@ impl Process<'_> {
     }
 
     /// `BumpAllocLarge`: a block of its own at the tail of the list.
-    fn bump_alloc_large(&mut self, set: Addr, size: u64, flags: AllocFlags) -> Result<Addr, Error> {
+    fn bump_alloc_large(&mut self, set: Addr, size: u64, flags: AllocFlags) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         let usable = maxalign(size);
         let blksize = usable + BLOCK;
@@ -134,7 +134,7 @@ impl Process<'_> {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let mut blksize = sizes(self.profile, set).advance(self.arena);
         let required = maxalign(size) + BLOCK;
         if blksize < required {
@@ -156,12 +156,7 @@ impl Process<'_> {
     }
 
     /// `BumpAllocChunkFromBlock`: the next bytes of the block.
-    fn bump_alloc_chunk_from_block(
-        &mut self,
-        set: Addr,
-        block: Addr,
-        size: u64,
-    ) -> Result<Addr, Error> {
+    fn bump_alloc_chunk_from_block(&mut self, set: Addr, block: Addr, size: u64) -> Fallible<Addr> {
         let usable = maxalign(size);
         let chunk = self.arena.read_ptr(block.offset(FREEPTR));
         self.arena.write_ptr(block.offset(FREEPTR), chunk.offset(usable));
@@ -170,7 +165,7 @@ impl Process<'_> {
     }
 
     /// `BumpBlockFree`.
-    fn bump_block_free(&mut self, set: Addr, block: Addr) -> Result<(), Error> {
+    fn bump_block_free(&mut self, set: Addr, block: Addr) -> Fallible<()> {
         let size = size(self.arena, block);
         dlist::delete(self.arena, block);
         self.mem_allocated_add(set, -(size as i64));
@@ -187,7 +182,7 @@ impl MemoryContextMethods for Bump {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let chunk_size = maxalign(size);
         if chunk_size > sizes(process.profile, set).chunk_limit(process.arena) {
             return process.bump_alloc_large(set, size, flags);
@@ -201,7 +196,7 @@ impl MemoryContextMethods for Bump {
     }
 
     /// `BumpReset`.
-    fn reset(&self, process: &mut Process<'_>, set: Addr) -> Result<(), Error> {
+    fn reset(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
         let keeper = set.offset(CONTEXT);
         process.arena.write_ptr(keeper.offset(FREEPTR), keeper.offset(BLOCK));
         let other = |arena: &Arena| blocks(arena, set).find(|block| *block != keeper);
@@ -213,7 +208,7 @@ impl MemoryContextMethods for Bump {
     }
 
     /// `BumpDelete`.
-    fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Result<bool, Error> {
+    fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Fallible<bool> {
         self.reset(process, set)?;
         process.free(set);
         Ok(false)
@@ -283,13 +278,13 @@ impl MemoryContextMethods for Bump {
 /// here.
 impl ChunkMethods for Bump {
     /// `BumpFree`.
-    fn free_p(&self, _: &mut Process<'_>, _: Addr) -> Result<(), Error> {
-        Err(Error::BumpUnsupported("pfree"))
+    fn free_p(&self, _: &mut Process<'_>, _: Addr) -> Fallible<()> {
+        Err(Error::BumpUnsupported("pfree").into())
     }
 
     /// `BumpRealloc`.
-    fn realloc(&self, _: &mut Process<'_>, _: Addr, _: u64, _: AllocFlags) -> Result<Addr, Error> {
-        Err(Error::BumpUnsupported("realloc"))
+    fn realloc(&self, _: &mut Process<'_>, _: Addr, _: u64, _: AllocFlags) -> Fallible<Addr> {
+        Err(Error::BumpUnsupported("realloc").into())
     }
 
     fn get_chunk_context(&self, _: &Arena, _: &Profile, _: Addr) -> Option<Addr> {

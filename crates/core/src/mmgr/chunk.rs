@@ -97,6 +97,16 @@ impl ChunkHeader {
     }
 }
 
+/// `ALLOC_MINBITS`: AllocSet's smallest size class holds 2^3 bytes.
+pub(super) const ALLOC_MINBITS: u32 = 3;
+
+/// `GetChunkSizeFromFreeListIdx`: bytes of AllocSet's size class with this index, which is the
+/// value in the headers of its chunks.
+#[inline]
+pub fn class_size(index: usize) -> u64 {
+    1 << (index as u32 + ALLOC_MINBITS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,7 +24,7 @@ use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
 use super::{Process, StatsText, dlist, maxalign};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::op::AllocFlags;
@@ -152,7 +152,7 @@ impl Process<'_> {
         min_context_size: u64,
         init_block_size: u64,
         max_block_size: u64,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = self.profile;
         let layout = &profile.mmgr.generation;
         growth::check_parameters(&profile.mmgr, min_context_size, init_block_size, max_block_size)?;
@@ -194,7 +194,7 @@ impl MemoryContextMethods for Generation {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = process.profile;
         let chunk_size = maxalign(size);
         if chunk_size > sizes(profile, set).chunk_limit(process.arena) {
@@ -213,7 +213,7 @@ impl MemoryContextMethods for Generation {
     }
 
     /// `GenerationReset`.
-    fn reset(&self, process: &mut Process<'_>, set: Addr) -> Result<(), Error> {
+    fn reset(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
         let profile = process.profile;
         let keeper = Block::at(profile, keeper_block(profile, set));
         process.arena.write_ptr(spare_field(profile, set), Addr::NULL);
@@ -228,7 +228,7 @@ impl MemoryContextMethods for Generation {
     }
 
     /// `GenerationDelete`.
-    fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Result<bool, Error> {
+    fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Fallible<bool> {
         self.reset(process, set)?;
         process.free(set);
         Ok(false)
@@ -304,7 +304,7 @@ impl MemoryContextMethods for Generation {
 
 impl ChunkMethods for Generation {
     /// `GenerationFree`.
-    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Result<(), Error> {
+    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Fallible<()> {
         let profile = process.profile;
         let set = set_of(process.arena, profile, pointer);
         let block = block_of(process.arena, profile, pointer);
@@ -330,7 +330,7 @@ impl ChunkMethods for Generation {
         pointer: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = process.profile;
         let set = set_of(process.arena, profile, pointer);
         let old = chunk_size(process.arena, profile, pointer);

@@ -9,7 +9,7 @@
 //! The four sizes stand side by side in the context's header, where they are what the
 //! allocator goes by.
 
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::memory::{Addr, Arena};
 use crate::profile::{MmgrProfile, Profile};
 
@@ -104,7 +104,7 @@ pub(super) fn check_parameters(
     min: u64,
     init: u64,
     max: u64,
-) -> Result<(), Error> {
+) -> Fallible<()> {
     let wrong = if init != maxalign(init) || init < 1024 {
         "the initial block size must be a multiple of 8 and at least 1 kB"
     } else if max != maxalign(max) || max < init {
@@ -116,5 +116,5 @@ pub(super) fn check_parameters(
     } else {
         return Ok(());
     };
-    Err(Error::InvalidContextParameter(wrong))
+    Err(Error::InvalidContextParameter(wrong).into())
 }

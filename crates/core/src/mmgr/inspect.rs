@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 
+use super::Context;
 use super::chunk::ChunkHeader;
-use super::{Context, aset};
 use crate::memory::{Addr, Arena};
 use crate::profile::Profile;
 
@@ -100,18 +100,4 @@ pub fn freelists(arena: &Arena, profile: &Profile, context: Addr) -> Vec<(u64, u
 pub fn chunk_limit(arena: &Arena, profile: &Profile, context: Addr) -> u64 {
     let methods = Context::at(arena, context).methods();
     methods.map_or(0, |methods| methods.chunk_limit(arena, profile, context))
-}
-
-/// Free chunks per size class of an AllocSet, 8 bytes first; none in a context of another kind.
-pub fn aset_freelists(
-    arena: &Arena,
-    profile: &Profile,
-    context: Addr,
-) -> [(u64, usize); aset::ALLOCSET_NUM_FREELISTS] {
-    let lists = freelists(arena, profile, context);
-    std::array::from_fn(|index| {
-        let class = aset::class_size(index);
-        let found = lists.get(index).filter(|(size, _)| *size == class);
-        (class, found.map_or(0, |(_, count)| *count))
-    })
 }

@@ -12,7 +12,7 @@ pub use palloc::{MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
 
 use super::Process;
 use super::methods::{Counters, MemoryContextMethods, methods_addr, methods_at};
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::profile::{Profile, TreeOrder};
@@ -45,8 +45,15 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// The context at `addr`.
+    #[inline]
     pub fn at(arena: &'a Arena, addr: Addr) -> Self {
         Self { arena, addr }
+    }
+
+    /// Its allocator's row in the table of methods.
+    #[inline]
+    pub(super) fn methods_addr(self) -> Addr {
+        self.arena.read_ptr(self.addr.offset(METHODS))
     }
 
     fn link(self, field: u64) -> Option<Self> {
@@ -153,7 +160,7 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn methods(self) -> Option<&'static dyn MemoryContextMethods> {
-        methods_at(self.arena.read_ptr(self.addr.offset(METHODS)))
+        methods_at(self.methods_addr())
     }
 }
 
@@ -195,7 +202,7 @@ impl Process<'_> {
     ///
     /// # Errors
     /// [`Error::Stopped`] only.
-    pub fn memory_context_switch_to(&mut self, context: Addr) -> Result<Addr, Error> {
+    pub fn memory_context_switch_to(&mut self, context: Addr) -> Fallible<Addr> {
         let old = std::mem::replace(&mut self.local.current, context);
         let name = Context::at(self.arena, context).name();
         self.emit(MemoryEvent::Switched { context, name })?;
@@ -206,7 +213,7 @@ impl Process<'_> {
     ///
     /// # Errors
     /// [`Error::Stopped`] only.
-    pub fn memory_context_reset(&mut self, context: Addr) -> Result<(), Error> {
+    pub fn memory_context_reset(&mut self, context: Addr) -> Fallible<()> {
         self.memory_context_delete_children(context)?;
         self.memory_context_reset_only(context)
     }
@@ -215,7 +222,7 @@ impl Process<'_> {
     ///
     /// # Errors
     /// [`Error::Stopped`] only.
-    pub fn memory_context_reset_only(&mut self, context: Addr) -> Result<(), Error> {
+    pub fn memory_context_reset_only(&mut self, context: Addr) -> Fallible<()> {
         if Context::at(self.arena, context).is_reset() {
             return Ok(());
         }
@@ -230,7 +237,7 @@ impl Process<'_> {
     ///
     /// # Errors
     /// [`Error::Stopped`] only.
-    pub fn memory_context_reset_children(&mut self, context: Addr) -> Result<(), Error> {
+    pub fn memory_context_reset_children(&mut self, context: Addr) -> Fallible<()> {
         let top = Context::at(self.arena, context);
         let below: Vec<Addr> = match self.profile.mmgr.reset_children {
             TreeOrder::ParentsFirst => top.descendants().map(|c| c.addr).collect(),
@@ -243,7 +250,7 @@ impl Process<'_> {
     ///
     /// # Errors
     /// [`Error::Stopped`] only.
-    pub fn memory_context_delete(&mut self, context: Addr) -> Result<(), Error> {
+    pub fn memory_context_delete(&mut self, context: Addr) -> Fallible<()> {
         let mut node = context;
         loop {
             loop {
@@ -266,7 +273,7 @@ impl Process<'_> {
     ///
     /// # Errors
     /// [`Error::Stopped`] only.
-    pub fn memory_context_delete_children(&mut self, context: Addr) -> Result<(), Error> {
+    pub fn memory_context_delete_children(&mut self, context: Addr) -> Fallible<()> {
         loop {
             let child = self.arena.read_ptr(context.offset(FIRSTCHILD));
             if child.is_null() {
@@ -277,7 +284,7 @@ impl Process<'_> {
     }
 
     /// `MemoryContextDeleteOnly`: one context that has no children any more.
-    fn memory_context_delete_only(&mut self, context: Addr) -> Result<(), Error> {
+    fn memory_context_delete_only(&mut self, context: Addr) -> Fallible<()> {
         let name = Context::at(self.arena, context).name();
         // While the context is still whole: a callback may look at what is in it.
         self.memory_context_call_reset_callbacks(context)?;
@@ -291,14 +298,10 @@ impl Process<'_> {
     ///
     /// # Errors
     /// A parent that is the context itself or below it, which PostgreSQL does not check.
-    pub fn memory_context_set_parent(
-        &mut self,
-        context: Addr,
-        new_parent: Addr,
-    ) -> Result<(), Error> {
+    pub fn memory_context_set_parent(&mut self, context: Addr, new_parent: Addr) -> Fallible<()> {
         if Context::at(self.arena, new_parent).is_within(context) {
             let name = Context::at(self.arena, context).name();
-            return Err(Error::ContextLoop(self.program.text(name).to_owned()));
+            return Err(Error::ContextLoop(self.program.text(name).to_owned()).into());
         }
         if self.arena.read_ptr(context.offset(PARENT)) == new_parent {
             return Ok(());
@@ -358,14 +361,15 @@ impl Process<'_> {
     }
 
     #[inline]
-    fn methods_of(&self, context: Addr) -> Result<&'static dyn MemoryContextMethods, Error> {
-        methods_at(self.arena.read_ptr(context.offset(METHODS))).ok_or(Error::NoSuchContext)
+    fn methods_of(&self, context: Addr) -> Fallible<&'static dyn MemoryContextMethods> {
+        Context::at(self.arena, context).methods().ok_or_else(|| Error::NoSuchContext.into())
     }
 
     /// The header of a new context, malloc'd, together with whatever goes with it.
-    pub(super) fn malloc_context(&mut self, size: u64, name: Addr) -> Result<Addr, Error> {
-        self.malloc(size).ok_or_else(|| Error::OutOfMemoryCreating {
-            context: self.program.text(name).to_owned(),
+    pub(super) fn malloc_context(&mut self, size: u64, name: Addr) -> Fallible<Addr> {
+        self.malloc(size).ok_or_else(|| {
+            let context = self.program.text(name).to_owned();
+            Error::OutOfMemoryCreating { context }.into()
         })
     }
 }

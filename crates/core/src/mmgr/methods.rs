@@ -6,19 +6,25 @@
 //! that its header points to. Ids that memory often holds by accident are left without a row,
 //! so that `pfree` of a wild pointer is caught.
 //!
-//! A new allocator is one file that implements the two traits, and one line in the table.
+//! A new allocator is one file that implements the two traits, and one line in the table. Each can
+//! be left out of a build: the cargo feature of its name adds its file and its row.
 
 use super::alignedalloc::AlignedRedirect;
+#[cfg(feature = "aset")]
 use super::aset::AllocSet;
+#[cfg(feature = "bump")]
 use super::bump::Bump;
 use super::chunk::{
     MCTX_ALIGNED_REDIRECT_ID, MCTX_ASET_ID, MCTX_BUMP_ID, MCTX_GENERATION_ID, MCTX_SLAB_ID,
 };
+#[cfg(feature = "generation")]
 use super::generation::Generation;
 use super::inspect::BlockView;
+use super::mcxt::Context;
+#[cfg(feature = "slab")]
 use super::slab::Slab;
 use super::{Process, StatsText};
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::memory::{Addr, Arena};
 use crate::op::{AllocFlags, Allocator};
 use crate::profile::Profile;
@@ -48,7 +54,7 @@ impl std::ops::AddAssign for Counters {
 /// What is done with a chunk. Chunks are addresses; all state is in the arena.
 pub(crate) trait ChunkMethods: Sync {
     /// Free one chunk.
-    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Result<(), Error>;
+    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Fallible<()>;
     /// The same bytes in a chunk of at least `size` bytes; NULL only if the flags allow it.
     fn realloc(
         &self,
@@ -56,7 +62,7 @@ pub(crate) trait ChunkMethods: Sync {
         pointer: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error>;
+    ) -> Fallible<Addr>;
     /// The context that a chunk belongs to, if its allocator can tell.
     fn get_chunk_context(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> Option<Addr>;
     /// Bytes that a chunk takes up, its header included, if its allocator can tell.
@@ -73,11 +79,11 @@ pub(crate) trait MemoryContextMethods: ChunkMethods {
         context: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error>;
+    ) -> Fallible<Addr>;
     /// Free every chunk of a context.
-    fn reset(&self, process: &mut Process<'_>, context: Addr) -> Result<(), Error>;
+    fn reset(&self, process: &mut Process<'_>, context: Addr) -> Fallible<()>;
     /// Free the context itself. True if its memory is kept for the next context.
-    fn delete_context(&self, process: &mut Process<'_>, context: Addr) -> Result<bool, Error>;
+    fn delete_context(&self, process: &mut Process<'_>, context: Addr) -> Fallible<bool>;
     /// Whether nothing is allocated in the context, as far as the allocator can tell.
     fn is_empty(&self, arena: &Arena, profile: &Profile, context: Addr) -> bool;
     /// What the context's memory is used for.
@@ -115,41 +121,95 @@ const fn allocator<T: MemoryContextMethods>(methods: &'static T) -> Option<Row> 
     Some(Row { chunk: methods, context: Some(methods) })
 }
 
-/// The allocators by their ids.
-static METHODS: [Option<Row>; 16] = {
-    let mut table = [const { None }; 16];
-    table[MCTX_ASET_ID as usize] = allocator(&AllocSet);
-    table[MCTX_GENERATION_ID as usize] = allocator(&Generation);
-    table[MCTX_SLAB_ID as usize] = allocator(&Slab);
-    table[MCTX_BUMP_ID as usize] = allocator(&Bump);
-    table[MCTX_ALIGNED_REDIRECT_ID as usize] = Some(Row { chunk: &AlignedRedirect, context: None });
-    table
-};
+/// Makes the table of allocators, and beside it the two routines that are called by the million,
+/// `alloc` and `free_p`, as direct calls.
+macro_rules! allocators {
+    ($($feature:literal $id:ident $methods:ident;)*) => {
+        /// The allocators by their ids.
+        static METHODS: [Option<Row>; 16] = {
+            let mut table = [const { None }; 16];
+            $(#[cfg(feature = $feature)] { table[$id as usize] = allocator(&$methods); })*
+            table[MCTX_ALIGNED_REDIRECT_ID as usize] =
+                Some(Row { chunk: &AlignedRedirect, context: None });
+            table
+        };
+
+        impl Process<'_> {
+            /// `MemoryContextMethods.alloc` of a context.
+            #[inline]
+            pub(in crate::mmgr) fn alloc_by_method(
+                &mut self,
+                context: Addr,
+                size: u64,
+                flags: AllocFlags,
+            ) -> Fallible<Addr> {
+                match method_id(Context::at(self.arena, context).methods_addr()) {
+                    $(#[cfg(feature = $feature)] $id => $methods.alloc(self, context, size, flags),)*
+                    _ => Err(Error::NoSuchContext.into()),
+                }
+            }
+
+            /// `MemoryContextMethods.free_p`, by the id that goes with the chunk; `None` for an
+            /// id that marks a wild pointer.
+            #[inline]
+            pub(in crate::mmgr) fn free_by_method(
+                &mut self,
+                id: u8,
+                pointer: Addr,
+            ) -> Option<Fallible<()>> {
+                Some(match id {
+                    $(#[cfg(feature = $feature)] $id => $methods.free_p(self, pointer),)*
+                    MCTX_ALIGNED_REDIRECT_ID => AlignedRedirect.free_p(self, pointer),
+                    _ => return None,
+                })
+            }
+        }
+    };
+}
+
+allocators! {
+    "aset" MCTX_ASET_ID AllocSet;
+    "generation" MCTX_GENERATION_ID Generation;
+    "slab" MCTX_SLAB_ID Slab;
+    "bump" MCTX_BUMP_ID Bump;
+}
 
 impl Process<'_> {
     /// Create a context with the allocator's own routine.
     ///
     /// # Errors
-    /// Parameters that the routine refuses; an allocator that the version does not have.
+    /// Parameters that the routine refuses; an allocator that the version or this build does
+    /// not have.
     pub fn context_create(
         &mut self,
         parent: Addr,
         name: Addr,
         allocator: Allocator,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         match allocator {
+            #[cfg(feature = "aset")]
             Allocator::AllocSet { min, init, max } => {
                 self.alloc_set_context_create(parent, name, min, init, max)
             }
+            #[cfg(feature = "slab")]
             Allocator::Slab { block, chunk } => {
                 self.slab_context_create(parent, name, block, chunk)
             }
+            #[cfg(feature = "generation")]
             Allocator::Generation { min, init, max } => {
                 self.generation_context_create(parent, name, min, init, max)
             }
+            #[cfg(feature = "bump")]
             Allocator::Bump { min, init, max } => {
                 self.bump_context_create(parent, name, min, init, max)
             }
+            #[cfg(not(all(
+                feature = "aset",
+                feature = "slab",
+                feature = "generation",
+                feature = "bump"
+            )))]
+            left_out => Err(Error::AllocatorLeftOut(left_out.feature()).into()),
         }
     }
 }
@@ -174,8 +234,20 @@ pub(crate) fn methods_addr(id: u8) -> Addr {
 /// The allocator that a context's `methods` pointer names.
 #[inline]
 pub(crate) fn methods_at(addr: Addr) -> Option<&'static dyn MemoryContextMethods> {
-    let id = usize::try_from(addr.since(METHODS_TABLE) / METHODS_SIZE).ok()?;
-    METHODS.get(id)?.and_then(|row| row.context)
+    METHODS.get(usize::from(method_id(addr)))?.and_then(|row| row.context)
+}
+
+/// The id of the allocator whose row is at an address; an id without a row if none is.
+#[inline]
+pub(crate) fn method_id(addr: Addr) -> u8 {
+    u8::try_from(addr.since(METHODS_TABLE) / METHODS_SIZE).unwrap_or(u8::MAX)
+}
+
+/// Whether the allocator whose row is at an address puts no header before its chunks.
+#[inline]
+pub(crate) fn is_headerless(addr: Addr, profile: &Profile) -> bool {
+    method_id(addr) == MCTX_BUMP_ID
+        && methods_at(addr).is_some_and(|methods| methods.chunk_header(profile) == 0)
 }
 
 /// The name of the allocator with this id, for decoded chunk headers.

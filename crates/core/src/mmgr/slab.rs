@@ -23,7 +23,7 @@ use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::op::AllocFlags;
@@ -135,12 +135,12 @@ impl Process<'_> {
         name: Addr,
         block_size: u64,
         chunk_size: u64,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = self.profile;
         let layout = &profile.mmgr.slab;
         if block_size > MAX_ALLOC_SIZE || chunk_size > MAX_ALLOC_SIZE {
             let what = "a slab's blocks and chunks must be below 1 GB";
-            return Err(Error::InvalidContextParameter(what));
+            return Err(Error::InvalidContextParameter(what).into());
         }
         let chunk_size = chunk_size.max(layout.min_chunk);
         let full = layout.chunk + maxalign(chunk_size);
@@ -150,11 +150,12 @@ impl Process<'_> {
                 block: block_size,
                 chunk: chunk_size,
                 ending: layout.too_small_for,
-            });
+            }
+            .into());
         }
         if per_block > MAX_CHUNKS_PER_BLOCK {
             let limit = MAX_CHUNKS_PER_BLOCK;
-            return Err(Error::Limit { what: "chunks in a slab's block", limit });
+            return Err(Error::Limit { what: "chunks in a slab's block", limit }.into());
         }
         let header_size = (layout.context)(per_block);
         let slab = self.malloc_context(header_size, name)?;
@@ -182,7 +183,7 @@ impl Process<'_> {
     }
 
     /// A block from malloc, not in any list yet. NULL only if the flags allow it.
-    fn slab_malloc_block(&mut self, shape: Shape, flags: AllocFlags) -> Result<Addr, Error> {
+    fn slab_malloc_block(&mut self, shape: Shape, flags: AllocFlags) -> Fallible<Addr> {
         let Some(block) = self.malloc(shape.block) else {
             return self.memory_context_allocation_failure(shape.slab, shape.chunk, flags);
         };
@@ -191,7 +192,7 @@ impl Process<'_> {
     }
 
     /// Give a block that is in no list any more back to malloc.
-    fn slab_free_block(&mut self, shape: Shape, block: Addr) -> Result<(), Error> {
+    fn slab_free_block(&mut self, shape: Shape, block: Addr) -> Fallible<()> {
         self.mem_allocated_add(shape.slab, -(shape.block as i64));
         self.free(block);
         self.emit(MemoryEvent::BlockFreed { context: shape.slab, block, size: shape.block })
@@ -203,7 +204,7 @@ impl Process<'_> {
         shape: Shape,
         block: Addr,
         chunk: Addr,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = self.profile;
         let usable = maxalign(shape.chunk);
         match profile.mmgr.chunk_headers {
@@ -262,10 +263,10 @@ impl MemoryContextMethods for Slab {
         slab: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let shape = Shape::of(process.arena, process.profile, slab);
         if size != shape.chunk {
-            return Err(Error::UnexpectedChunkSize { size, expected: shape.chunk });
+            return Err(Error::UnexpectedChunkSize { size, expected: shape.chunk }.into());
         }
         let found = match process.profile.mmgr.slab.lists {
             SlabLists::ByFreeChunks => process.slab_take_by_free_chunks(shape, flags)?,
@@ -278,7 +279,7 @@ impl MemoryContextMethods for Slab {
     }
 
     /// `SlabReset`: every block goes back, also the empty ones that were kept.
-    fn reset(&self, process: &mut Process<'_>, slab: Addr) -> Result<(), Error> {
+    fn reset(&self, process: &mut Process<'_>, slab: Addr) -> Fallible<()> {
         let shape = Shape::of(process.arena, process.profile, slab);
         for block in empty_blocks(process.arena, process.profile, slab) {
             by_fullness::forget_empty(process.arena, slab, block);
@@ -296,7 +297,7 @@ impl MemoryContextMethods for Slab {
     }
 
     /// `SlabDelete`.
-    fn delete_context(&self, process: &mut Process<'_>, slab: Addr) -> Result<bool, Error> {
+    fn delete_context(&self, process: &mut Process<'_>, slab: Addr) -> Fallible<bool> {
         self.reset(process, slab)?;
         process.free(slab);
         Ok(false)
@@ -391,7 +392,7 @@ impl MemoryContextMethods for Slab {
 
 impl ChunkMethods for Slab {
     /// `SlabFree`.
-    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Result<(), Error> {
+    fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Fallible<()> {
         let profile = process.profile;
         let slab = slab_of(process.arena, profile, pointer);
         let block = block_of(process.arena, profile, pointer);
@@ -409,11 +410,11 @@ impl ChunkMethods for Slab {
         pointer: Addr,
         size: u64,
         _: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let slab = slab_of(process.arena, process.profile, pointer);
         let shape = Shape::of(process.arena, process.profile, slab);
         if size != shape.chunk {
-            return Err(Error::SlabRealloc);
+            return Err(Error::SlabRealloc.into());
         }
         let usable = maxalign(shape.chunk);
         process.emit(MemoryEvent::RepallocInPlace {

@@ -1,5 +1,6 @@
 //! One operation: from the [`Op`] to the routines of memory and buffers.
 
+mod chunks;
 mod contexts;
 
 use super::Server;
@@ -18,26 +19,55 @@ use crate::op::{AllocFlags, Op, Persistence};
 /// Who the checkpointer and the background writer are in events.
 const AUXILIARY: BackendId = BackendId(u16::MAX);
 
+const NO_BACKEND: &str = "there is no such backend: connect it first";
+
 /// What an operation gave back to its caller, beyond its events.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outcome {
+pub enum Outcome {
+    /// Nothing.
+    #[default]
+    Done,
     /// The buffer that it returned or worked on.
-    pub buffer: Option<Buffer>,
+    Buffer(Buffer),
     /// The buffers of several blocks that it added or read, and the rounds it read them in.
-    pub range: RangeRead,
+    Range(Box<RangeRead>),
     /// What became of a buffer that was to be emptied.
-    pub eviction: Option<Eviction>,
+    Eviction(Eviction),
     /// The pointer that it returned.
-    pub pointer: Option<Addr>,
+    Pointer(Addr),
     /// The context that it created.
-    pub context: Option<Addr>,
+    Context(Addr),
     /// What a round of the background writer came to.
-    pub bgwriter: Option<BgWriterResult>,
+    BgWriter(BgWriterResult),
+}
+
+impl Outcome {
+    /// The buffer that the operation returned or worked on.
+    pub fn buffer(&self) -> Option<Buffer> {
+        if let Outcome::Buffer(buffer) = *self { Some(buffer) } else { None }
+    }
+
+    /// The pointer that the operation returned.
+    pub fn pointer(&self) -> Option<Addr> {
+        if let Outcome::Pointer(pointer) = *self { Some(pointer) } else { None }
+    }
+
+    /// The context that the operation created.
+    pub fn context(&self) -> Option<Addr> {
+        if let Outcome::Context(context) = *self { Some(context) } else { None }
+    }
 }
 
 impl From<Buffer> for Outcome {
     fn from(buffer: Buffer) -> Self {
-        Self { buffer: Some(buffer), ..Self::default() }
+        Self::Buffer(buffer)
+    }
+}
+
+/// A pointer that an allocation returned; NULL is nothing.
+impl From<Addr> for Outcome {
+    fn from(pointer: Addr) -> Self {
+        if pointer.is_null() { Self::Done } else { Self::Pointer(pointer) }
     }
 }
 
@@ -49,17 +79,30 @@ impl Server {
     /// stay exactly as a real server leaves them. [`Error::Stopped`] if
     /// [`EventLog::stop_after`](crate::event::EventLog::stop_after) ended it between two events.
     pub fn apply(&mut self, op: &Op) -> Result<Outcome, Error> {
-        let result = self.log.begin().and_then(|()| self.execute(op));
-        match result {
-            Err(Error::Stopped) => Err(Error::Stopped),
-            Err(error) => {
-                self.log.emit(Event::Failed(error.code()))?;
-                Err(error)
+        self.log.begin()?;
+        let result = match *op {
+            Op::Palloc { backend, context, size, zero, chunk } => {
+                let routine = |process: &mut Process<'_>, context| {
+                    process.memory_context_alloc(context, size, zero)
+                };
+                self.allocate(backend, context, size, chunk, routine).map(Outcome::from)
             }
-            Ok(outcome) => Ok(outcome),
-        }
+            Op::Pfree { backend, chunk } => self.pfree(backend, chunk).map(|()| Outcome::Done),
+            _ => return self.execute(op).or_else(|error| self.failed(error)),
+        };
+        result.or_else(|error| self.failed(*error))
     }
 
+    #[cold]
+    #[inline(never)]
+    fn failed(&mut self, error: Error) -> Result<Outcome, Error> {
+        if error != Error::Stopped {
+            self.log.emit(Event::Failed(error.code()))?;
+        }
+        Err(error)
+    }
+
+    #[inline(never)]
     fn execute(&mut self, op: &Op) -> Result<Outcome, Error> {
         match *op {
             Op::CreateRelation { rel, ref name, nblocks, persistence } => {
@@ -105,57 +148,50 @@ impl Server {
                     None => self.auxiliary_access(),
                 };
                 let result = access.bg_buffer_sync(round)?;
-                return Ok(Outcome { bgwriter: Some(result), ..Outcome::default() });
+                return Ok(Outcome::BgWriter(result));
             }
             Op::CreateContext { backend, context, parent, ref name, allocator } => {
                 let parent = self.context_or_current(backend, parent)?;
                 let addr = self.create_context(backend, parent, name, allocator)?;
-                self.backend_mut(backend)?.set_context(context, addr)?;
-                return Ok(Outcome { context: Some(addr), ..Outcome::default() });
+                self.backend_mut(backend)?.variables.set_context_to(context, addr)?;
+                return Ok(Outcome::Context(addr));
             }
             Op::SwitchTo { backend, context } => {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
                 self.memory(backend)?.memory_context_switch_to(context)?;
             }
-            Op::Palloc { backend, context, size, zero, chunk } => {
-                let context = self.context_or_current(backend, context)?;
-                let pointer = self.memory(backend)?.memory_context_alloc(context, size, zero)?;
-                return self.keep_chunk(backend, chunk, pointer, size, context);
-            }
+            // They took the short way already.
+            Op::Palloc { .. } | Op::Pfree { .. } => return self.apply(op),
             Op::PallocExtended { backend, context, size, flags, chunk } => {
-                let context = self.context_or_current(backend, context)?;
-                let mut memory = self.memory(backend)?;
-                let pointer = memory.memory_context_alloc_extended(context, size, flags)?;
-                return self.keep_chunk(backend, chunk, pointer, size, context);
+                let routine = |process: &mut Process<'_>, context| {
+                    process.memory_context_alloc_extended(context, size, flags)
+                };
+                return Ok(self.allocate(backend, context, size, chunk, routine)?.into());
             }
             Op::PallocAligned { backend, context, size, align, flags, chunk } => {
-                let context = self.context_or_current(backend, context)?;
-                let mut memory = self.memory(backend)?;
-                let pointer = memory.memory_context_alloc_aligned(context, size, align, flags)?;
-                return self.keep_chunk(backend, chunk, pointer, size, context);
+                let routine = |process: &mut Process<'_>, context| {
+                    process.memory_context_alloc_aligned(context, size, align, flags)
+                };
+                return Ok(self.allocate(backend, context, size, chunk, routine)?.into());
             }
             Op::Strdup { backend, context, ref text, chunk } => {
-                let context = self.context_or_current(backend, context)?;
-                let pointer = self.memory(backend)?.memory_context_strdup(context, text)?;
+                let routine = |process: &mut Process<'_>, context| {
+                    process.memory_context_strdup(context, text)
+                };
                 let size = text.len() as u64 + 1;
-                return self.keep_chunk(backend, chunk, pointer, size, context);
-            }
-            Op::Pfree { backend, chunk } => {
-                let var = self.chunk_with_header(backend, chunk, "pfree")?;
-                self.memory(backend)?.pfree(var.pointer)?;
-                self.backend_mut(backend)?.set_chunk(chunk, None)?;
+                return Ok(self.allocate(backend, context, size, chunk, routine)?.into());
             }
             Op::Repalloc { backend, chunk, size } => {
-                return self.repalloc(backend, chunk, size, AllocFlags::default());
+                return Ok(self.repalloc(backend, chunk, size, AllocFlags::default())?.into());
             }
             Op::RepallocExtended { backend, chunk, size, flags } => {
-                return self.repalloc(backend, chunk, size, flags);
+                return Ok(self.repalloc(backend, chunk, size, flags)?.into());
             }
             Op::Reset { backend, context } => self.reset(backend, context)?,
             Op::ResetOnly { backend, context } => {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
                 self.memory(backend)?.memory_context_reset_only(context)?;
-                self.backend_mut(backend)?.end_life(context, false);
+                self.backend_mut(backend)?.variables.end_life(context, false);
             }
             Op::ResetChildren { backend, context } => self.reset_children(backend, context)?,
             Op::Delete { backend, context } => self.delete(backend, context)?,
@@ -175,7 +211,7 @@ impl Server {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
                 let mut memory = self.memory(backend)?;
                 let copy = memory.memory_context_copy_and_set_identifier(context, ident)?;
-                return Ok(Outcome { pointer: Some(copy), ..Outcome::default() });
+                return Ok(Outcome::Pointer(copy));
             }
             Op::CallBegin { backend, ref function } => self.call_begin(backend, function)?,
             Op::CallEnd { backend } => self.call_end(backend)?,
@@ -186,16 +222,12 @@ impl Server {
     // The machine as one process sees it.
 
     pub(super) fn backend_mut(&mut self, id: BackendId) -> Result<&mut Backend, Error> {
-        self.backends
-            .get_mut(usize::from(id.0))
-            .ok_or(Error::Protocol("there is no such backend: connect it first"))
+        self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))
     }
 
     pub(super) fn access(&mut self, id: BackendId) -> Result<BufferAccess<'_>, Error> {
-        let backend = self
-            .backends
-            .get_mut(usize::from(id.0))
-            .ok_or(Error::Protocol("there is no such backend: connect it first"))?;
+        let backend =
+            self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))?;
         Ok(BufferAccess {
             who: id,
             pool: &mut self.pool,
@@ -217,10 +249,9 @@ impl Server {
     }
 
     fn memory(&mut self, id: BackendId) -> Result<Process<'_>, Error> {
-        let backend = self
-            .backends
-            .get_mut(usize::from(id.0))
-            .ok_or(Error::Protocol("there is no such backend: connect it first"))?;
+        let backend =
+            self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))?;
+        self.arena.lend(id);
         Ok(Process {
             who: id,
             arena: &mut self.arena,

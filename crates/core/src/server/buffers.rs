@@ -58,7 +58,7 @@ impl Server {
             }
             Op::Evict { backend, buffer } => {
                 let eviction = self.access(backend)?.evict_unpinned_buffer(buffer)?;
-                Ok(Outcome { eviction: Some(eviction), ..Outcome::default() })
+                Ok(Outcome::Eviction(eviction))
             }
             _ => Err(Error::Protocol("not an operation on pages")),
         }
@@ -115,7 +115,7 @@ impl Server {
             }
             access.release_buffer(buffer)?;
         }
-        Ok(Outcome { range, ..Outcome::default() })
+        Ok(Outcome::Range(Box::new(range)))
     }
 
     fn pinned(&mut self, backend: BackendId, pin: PinSlot) -> Result<Buffer, Error> {

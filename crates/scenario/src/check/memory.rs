@@ -106,9 +106,8 @@ impl Checker {
     }
 
     fn allocator(&mut self, kind: Option<ContextKind>, sizes: &ContextSizes) -> Option<Allocator> {
-        let small = sizes.small;
-        let preset = if small { Allocator::ALLOCSET_SMALL } else { Allocator::ALLOCSET_DEFAULT };
-        let Allocator::AllocSet { min, init, max } = preset else { return None };
+        let (min, init, max) =
+            if sizes.small { (0, 1024, 8 * 1024) } else { (0, 8 * 1024, 8 * 1024 * 1024) };
         let mut size = |given: &Option<Quantity>, preset| match given {
             Some(size) => self.noted(size.whole("a size in bytes")),
             None => Some(preset),
@@ -122,7 +121,8 @@ impl Checker {
         Some(match kind {
             Some(ContextKind::Generation) => Allocator::Generation { min, init, max },
             Some(ContextKind::Bump) => Allocator::Bump { min, init, max },
-            _ => Allocator::AllocSet { min, init, max },
+            Some(ContextKind::AllocSet) => Allocator::AllocSet { min, init, max },
+            _ => Allocator::plain(min, init, max),
         })
     }
 

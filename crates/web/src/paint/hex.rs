@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use pgscope_core::memory::Addr;
-use pgscope_core::mmgr::aset::class_size;
-use pgscope_core::mmgr::chunk::ChunkHeader;
+use pgscope_core::mmgr::chunk::{ChunkHeader, class_size};
 use pgscope_core::mmgr::method_name;
 
 use super::words;

@@ -3,7 +3,7 @@
 use super::{
     ASET, BLOCKS, ENDPTR, FREEPTR, NEXT, PREV, alloc_set_free_index, class_size, header, sizes,
 };
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::chunk::ChunkHeader;
@@ -32,7 +32,7 @@ impl Process<'_> {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr;
         let chunk_size = maxalign(size);
@@ -71,7 +71,7 @@ impl Process<'_> {
         block: Addr,
         size: u64,
         index: usize,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let pointer = self.cut_chunk(block, index);
         let usable = class_size(index);
         self.emit(MemoryEvent::Palloc { context: set, chunk: pointer, size, usable })?;
@@ -94,7 +94,7 @@ impl Process<'_> {
         size: u64,
         index: usize,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.alloc_set_carve(set)?;
 
         let layout = &self.profile.mmgr;
@@ -134,7 +134,7 @@ impl Process<'_> {
     }
 
     /// Cut what is left of the active block into free chunks, the largest that fits first.
-    fn alloc_set_carve(&mut self, set: Addr) -> Result<(), Error> {
+    fn alloc_set_carve(&mut self, set: Addr) -> Fallible<()> {
         let chunk_header = self.profile.mmgr.chunk;
         let block = self.arena.read_ptr(set.offset(BLOCKS));
         loop {
@@ -155,25 +155,20 @@ impl Process<'_> {
     }
 
     /// The block of a chunk that must be alone in it.
-    fn dedicated_block(
-        &self,
-        set: Addr,
-        pointer: Addr,
-        function: &'static str,
-    ) -> Result<Addr, Error> {
+    fn dedicated_block(&self, set: Addr, pointer: Addr, function: &'static str) -> Fallible<Addr> {
         let block = header::dedicated_block(self.profile, pointer);
         let freeptr = self.arena.read_ptr(block.offset(FREEPTR));
         if self.arena.read_ptr(block.offset(ASET)) != set
             || freeptr != self.arena.read_ptr(block.offset(ENDPTR))
         {
             let header = ChunkHeader::of(self.arena, pointer).0;
-            return Err(Error::InvalidPointer { function, pointer, header });
+            return Err(Error::InvalidPointer { function, pointer, header }.into());
         }
         Ok(block)
     }
 
     /// A dedicated block goes back to malloc together with its chunk.
-    pub(super) fn alloc_set_free_large(&mut self, set: Addr, pointer: Addr) -> Result<(), Error> {
+    pub(super) fn alloc_set_free_large(&mut self, set: Addr, pointer: Addr) -> Fallible<()> {
         let block = self.dedicated_block(set, pointer, "pfree")?;
         let usable = self.arena.read_ptr(block.offset(ENDPTR)).since(pointer);
         self.emit(MemoryEvent::Pfree { context: set, chunk: pointer, usable, freelist: false })?;
@@ -181,7 +176,7 @@ impl Process<'_> {
     }
 
     /// Take a block out of its set and give it back to malloc.
-    fn alloc_set_free_block(&mut self, set: Addr, block: Addr) -> Result<(), Error> {
+    fn alloc_set_free_block(&mut self, set: Addr, block: Addr) -> Fallible<()> {
         let arena = &mut *self.arena;
         let prev = arena.read_ptr(block.offset(PREV));
         let next = arena.read_ptr(block.offset(NEXT));
@@ -201,7 +196,7 @@ impl Process<'_> {
 
     /// Give every block but the keeper back to malloc, one by one, so that the list can be
     /// drawn in between.
-    pub(super) fn alloc_set_free_blocks(&mut self, set: Addr, keeper: Addr) -> Result<(), Error> {
+    pub(super) fn alloc_set_free_blocks(&mut self, set: Addr, keeper: Addr) -> Fallible<()> {
         let mut block = self.arena.read_ptr(set.offset(BLOCKS));
         while !block.is_null() {
             let next = self.arena.read_ptr(block.offset(NEXT));
@@ -220,7 +215,7 @@ impl Process<'_> {
         pointer: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let block = self.dedicated_block(set, pointer, "repalloc")?;
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr;

@@ -6,7 +6,7 @@
 //! contexts does not stay with the process for ever.
 
 use super::{ENDPTR, MCTX_ASET_ID, keeper_block, sizes};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::Process;
@@ -56,7 +56,7 @@ impl Process<'_> {
         parent: Addr,
         name: Addr,
         max_block_size: u64,
-    ) -> Result<Option<Addr>, Error> {
+    ) -> Fallible<Option<Addr>> {
         let set = self.local.context_freelists[kind].first_free;
         if set.is_null() {
             return Ok(None);
@@ -76,7 +76,7 @@ impl Process<'_> {
     }
 
     /// Put a deleted context, reset already, into its store.
-    pub(super) fn alloc_set_keep(&mut self, set: Addr, kind: usize) -> Result<(), Error> {
+    pub(super) fn alloc_set_keep(&mut self, set: Addr, kind: usize) -> Fallible<()> {
         if self.local.context_freelists[kind].num_free >= MAX_FREE_CONTEXTS {
             self.empty_store(kind)?;
         }
@@ -88,7 +88,7 @@ impl Process<'_> {
         Ok(())
     }
 
-    fn empty_store(&mut self, kind: usize) -> Result<(), Error> {
+    fn empty_store(&mut self, kind: usize) -> Fallible<()> {
         let contexts = self.local.context_freelists[kind].num_free;
         let mut set = self.local.context_freelists[kind].first_free;
         while !set.is_null() {

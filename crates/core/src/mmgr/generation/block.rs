@@ -1,7 +1,7 @@
 //! The blocks of a Generation context: how they are filled, emptied, kept and freed.
 
 use super::{active_field, keeper_block, list, maxalign, sizes, spare_field, write_header};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::{Process, dlist};
@@ -107,7 +107,7 @@ impl Process<'_> {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr.generation;
         let blksize = maxalign(size) + layout.chunk + layout.block;
@@ -124,7 +124,7 @@ impl Process<'_> {
         set: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = self.profile;
         let layout = &profile.mmgr.generation;
         let mut blksize = sizes(profile, set).advance(self.arena);
@@ -150,7 +150,7 @@ impl Process<'_> {
         addr: Addr,
         size: u64,
         dedicated: bool,
-    ) -> Result<Block, Error> {
+    ) -> Fallible<Block> {
         let block = Block::at(self.profile, addr);
         self.mem_allocated_add(set, size as i64);
         block.init(self.arena, self.profile, set, size);
@@ -165,7 +165,7 @@ impl Process<'_> {
         set: Addr,
         block: Block,
         size: u64,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.generation_cut_chunk(set, block, size, false)
     }
 
@@ -175,7 +175,7 @@ impl Process<'_> {
         block: Block,
         size: u64,
         dedicated: bool,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let profile = self.profile;
         let usable = maxalign(size);
         let chunk = block.cut(self.arena, usable + profile.mmgr.generation.chunk);
@@ -189,7 +189,7 @@ impl Process<'_> {
         &mut self,
         set: Addr,
         required: u64,
-    ) -> Result<Option<Block>, Error> {
+    ) -> Fallible<Option<Block>> {
         let profile = self.profile;
         let fits = |arena: &Arena, addr: Addr| {
             let block = Block::at(profile, addr);
@@ -213,11 +213,7 @@ impl Process<'_> {
     }
 
     /// A block's last chunk was freed.
-    pub(super) fn generation_block_emptied(
-        &mut self,
-        set: Addr,
-        block: Block,
-    ) -> Result<(), Error> {
+    pub(super) fn generation_block_emptied(&mut self, set: Addr, block: Block) -> Fallible<()> {
         let profile = self.profile;
         let spare = self.arena.read_ptr(spare_field(profile, set));
         let active = self.arena.read_ptr(active_field(profile, set)) == block.addr;
@@ -240,7 +236,7 @@ impl Process<'_> {
     }
 
     /// `GenerationBlockFree`.
-    pub(super) fn generation_block_free(&mut self, set: Addr, block: Block) -> Result<(), Error> {
+    pub(super) fn generation_block_free(&mut self, set: Addr, block: Block) -> Fallible<()> {
         let size = block.size(self.arena);
         dlist::delete(self.arena, block.addr);
         self.mem_allocated_add(set, -(size as i64));

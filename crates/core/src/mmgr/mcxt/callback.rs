@@ -6,7 +6,7 @@
 //! first, before the context's memory is freed, and each only once.
 
 use super::{IS_RESET, RESET_CBS};
-use crate::error::Error;
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::Addr;
 use crate::mmgr::Process;
@@ -28,7 +28,7 @@ impl Process<'_> {
         &mut self,
         context: Addr,
         callback: u32,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         let func = self.program.intern(self.arena, "reset callback")?;
         let Some(entry) = self.malloc(CALLBACK) else {
             let flags = AllocFlags::default();
@@ -46,10 +46,7 @@ impl Process<'_> {
 
     /// `MemoryContextCallResetCallbacks`: each is taken off the list before it is called, so
     /// that none is called twice.
-    pub(super) fn memory_context_call_reset_callbacks(
-        &mut self,
-        context: Addr,
-    ) -> Result<(), Error> {
+    pub(super) fn memory_context_call_reset_callbacks(&mut self, context: Addr) -> Fallible<()> {
         loop {
             let entry = self.arena.read_ptr(context.offset(RESET_CBS));
             if entry.is_null() {

@@ -4,12 +4,12 @@
 //! pointer and nothing else: what stands in front of the chunk tells them whose it is.
 
 use super::{Context, IDENT, IS_RESET};
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::Process;
 use crate::mmgr::chunk::ChunkHeader;
-use crate::mmgr::methods::{ChunkMethods, chunk_methods};
+use crate::mmgr::methods::{ChunkMethods, chunk_methods, is_headerless, method_id};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile};
 
@@ -27,7 +27,7 @@ impl Process<'_> {
         from: Addr,
         to: Addr,
         copied: u64,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.arena.copy(from, to, copied);
         self.emit(MemoryEvent::RepallocMoved { context, from, to, copied })?;
         self.pfree(from)?;
@@ -39,12 +39,7 @@ impl Process<'_> {
     /// # Errors
     /// A size that the allocator refuses; no more memory.
     #[inline]
-    pub fn memory_context_alloc(
-        &mut self,
-        context: Addr,
-        size: u64,
-        zero: bool,
-    ) -> Result<Addr, Error> {
+    pub fn memory_context_alloc(&mut self, context: Addr, size: u64, zero: bool) -> Fallible<Addr> {
         let flags = AllocFlags { zero, ..AllocFlags::default() };
         if self.profile.mmgr.check_size_first {
             self.memory_context_check_size(size, flags)?;
@@ -61,19 +56,21 @@ impl Process<'_> {
         context: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         self.alloc_in(context, size, flags)
     }
 
     #[inline]
-    fn alloc_in(&mut self, context: Addr, size: u64, flags: AllocFlags) -> Result<Addr, Error> {
-        self.arena.write_u8(context.offset(IS_RESET), 0);
-        let pointer = self.methods_of(context)?.alloc(self, context, size, flags)?;
+    fn alloc_in(&mut self, context: Addr, size: u64, flags: AllocFlags) -> Fallible<Addr> {
+        if Context::at(self.arena, context).is_reset() {
+            self.arena.write_u8(context.offset(IS_RESET), 0);
+        }
+        let pointer = self.alloc_by_method(context, size, flags)?;
         if flags.zero && !pointer.is_null() {
             // A size that wrapped around when it was rounded up has no memory behind it.
             if size > MAX_ALLOC_HUGE_SIZE {
-                return Err(Error::SegmentationFault);
+                return Err(Error::SegmentationFault.into());
             }
             self.arena.fill(pointer, size, 0);
         }
@@ -84,7 +81,7 @@ impl Process<'_> {
     ///
     /// # Errors
     /// As [`Process::memory_context_alloc`].
-    pub fn memory_context_strdup(&mut self, context: Addr, text: &str) -> Result<Addr, Error> {
+    pub fn memory_context_strdup(&mut self, context: Addr, text: &str) -> Fallible<Addr> {
         let length = text.len() as u64;
         let copy = self.memory_context_alloc(context, length + 1, false)?;
         self.arena.write(copy, text.as_bytes());
@@ -101,7 +98,7 @@ impl Process<'_> {
         &mut self,
         context: Addr,
         text: &str,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let ident = self.memory_context_strdup(context, text)?;
         self.arena.write_ptr(context.offset(IDENT), ident);
         self.emit(MemoryEvent::IdentifierSet { context, ident })?;
@@ -113,8 +110,12 @@ impl Process<'_> {
     /// # Errors
     /// A pointer whose header names no allocator.
     #[inline]
-    pub fn pfree(&mut self, pointer: Addr) -> Result<(), Error> {
-        self.methods_of_chunk(pointer, "pfree")?.free_p(self, pointer)
+    pub fn pfree(&mut self, pointer: Addr) -> Fallible<()> {
+        let id = method_of_chunk(self.arena, self.profile, pointer);
+        match self.free_by_method(id, pointer) {
+            Some(result) => result,
+            None => Err(self.invalid_pointer(pointer, "pfree")),
+        }
     }
 
     /// `repalloc_extended`; without flags, `repalloc`. NULL, and the old chunk stays, if there
@@ -127,7 +128,7 @@ impl Process<'_> {
         pointer: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         let methods = self.methods_of_chunk(pointer, "repalloc")?;
         if self.profile.mmgr.check_size_first {
             self.memory_context_check_size(size, flags)?;
@@ -140,9 +141,9 @@ impl Process<'_> {
         &self,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         let limit = if flags.huge { MAX_ALLOC_HUGE_SIZE } else { MAX_ALLOC_SIZE };
-        if size > limit { Err(Error::InvalidAllocSize(size)) } else { Ok(()) }
+        if size > limit { Err(Error::InvalidAllocSize(size).into()) } else { Ok(()) }
     }
 
     /// `MemoryContextAllocationFailure`: an error, or NULL if the flags allow it.
@@ -151,41 +152,52 @@ impl Process<'_> {
         context: Addr,
         size: u64,
         flags: AllocFlags,
-    ) -> Result<Addr, Error> {
+    ) -> Fallible<Addr> {
         if flags.no_oom {
             return Ok(Addr::NULL);
         }
         let name = Context::at(self.arena, context).name();
-        Err(Error::OutOfMemory { size, context: self.program.text(name).to_owned() })
+        Err(Error::OutOfMemory { size, context: self.program.text(name).to_owned() }.into())
     }
 
-    /// `MCXT_METHOD`, or what is called instead for a wild pointer (`BogusFree`).
+    /// Whether a context's chunks have no header, so that nothing finds the context from them.
     #[inline]
+    pub fn is_headerless(&self, context: Addr) -> bool {
+        is_headerless(Context::at(self.arena, context).methods_addr(), self.profile)
+    }
+
+    /// `MCXT_METHOD`, or what is called instead for a wild pointer (`BogusRealloc`).
     fn methods_of_chunk(
         &self,
         pointer: Addr,
         function: &'static str,
-    ) -> Result<&'static dyn ChunkMethods, Error> {
-        methods_of_chunk(self.arena, self.profile, pointer).ok_or_else(|| Error::InvalidPointer {
-            function,
-            pointer,
-            header: ChunkHeader::of(self.arena, pointer).0,
-        })
+    ) -> Fallible<&'static dyn ChunkMethods> {
+        methods_of_chunk(self.arena, self.profile, pointer)
+            .ok_or_else(|| self.invalid_pointer(pointer, function))
+    }
+
+    #[cold]
+    fn invalid_pointer(&self, pointer: Addr, function: &'static str) -> Box<Error> {
+        let header = ChunkHeader::of(self.arena, pointer).0;
+        Error::InvalidPointer { function, pointer, header }.into()
+    }
+}
+
+/// The id of the allocator that a chunk belongs to, by what stands before it.
+#[inline]
+fn method_of_chunk(arena: &Arena, profile: &Profile, pointer: Addr) -> u8 {
+    let header = ChunkHeader::of(arena, pointer);
+    match profile.mmgr.chunk_headers {
+        ChunkHeaders::Packed => header.method(),
+        ChunkHeaders::Owner => method_id(Context::at(arena, Addr(header.0)).methods_addr()),
     }
 }
 
 /// The allocator that a chunk belongs to, by what stands before it.
-#[inline]
 pub(in crate::mmgr) fn methods_of_chunk(
     arena: &Arena,
     profile: &Profile,
     pointer: Addr,
 ) -> Option<&'static dyn ChunkMethods> {
-    let header = ChunkHeader::of(arena, pointer);
-    match profile.mmgr.chunk_headers {
-        ChunkHeaders::Packed => chunk_methods(header.method()),
-        ChunkHeaders::Owner => {
-            Context::at(arena, Addr(header.0)).methods().map(|methods| methods as _)
-        }
-    }
+    chunk_methods(method_of_chunk(arena, profile, pointer))
 }

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use super::Shape;
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::{Process, dlist};
@@ -64,7 +64,7 @@ impl Process<'_> {
         &mut self,
         shape: Shape,
         flags: AllocFlags,
-    ) -> Result<Option<(Addr, Addr)>, Error> {
+    ) -> Fallible<Option<(Addr, Addr)>> {
         let mut current = self.arena.read_u32(shape.current());
         if current == 0 {
             let block = self.slab_malloc_block(shape, flags)?;
@@ -80,7 +80,7 @@ impl Process<'_> {
         // The list has a block: that is what the number says.
         let list = shape.list(current);
         let Some(node) = dlist::first(self.arena, list) else {
-            return Err(Error::Protocol("a slab's lists and its header disagree"));
+            return Err(Error::Protocol("a slab's lists and its header disagree").into());
         };
         let block = node.back(NODE);
         let arena = &mut *self.arena;
@@ -124,7 +124,7 @@ impl Process<'_> {
         shape: Shape,
         block: Addr,
         pointer: Addr,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         let profile = self.profile;
         let arena = &mut *self.arena;
         let chunk = pointer.back(profile.mmgr.slab.chunk);

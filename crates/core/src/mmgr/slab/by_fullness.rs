@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use super::Shape;
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::{Process, dlist};
@@ -98,7 +98,7 @@ impl Process<'_> {
         &mut self,
         shape: Shape,
         flags: AllocFlags,
-    ) -> Result<Option<(Addr, Addr)>, Error> {
+    ) -> Fallible<Option<(Addr, Addr)>> {
         let current = self.arena.read_u32(shape.current());
         let list = shape.list(current);
         if current == 0 {
@@ -106,7 +106,7 @@ impl Process<'_> {
         }
         // The list has a block: that is what the number says.
         let Some(node) = dlist::first(self.arena, list) else {
-            return Err(Error::Protocol("a slab's lists and its header disagree"));
+            return Err(Error::Protocol("a slab's lists and its header disagree").into());
         };
         let block = node.back(NODE);
         let chunk = self.slab_get_next_free_chunk(shape, block);
@@ -128,7 +128,7 @@ impl Process<'_> {
         &mut self,
         shape: Shape,
         flags: AllocFlags,
-    ) -> Result<Option<(Addr, Addr)>, Error> {
+    ) -> Fallible<Option<(Addr, Addr)>> {
         let kept = empty_blocks(self.arena, shape.slab).next();
         let block = match kept {
             Some(block) => {
@@ -190,7 +190,7 @@ impl Process<'_> {
         shape: Shape,
         block: Addr,
         pointer: Addr,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         let chunk_header = self.profile.mmgr.slab.chunk;
         let arena = &mut *self.arena;
         let next = arena.read_ptr(block.offset(FREEHEAD));
@@ -222,7 +222,7 @@ impl Process<'_> {
     }
 
     /// A block's last chunk was freed: keep the block, unless enough are kept already.
-    fn slab_block_emptied(&mut self, shape: Shape, block: Addr, list: u32) -> Result<(), Error> {
+    fn slab_block_emptied(&mut self, shape: Shape, block: Addr, list: u32) -> Fallible<()> {
         let arena = &mut *self.arena;
         let node = block.offset(NODE);
         dlist::delete(arena, node);

@@ -4,19 +4,15 @@
 //! at once, or whole contexts, notes whose lives ended; and the contexts that a backend can't
 //! do without are guarded, since PostgreSQL itself would just go down.
 
-use super::Outcome;
 use crate::error::Error;
 use crate::event::{Event, MemoryEvent};
-use crate::ids::{BackendId, ChunkSlot, ContextSlot};
+use crate::ids::{BackendId, ContextSlot};
 use crate::memory::Addr;
 use crate::mmgr::{Context, LocalMemory, StatsForm};
-use crate::op::{AllocFlags, Allocator, Name};
+use crate::op::{Allocator, Name};
 use crate::server::Server;
-use crate::server::backend::{Backend, Call, ChunkVar};
-use crate::slots::entry;
+use crate::server::backend::{Backend, Call};
 
-/// Bytes of the arena that may be written before allocating is refused.
-const MAX_TOUCHED: usize = 64 << 20;
 /// Backends that a server of the playground may have.
 const MAX_BACKENDS: usize = 1000;
 /// Calls within calls.
@@ -32,16 +28,17 @@ impl Server {
         if self.backends.len() >= MAX_BACKENDS {
             return Err(Error::Limit { what: "backends", limit: MAX_BACKENDS as u64 });
         }
+        Allocator::check_plain(self.profile)?;
         self.backends.push(Backend::new(name.clone(), LocalMemory::new(id)));
         self.log.emit(Event::BackendStarted(id))?;
 
         // MemoryContextInit, mcxt.c
-        let default = Allocator::ALLOCSET_DEFAULT;
+        let default = Allocator::PLAIN;
         let top = self.create_named(id, Addr::NULL, ContextSlot::TOP, default)?;
         let backend = self.backend_mut(id)?;
         backend.memory.top = top;
         backend.memory.current = top;
-        let reserve = Allocator::AllocSet { min: 8192, init: 8192, max: 8192 };
+        let reserve = Allocator::plain(8192, 8192, 8192);
         let error = self.create_named(id, top, ContextSlot::ERROR, reserve)?;
         self.memory(id)?.memory_context_allow_in_critical_section(error, true);
         // CreateCacheMemoryContext, catcache.c; EnablePortalManager, portalmem.c
@@ -63,7 +60,7 @@ impl Server {
         let known = ContextSlot::WELL_KNOWN.iter().find(|(_, known)| *known == slot);
         let name = known.map_or("", |(name, _)| name);
         let addr = self.create_context(id, parent, name, allocator)?;
-        self.backend_mut(id)?.set_context(slot, addr)?;
+        self.backend_mut(id)?.variables.set_context_to(slot, addr)?;
         Ok(addr)
     }
 
@@ -76,74 +73,7 @@ impl Server {
     ) -> Result<Addr, Error> {
         let mut process = self.memory(id)?;
         let name = process.program.intern(process.arena, name)?;
-        process.context_create(parent, name, allocator)
-    }
-
-    pub(super) fn context_or_current(
-        &mut self,
-        id: BackendId,
-        slot: Option<ContextSlot>,
-    ) -> Result<Addr, Error> {
-        self.check_touched()?;
-        let backend = self.backend_mut(id)?;
-        slot.map_or(Ok(backend.memory.current), |slot| backend.context_or_error(slot))
-    }
-
-    /// malloc is generous, as on a real machine; what processes touch of it is what the
-    /// playground has to hold.
-    fn check_touched(&self) -> Result<(), Error> {
-        if self.arena.resident() > MAX_TOUCHED {
-            let what = "bytes of memory that backends touch";
-            return Err(Error::Limit { what, limit: MAX_TOUCHED as u64 });
-        }
-        Ok(())
-    }
-
-    /// A variable's chunk, for a routine that finds its context through its header.
-    pub(super) fn chunk_with_header(
-        &mut self,
-        id: BackendId,
-        slot: ChunkSlot,
-        function: &'static str,
-    ) -> Result<ChunkVar, Error> {
-        let var = self.backend_mut(id)?.chunk_or_error(slot)?;
-        if self.context(var.context).chunk_header(self.profile) == 0 {
-            return Err(Error::BumpUnsupported(function));
-        }
-        Ok(var)
-    }
-
-    pub(super) fn repalloc(
-        &mut self,
-        id: BackendId,
-        slot: ChunkSlot,
-        size: u64,
-        flags: AllocFlags,
-    ) -> Result<Outcome, Error> {
-        self.check_touched()?;
-        let var = self.chunk_with_header(id, slot, "realloc")?;
-        let pointer = self.memory(id)?.repalloc_extended(var.pointer, size, flags)?;
-        self.keep_chunk(id, Some(slot), pointer, size, var.context)
-    }
-
-    /// Store what an allocation returned; NULL leaves the variable as it was.
-    pub(super) fn keep_chunk(
-        &mut self,
-        id: BackendId,
-        slot: Option<ChunkSlot>,
-        pointer: Addr,
-        size: u64,
-        context: Addr,
-    ) -> Result<Outcome, Error> {
-        if pointer.is_null() {
-            return Ok(Outcome::default());
-        }
-        if let Some(slot) = slot {
-            let backend = self.backend_mut(id)?;
-            let var = backend.chunk_var(pointer, size, context);
-            backend.set_chunk(slot, Some(var))?;
-        }
-        Ok(Outcome { pointer: Some(pointer), ..Outcome::default() })
+        Ok(process.context_create(parent, name, allocator)?)
     }
 
     pub(super) fn reset(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
@@ -152,8 +82,8 @@ impl Server {
         let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
         self.memory(id)?.memory_context_reset(context)?;
         let backend = self.backend_mut(id)?;
-        backend.end_life(context, false);
-        gone.into_iter().for_each(|context| backend.end_life(context, true));
+        backend.variables.end_life(context, false);
+        gone.into_iter().for_each(|context| backend.variables.end_life(context, true));
         Ok(())
     }
 
@@ -162,7 +92,7 @@ impl Server {
         let below: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
         self.memory(id)?.memory_context_reset_children(context)?;
         let backend = self.backend_mut(id)?;
-        below.into_iter().for_each(|context| backend.end_life(context, false));
+        below.into_iter().for_each(|context| backend.variables.end_life(context, false));
         Ok(())
     }
 
@@ -176,7 +106,7 @@ impl Server {
         let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
         self.memory(id)?.memory_context_delete_children(context)?;
         let backend = self.backend_mut(id)?;
-        gone.into_iter().for_each(|context| backend.end_life(context, true));
+        gone.into_iter().for_each(|context| backend.variables.end_life(context, true));
         Ok(())
     }
 
@@ -190,7 +120,7 @@ impl Server {
         let gone = self.family(context);
         self.memory(id)?.memory_context_delete(context)?;
         let backend = self.backend_mut(id)?;
-        gone.into_iter().for_each(|context| backend.end_life(context, true));
+        gone.into_iter().for_each(|context| backend.variables.end_life(context, true));
         Ok(())
     }
 
@@ -233,11 +163,12 @@ impl Server {
             return Err(Error::Limit { what: "nested calls", limit: MAX_CALL_DEPTH as u64 });
         }
         let caller = backend.memory.current;
-        let outer = backend.context(ContextSlot::FUNCTION_CALL).map(|c| backend.context_var(c));
+        let outer =
+            backend.context(ContextSlot::FUNCTION_CALL).map(|c| backend.variables.context_var(c));
         let process = self.memory(id)?;
         let function = process.program.intern(process.arena, function)?;
         let slot = ContextSlot::FUNCTION_CALL;
-        let context = self.create_named(id, caller, slot, Allocator::ALLOCSET_DEFAULT)?;
+        let context = self.create_named(id, caller, slot, Allocator::PLAIN)?;
         self.memory(id)?.memory_context_switch_to(context)?;
         let calls = &mut self.backend_mut(id)?.calls;
         calls.push(Call { function, context, caller, outer });
@@ -253,13 +184,13 @@ impl Server {
         self.delete_family(id, call.context)?;
         let backend = self.backend_mut(id)?;
         backend.calls.pop();
-        *entry(&mut backend.contexts, ContextSlot::FUNCTION_CALL.0)? = call.outer;
+        backend.variables.set_context(ContextSlot::FUNCTION_CALL, call.outer)?;
         let depth = backend.calls.len() as u32;
         self.emit_memory(id, MemoryEvent::CallEnded { function: call.function, depth })
     }
 
     fn emit_memory(&mut self, id: BackendId, event: MemoryEvent) -> Result<(), Error> {
-        self.log.emit(Event::Memory(id, event))
+        Ok(self.log.emit(Event::Memory(id, event))?)
     }
 
     /// The memory context at an address.
@@ -272,10 +203,5 @@ impl Server {
     pub fn context_stats(&self, context: Addr, limits: (u32, usize), form: StatsForm) -> String {
         let (arena, program, profile) = (&self.arena, &self.program, self.profile);
         crate::mmgr::memory_context_stats_detail(arena, program, profile, context, limits, form)
-    }
-
-    /// `GetMemoryChunkSpace`: bytes that a live chunk takes up, its header included.
-    pub fn chunk_space(&self, pointer: Addr) -> Option<u64> {
-        crate::mmgr::get_memory_chunk_space(&self.arena, self.profile, pointer)
     }
 }

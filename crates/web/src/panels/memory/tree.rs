@@ -111,12 +111,12 @@ pub(super) fn Tree(props: &TreeProps) -> Html {
 
 /// Bytes of free chunks, their headers included: what `pfree` gave back to the context.
 fn free_chunk_bytes(frame: &Frame, row: &ContextRow) -> u64 {
-    if row.free_chunks == 0 {
+    if row.free_chunks == 0 || row.kind != "AllocSet" {
         return 0;
     }
     let header = frame.server.profile().mmgr.chunk;
     let server = &frame.server;
-    let lists = inspect::aset_freelists(server.arena(), server.profile(), row.addr);
+    let lists = inspect::freelists(server.arena(), server.profile(), row.addr);
     let sum: u64 = lists.iter().map(|(size, count)| (size + header) * *count as u64).sum();
     sum.min(row.free_bytes)
 }

@@ -1,0 +1,63 @@
+//! Whether a variable is still good: how often the memory at a context's address was given up.
+//!
+//! An address alone can't tell, since addresses are used again.
+
+use std::collections::HashMap;
+
+use crate::memory::Addr;
+
+/// How often the context at an address was deleted, and how often its chunks went at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Life {
+    pub(super) deletes: u32,
+    pub(super) frees: u32,
+}
+
+/// Where the life of the context at an address is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LifeIndex(u32);
+
+/// The lives of one backend's contexts.
+#[derive(Clone, Default)]
+pub(super) struct Lives {
+    lives: Vec<Life>,
+    index: HashMap<Addr, LifeIndex>,
+    /// The address asked for last: mostly the next one too.
+    last: Option<(Addr, LifeIndex)>,
+}
+
+impl Lives {
+    /// The life of whatever context is at this address.
+    #[inline]
+    pub(super) fn of(&mut self, context: Addr) -> LifeIndex {
+        match self.last {
+            Some((addr, life)) if addr == context => life,
+            _ => self.find(context),
+        }
+    }
+
+    fn find(&mut self, context: Addr) -> LifeIndex {
+        let next = LifeIndex(self.lives.len() as u32);
+        let life = *self.index.entry(context).or_insert(next);
+        if life == next {
+            self.lives.push(Life::default());
+        }
+        self.last = Some((context, life));
+        life
+    }
+
+    /// How often it was given up.
+    #[inline]
+    pub(super) fn at(&self, life: LifeIndex) -> Life {
+        self.lives.get(life.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// The chunks of a context are gone; with `deleted`, the context too.
+    pub(super) fn end(&mut self, context: Addr, deleted: bool) {
+        let LifeIndex(index) = self.of(context);
+        if let Some(life) = self.lives.get_mut(index as usize) {
+            life.frees = life.frees.wrapping_add(1);
+            life.deletes = life.deletes.wrapping_add(deleted.into());
+        }
+    }
+}
