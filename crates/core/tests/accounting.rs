@@ -1,6 +1,13 @@
 //! What a server says about its memory contexts: rows, statistics and log lines in the shape of
 //! each version, as recorded from real servers, and what they cost next to malloc and free.
+//!
+//! Only where plain contexts are AllocSets, as in real servers.
 
+#![cfg(not(any(
+    feature = "default-slab",
+    feature = "default-generation",
+    feature = "default-bump"
+)))]
 #![expect(clippy::unwrap_used, reason = "a test says what broke by panicking")]
 
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot};
