@@ -67,7 +67,7 @@ pub enum ContextMetric {
 /// A number of one chunk that a variable holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChunkMetric {
-    /// Bytes from where its block begins.
+    /// Where it begins, in bytes from the start of its block.
     Offset,
     /// Bytes that it takes up, its header included (`GetMemoryChunkSpace`).
     Space,
@@ -191,7 +191,11 @@ pub const METRICS: &[MetricInfo] = {
         info("mem_allocated", K::Context(C::MemAllocated), "bytes that it and those below it took"),
         info("free_chunks", K::Context(C::FreeChunks), "free chunks in the context"),
         info("blocks", K::Context(C::Blocks), "blocks of the context"),
-        info("offset", K::Chunk(H::Offset), "bytes from the begin of the chunk's block to it"),
+        info(
+            "offset",
+            K::Chunk(H::Offset),
+            "where the chunk begins, in bytes from the start of its block",
+        ),
         info("space", K::Chunk(H::Space), "bytes that the chunk takes up, its header included"),
         info("contexts", K::Backend(B::Contexts), "memory contexts that the backend has"),
         info("mallocs", K::Backend(B::Mallocs), "calls of malloc and realloc since it started"),

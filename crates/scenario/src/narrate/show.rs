@@ -13,7 +13,7 @@ use crate::narrate::{Narration, Scene, Tone};
 
 /// `MemoryContextStats` and the log list so many levels, and so many children of each context.
 const STATS_LIMITS: (u32, usize) = (100, 100);
-/// The page shows so many rows of a table.
+/// A table has so many rows at most.
 const MAX_ROWS: usize = 200;
 
 pub(super) fn tell(
@@ -80,6 +80,8 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> Vec<String> {
     };
     let columns = lines.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns).map(width).collect();
+    // A dangling identifier can hold anything.
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
     let number = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit());
     let mut text: Vec<String> = lines
         .iter()
@@ -88,7 +90,8 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> Vec<String> {
                 true => format!("{cell:>width$}"),
                 false => format!("{cell:width$}"),
             });
-            cells.collect::<Vec<_>>().join(" | ").trim_end().to_owned()
+            let line = cells.collect::<Vec<_>>().join(" | ");
+            line.trim_end().chars().map(visible).collect()
         })
         .collect();
     if left_out > 0 {

@@ -55,7 +55,8 @@ pub(super) fn allocated(
     if let Some(MemoryEvent::Aligned { chunk, pointer, .. }) = scene.memory_events().last() {
         let into = bytes(pointer.since(*chunk));
         narration.say(Tone::Plain, format!(" The pointer that comes back lies {into} into the "));
-        narration.say(Tone::Plain, "chunk, and the word before it leads back to the begin.");
+        narration
+            .say(Tone::Plain, "chunk, and the word before it leads back to where that begins.");
     }
     if zeroed(op) {
         narration.say(Tone::Plain, " What was asked for is filled with zeros.");
