@@ -41,7 +41,7 @@ fn identify(server: &mut Server, context: ContextSlot, ident: &str) {
 }
 
 fn fields(server: &Server, name: &str) -> Vec<String> {
-    let rows = views::pg_backend_memory_contexts(server, BACKEND);
+    let rows = views::pg_backend_memory_contexts(server, BACKEND, 100);
     let row = rows.iter().find(|row| row.name == name).unwrap();
     row.fields(server.profile())
 }
@@ -80,7 +80,7 @@ fn rows_come_in_the_order_of_the_version() {
     let names =
         |rows: &[BackendMemoryContext]| rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
     for version in [Version::V15, Version::V17] {
-        let rows = views::pg_backend_memory_contexts(&family(version), BACKEND);
+        let rows = views::pg_backend_memory_contexts(&family(version), BACKEND, 100);
         let at = names(&rows).iter().position(|name| name == "MessageContext").unwrap();
         let levels: Vec<u32> = rows[at..at + 3].iter().map(|row| row.level).collect();
         assert_eq!(names(&rows[at..at + 3]), ["MessageContext", "Work", "Inner"]);
@@ -88,7 +88,7 @@ fn rows_come_in_the_order_of_the_version() {
         assert_eq!(rows[at + 2].parent.as_deref(), Some("Work"));
     }
     for version in [Version::V18, Version::V19] {
-        let rows = views::pg_backend_memory_contexts(&family(version), BACKEND);
+        let rows = views::pg_backend_memory_contexts(&family(version), BACKEND, 100);
         assert!(rows.is_sorted_by_key(|row| row.level));
         // Each row's path ends with its number, and the rest is its parent's path.
         for (row, number) in rows.iter().zip(1..) {

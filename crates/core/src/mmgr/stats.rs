@@ -123,14 +123,7 @@ impl Printer<'_> {
 
     /// `MemoryContextStatsPrint`.
     fn line(&mut self, context: Context<'_>, level: usize) {
-        let mut name = self.program.text(context.name()).to_owned();
-        let mut ident = context.ident().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        // Hash tables all have this name; their identifier says more.
-        if name == "dynahash"
-            && let Some(ident) = ident.take()
-        {
-            name = ident;
-        }
+        let (name, ident) = context.label(self.program.text(context.name()));
         let ident = ident.map_or_else(String::new, |ident| shown(&ident));
         let stats = context.stats_text(self.profile);
         self.depth(level);

@@ -6,7 +6,7 @@
 //! where a context is reset or deleted, a free for each chunk that was still in it. Both sides
 //! run on the same model of malloc.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Server;
 use crate::event::{Event, MemoryEvent};
@@ -30,20 +30,16 @@ pub struct Costs {
     pub obtained: u64,
 }
 
-/// A chunk that is in use.
-#[derive(Clone, Copy)]
-struct Live {
-    asked: u64,
-    /// The pointer that malloc gave in its place; null if it had no more.
-    plain: Addr,
-}
-
 /// What a backend asked for since it connected.
 #[derive(Clone)]
 pub struct Ledger {
     backend: BackendId,
-    /// Chunks in use, by context and pointer.
-    live: BTreeMap<(Addr, Addr), Live>,
+    /// Contexts and pointers of the chunks in use. All are plain numbers here, as in [`Heap`].
+    live: BTreeSet<(u64, u64)>,
+    /// What was asked for, by pointer.
+    sizes: BTreeMap<u64, u64>,
+    /// The pointer that malloc gave in its place, if it had one.
+    pointers: BTreeMap<u64, u64>,
     requests: u64,
     asked: u64,
     contexts: Costs,
@@ -60,7 +56,9 @@ impl Ledger {
         let start = server.backend(backend).map(|found| found.memory.heap.stats());
         Self {
             backend,
-            live: BTreeMap::new(),
+            live: BTreeSet::new(),
+            sizes: BTreeMap::new(),
+            pointers: BTreeMap::new(),
             requests: 0,
             asked: 0,
             contexts: Costs::default(),
@@ -91,10 +89,15 @@ impl Ledger {
         self.plain
     }
 
-    /// The chunks of a context that are in use, and how much of each was asked for.
-    pub fn chunks(&self, context: Addr) -> impl Iterator<Item = (Addr, u64)> {
-        let range = (context, Addr::NULL)..=(context, Addr(u64::MAX));
-        self.live.range(range).map(|(&(_, pointer), live)| (pointer, live.asked))
+    /// The chunks of a context that are in use, in the order of their addresses, and how much
+    /// of each was asked for.
+    pub fn chunks(&self, context: Addr) -> Vec<(Addr, u64)> {
+        let chunks = self.live.range((context.0, 0)..=(context.0, u64::MAX));
+        chunks.map(|&(_, pointer)| (Addr(pointer), self.asked_for(pointer))).collect()
+    }
+
+    fn asked_for(&self, pointer: u64) -> u64 {
+        self.sizes.get(&pointer).copied().unwrap_or_default()
     }
 
     /// Note an operation that the server has just executed, with its events.
@@ -132,81 +135,94 @@ impl Ledger {
     }
 
     fn allocate_and_free(&mut self, op: &Op, events: impl Iterator<Item = MemoryEvent>) {
-        let mut last = None;
+        let mut last = Addr::NULL;
         for event in events {
             match event {
                 MemoryEvent::Palloc { context, chunk, size, usable } => {
                     // A size that wrapped around when it was rounded up has less.
                     let asked = size.min(usable);
-                    let chunk = (context, chunk);
                     // Where chunks have no headers, an empty one shares its address.
-                    self.free(chunk);
+                    self.free(context, chunk);
                     self.requests += 1;
-                    self.asked += asked;
-                    let plain = self.heap.malloc(&mut self.arena, asked).unwrap_or(Addr::NULL);
-                    self.live.insert(chunk, Live { asked, plain });
-                    last = Some(chunk);
+                    self.keep(context, chunk, asked);
+                    if let Some(plain) = self.heap.malloc(&mut self.arena, asked) {
+                        self.pointers.insert(chunk.0, plain.0);
+                    }
+                    last = chunk;
                 }
                 // The allocator was asked for more, as malloc had to be: what the caller wanted
                 // counts.
                 MemoryEvent::Aligned { .. } => {
-                    if let (Op::PallocAligned { size, .. }, Some(last)) = (op, last)
-                        && let Some(live) = self.live.get_mut(&last)
-                    {
-                        let asked = live.asked.min(*size);
-                        self.asked = self.asked - live.asked + asked;
-                        live.asked = asked;
+                    if let Op::PallocAligned { size, .. } = *op {
+                        let more = self.asked_for(last.0);
+                        self.asked = self.asked - more + more.min(size);
+                        self.sizes.insert(last.0, more.min(size));
                     }
                 }
-                MemoryEvent::Pfree { context, chunk, .. } => self.free((context, chunk)),
+                MemoryEvent::Pfree { context, chunk, .. } => self.free(context, chunk),
                 MemoryEvent::ContextReset { context, .. }
                 | MemoryEvent::ContextDeleted { context, .. } => {
-                    let chunks: Vec<_> = self.chunks(context).map(|(chunk, _)| chunk).collect();
-                    chunks.into_iter().for_each(|chunk| self.free((context, chunk)));
+                    for (chunk, _) in self.chunks(context) {
+                        self.free(context, chunk);
+                    }
                 }
                 _ => {}
             }
         }
     }
 
-    fn free(&mut self, chunk: (Addr, Addr)) {
-        let Some(live) = self.live.remove(&chunk) else { return };
-        self.asked -= live.asked;
-        if !live.plain.is_null() {
-            self.heap.free(&mut self.arena, live.plain);
+    fn keep(&mut self, context: Addr, chunk: Addr, asked: u64) {
+        self.asked += asked;
+        self.live.insert((context.0, chunk.0));
+        self.sizes.insert(chunk.0, asked);
+    }
+
+    /// A chunk is in use no more: the pointer that malloc gave in its place.
+    fn forget(&mut self, context: Addr, chunk: Addr) -> Option<Addr> {
+        self.live.remove(&(context.0, chunk.0));
+        self.asked -= self.sizes.remove(&chunk.0).unwrap_or_default();
+        self.pointers.remove(&chunk.0).map(Addr)
+    }
+
+    fn free(&mut self, context: Addr, chunk: Addr) {
+        if let Some(plain) = self.forget(context, chunk) {
+            self.heap.free(&mut self.arena, plain);
         }
     }
 
     /// One realloc, however the allocator did it.
     fn repalloc(&mut self, size: u64, events: impl Iterator<Item = MemoryEvent>) {
-        let (mut old, mut new, mut resized) = (None, None, false);
-        let mut asked = size;
+        let (mut old, mut new, mut resized) = (Addr::NULL, Addr::NULL, false);
+        let (mut asked, mut owner) = (size, Addr::NULL);
         for event in events {
             match event {
                 MemoryEvent::Palloc { context, chunk, usable, .. } => {
-                    new = Some((context, chunk));
+                    (owner, new) = (context, chunk);
                     asked = asked.min(usable);
                 }
-                MemoryEvent::Pfree { context, chunk, .. } => old = Some((context, chunk)),
+                MemoryEvent::Pfree { chunk, .. } => old = chunk,
                 MemoryEvent::BlockResized { .. } => resized = true,
                 MemoryEvent::RepallocInPlace { context, chunk, .. } => {
-                    (old, new) = (Some((context, chunk)), Some((context, chunk)));
+                    (owner, old, new) = (context, chunk, chunk);
                 }
                 MemoryEvent::RepallocMoved { context, from, to, .. } if resized => {
-                    (old, new) = (Some((context, from)), Some((context, to)));
+                    (owner, old, new) = (context, from, to);
                 }
                 _ => {}
             }
         }
-        let Some((old, new)) = old.zip(new) else { return };
-        let Some(live) = self.live.remove(&old) else { return };
-        let plain = match live.plain.is_null() {
-            true => self.heap.malloc(&mut self.arena, asked),
-            false => self.heap.realloc(&mut self.arena, live.plain, asked),
+        if old.is_null() || new.is_null() {
+            return;
+        }
+        let plain = self.forget(owner, old);
+        self.keep(owner, new, asked);
+        let moved = match plain {
+            Some(plain) => self.heap.realloc(&mut self.arena, plain, asked).or(Some(plain)),
+            None => self.heap.malloc(&mut self.arena, asked),
         };
-        self.asked = self.asked - live.asked + asked;
-        let plain = plain.unwrap_or(live.plain);
-        self.live.insert(new, Live { asked, plain });
+        if let Some(plain) = moved {
+            self.pointers.insert(new.0, plain.0);
+        }
     }
 }
 

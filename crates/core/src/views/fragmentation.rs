@@ -42,8 +42,7 @@ pub fn fragmentation(server: &Server, context: Addr, ledger: &Ledger) -> Fragmen
     let (arena, profile) = (server.arena(), server.profile());
     let header = server.context(context).chunk_header(profile);
     let reuses = !inspect::freelists(arena, profile, context).is_empty();
-    let mut live: Vec<(Addr, u64)> = ledger.chunks(context).collect();
-    live.sort_unstable();
+    let live = ledger.chunks(context);
     let mut found = Fragmentation::default();
     for block in inspect::blocks(arena, profile, context) {
         found.total += block.size;

@@ -1,7 +1,5 @@
 //! `pg_backend_memory_contexts`, as each version's function builds it (`mcxtfuncs.c`).
 
-use std::collections::VecDeque;
-
 use crate::Server;
 use crate::ids::BackendId;
 use crate::mmgr::Context;
@@ -17,13 +15,13 @@ pub struct BackendMemoryContext {
     pub name: String,
     /// `ident`, cut if it is long.
     pub ident: Option<String>,
-    /// `parent`, where the view has it.
+    /// `parent`, which the view has up to PostgreSQL 17.
     pub parent: Option<String>,
-    /// `type`, where the view has it.
-    pub kind: Option<&'static str>,
+    /// `type`, which it has since 18.
+    pub kind: &'static str,
     /// `level`.
     pub level: u32,
-    /// `path`, where the view has it: the numbers of its ancestors and its own.
+    /// `path`, which it has since 18: the numbers of its ancestors and its own.
     pub path: Vec<u32>,
     /// `total_bytes`.
     pub total_bytes: u64,
@@ -69,43 +67,49 @@ pub fn memory_context_columns(profile: &Profile) -> &'static [&'static str] {
 impl BackendMemoryContext {
     /// The row's fields in the order of the columns, as `psql` writes them; NULL is empty.
     pub fn fields(&self, profile: &Profile) -> Vec<String> {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let mut fields = vec![self.name.clone(), text(&self.ident)];
-        match profile.mmgr.context_rows {
-            ContextRows::Parent => fields.extend([text(&self.parent), self.level.to_string()]),
+        let level = self.level.to_string();
+        let [third, fourth, fifth] = match profile.mmgr.context_rows {
+            ContextRows::Parent => [self.parent.clone(), Some(level), None],
             ContextRows::Path => {
                 let path: Vec<String> = self.path.iter().map(u32::to_string).collect();
-                let path = format!("{{{}}}", path.join(","));
-                let kind = self.kind.unwrap_or_default().to_owned();
-                fields.extend([kind, self.level.to_string(), path]);
+                let path = ["{", &path.join(","), "}"].concat();
+                [Some(self.kind.to_owned()), Some(level), Some(path)]
             }
-        }
+        };
+        let mut fields = vec![self.name.clone(), self.ident.clone().unwrap_or_default()];
+        fields.push(third.unwrap_or_default());
+        fields.extend(fourth.into_iter().chain(fifth));
         let Self { total_bytes, total_nblocks, free_bytes, free_chunks, used_bytes, .. } = *self;
-        let numbers = [total_bytes, total_nblocks, free_bytes, free_chunks, used_bytes];
-        fields.extend(numbers.iter().map(u64::to_string));
+        for number in [total_bytes, total_nblocks, free_bytes, free_chunks, used_bytes] {
+            fields.push(number.to_string());
+        }
         fields
     }
 }
 
-/// `pg_get_backend_memory_contexts`: the contexts of a backend, in the order of the version.
-pub fn pg_backend_memory_contexts(server: &Server, id: BackendId) -> Vec<BackendMemoryContext> {
+/// `pg_get_backend_memory_contexts`: the contexts of a backend, in the order of the version, the
+/// first `limit` of them.
+pub fn pg_backend_memory_contexts(
+    server: &Server,
+    id: BackendId,
+    limit: usize,
+) -> Vec<BackendMemoryContext> {
     let Some(backend) = server.backend(id) else { return Vec::new() };
     let by_parent = server.profile().mmgr.context_rows == ContextRows::Parent;
     let mut rows: Vec<BackendMemoryContext> = Vec::new();
-    let mut waiting = VecDeque::from([(server.context(backend.memory.top), None::<usize>)]);
-    while let Some((context, parent)) = waiting.pop_front() {
-        let above = parent.and_then(|row| rows.get(row));
-        let row = row(server, context, above, rows.len() as u32 + 1);
-        let number = rows.len();
-        rows.push(row);
-        let children = context.children().map(|child| (child, Some(number)));
-        if by_parent {
-            // Depth first: they come before whatever was waiting.
-            let children: Vec<_> = children.collect();
-            children.into_iter().rev().for_each(|child| waiting.push_front(child));
-        } else {
-            waiting.extend(children);
+    let mut waiting = vec![(backend.memory.top, usize::MAX)];
+    while rows.len() < limit {
+        // Depth first, children come before whatever was waiting; else behind it.
+        let next = if by_parent { waiting.pop() } else { waiting.get(rows.len()).copied() };
+        let Some((addr, above)) = next else { break };
+        let context = server.context(addr);
+        let row = row(server, context, rows.get(above), rows.len() as u32 + 1);
+        let first = waiting.len();
+        waiting.extend(context.children().map(|child| (child.addr, rows.len())));
+        if by_parent && let Some(children) = waiting.get_mut(first..) {
+            children.reverse();
         }
+        rows.push(row);
     }
     rows
 }
@@ -117,15 +121,8 @@ fn row(
     above: Option<&BackendMemoryContext>,
     number: u32,
 ) -> BackendMemoryContext {
-    let by_parent = server.profile().mmgr.context_rows == ContextRows::Parent;
-    let mut name = server.text(context.name()).to_owned();
-    let mut ident = context.ident().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    // Hash tables all have this name; their identifier says more.
-    if name == "dynahash"
-        && let Some(ident) = ident.take()
-    {
-        name = ident;
-    }
+    let mmgr = &server.profile().mmgr;
+    let (name, mut ident) = context.label(server.text(context.name()));
     if let Some(ident) = &mut ident
         && ident.len() >= IDENT_DISPLAY_SIZE
     {
@@ -133,15 +130,14 @@ fn row(
     }
     let counters = context.stats(server.profile());
     let mut path = above.map_or_else(Vec::new, |above| above.path.clone());
-    if !by_parent {
-        path.push(number);
-    }
+    path.push(number);
+    let first = u32::from(mmgr.context_rows == ContextRows::Path);
     BackendMemoryContext {
         name,
         ident,
-        parent: above.filter(|_| by_parent).map(|above| above.name.clone()),
-        kind: (!by_parent).then(|| context.kind()),
-        level: above.map_or(u32::from(!by_parent), |above| above.level + 1),
+        parent: above.map(|above| above.name.clone()),
+        kind: context.kind(),
+        level: path.len() as u32 - 1 + first,
         path,
         total_bytes: counters.totalspace,
         total_nblocks: counters.nblocks,

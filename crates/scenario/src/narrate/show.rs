@@ -3,6 +3,7 @@
 
 use pgscope_core::Error;
 use pgscope_core::ids::{BackendId, ContextSlot};
+use pgscope_core::memory::Addr;
 use pgscope_core::mmgr::StatsForm;
 use pgscope_core::views::{self, Costs, Fragmentation};
 
@@ -30,7 +31,7 @@ pub(super) fn tell(
     match what {
         Shown::Contexts => {
             narration.say(Tone::Plain, "the rows of pg_backend_memory_contexts.");
-            narration.listing = contexts(scene, backend);
+            narration.listing = contexts(scene, backend, top);
             let file = "backend/utils/adt/mcxtfuncs.c";
             narration.at(version, ("pg_get_backend_memory_contexts", file));
         }
@@ -68,48 +69,59 @@ fn refused(narration: &mut Narration, error: &Error) {
     narration.say(Tone::Evict, format!("nothing: {error}."));
 }
 
-/// Rows in columns: the first to the left, numbers to the right.
-fn table(head: &[&str], rows: Vec<Vec<String>>) -> Vec<String> {
-    let head = head.iter().map(|&name| name.to_owned()).collect();
-    let left_out = rows.len().saturating_sub(MAX_ROWS);
-    let mut lines: Vec<Vec<String>> = vec![head];
-    lines.extend(rows.into_iter().take(MAX_ROWS));
-    let width = |column: usize| {
-        let cells = lines.iter().filter_map(|line| line.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let columns = lines.first().map_or(0, Vec::len);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    // A dangling identifier can hold anything.
-    let visible = |c: char| if c.is_control() { ' ' } else { c };
-    let number = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit());
-    let mut text: Vec<String> = lines
-        .iter()
-        .map(|line| {
-            let cells = line.iter().zip(&widths).map(|(cell, &width)| match number(cell) {
-                true => format!("{cell:>width$}"),
-                false => format!("{cell:width$}"),
-            });
-            let line = cells.collect::<Vec<_>>().join(" | ");
-            line.trim_end().chars().map(visible).collect()
-        })
-        .collect();
-    if left_out > 0 {
-        text.push(format!("({left_out} more)"));
+/// Rows in columns, as `psql` aligns them; the first row is the head.
+fn table(rows: &[Vec<String>], more: usize) -> Vec<String> {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (column, cell) in row.iter().enumerate() {
+            widths.resize(widths.len().max(column + 1), 0);
+            widths[column] = widths[column].max(cell.chars().count());
+        }
     }
-    text
+    let mut lines = Vec::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let pad = " ".repeat(width - cell.chars().count());
+            let number = cell.starts_with(|c: char| c.is_ascii_digit());
+            let (before, behind) = if number { (pad.as_str(), "") } else { ("", pad.as_str()) };
+            let bar = if line.is_empty() { "" } else { " | " };
+            for part in [bar, before, cell, behind] {
+                line.push_str(part);
+            }
+        }
+        // A dangling identifier can hold anything.
+        lines.push(line.trim_end().replace(char::is_control, " "));
+    }
+    if more > 0 {
+        lines.push(format!("({more} more)"));
+    }
+    lines
 }
 
-fn contexts(scene: &Scene<'_>, backend: BackendId) -> Vec<String> {
+fn head(names: &[&str]) -> Vec<Vec<String>> {
+    vec![names.iter().map(|&name| name.to_owned()).collect()]
+}
+
+fn row(name: &str, numbers: &[u64]) -> Vec<String> {
+    let mut row = vec![name.to_owned()];
+    row.extend(numbers.iter().map(u64::to_string));
+    row
+}
+
+fn contexts(scene: &Scene<'_>, backend: BackendId, top: Addr) -> Vec<String> {
     let profile = scene.server.profile();
-    let rows = views::pg_backend_memory_contexts(scene.server, backend);
-    let rows = rows.iter().map(|row| row.fields(profile)).collect();
-    table(views::memory_context_columns(profile), rows)
+    let all = 1 + scene.server.context(top).descendants().count();
+    let mut rows = head(views::memory_context_columns(profile));
+    for row in views::pg_backend_memory_contexts(scene.server, backend, MAX_ROWS) {
+        rows.push(row.fields(profile));
+    }
+    table(&rows, all.saturating_sub(MAX_ROWS))
 }
 
 fn fragmentation(narration: &mut Narration, replay: &Replay, backend: BackendId) {
     narration.say(Tone::Plain, "where the bytes of its contexts are.");
-    let head = [
+    let mut rows = head(&[
         "name",
         "total",
         "headers",
@@ -119,43 +131,40 @@ fn fragmentation(narration: &mut Narration, replay: &Replay, backend: BackendId)
         "stranded",
         "never used",
         "largest free",
-    ];
-    let rows = views::contexts(&replay.server, backend).into_iter().map(|row| {
-        let Fragmentation {
-            total,
-            headers,
-            asked,
-            rounding,
-            free_chunks,
-            stranded,
-            unused,
-            largest,
-        } = views::fragmentation(&replay.server, row.addr, &replay.ledger);
+    ]);
+    let contexts = views::contexts(&replay.server, backend);
+    for context in contexts.iter().take(MAX_ROWS) {
+        let found = views::fragmentation(&replay.server, context.addr, &replay.ledger);
+        let Fragmentation { total, headers, asked, rounding, .. } = found;
+        let Fragmentation { free_chunks, stranded, unused, largest, .. } = found;
         let numbers = [total, headers, asked, rounding, free_chunks, stranded, unused, largest];
-        std::iter::once(row.name).chain(numbers.iter().map(u64::to_string)).collect()
-    });
-    narration.listing = table(&head, rows.collect());
+        rows.push(row(&context.name, &numbers));
+    }
+    narration.listing = table(&rows, contexts.len().saturating_sub(MAX_ROWS));
 }
 
 fn malloc(narration: &mut Narration, replay: &Replay) {
-    narration.say(Tone::Plain, "what its memory cost since it connected, and what the same ");
-    narration.say(Tone::Plain, "requests would have cost with a malloc and a free for each.");
-    let (ledger, with, without) = (&replay.ledger, replay.ledger.contexts(), replay.ledger.plain());
-    let row = |what: &str, cost: &dyn Fn(&Costs) -> u64| {
-        vec![what.to_owned(), cost(&with).to_string(), cost(&without).to_string()]
-    };
-    let asked = ledger.asked();
-    narration.listing = table(
-        &["", "contexts", "malloc and free"],
-        vec![
-            row("chunks asked for", &|_| ledger.requests()),
-            row("calls that gave memory back", &|costs| costs.returns),
-            row("calls of malloc", &|costs| costs.mallocs),
-            row("calls of free", &|costs| costs.frees),
-            row("bytes asked for, now", &|_| asked),
-            row("bytes obtained, now", &|costs| costs.obtained),
-            row("bytes obtained, at most", &|costs| costs.peak),
-            row("bytes lost, now", &|costs| costs.obtained.saturating_sub(asked)),
-        ],
+    narration.say(
+        Tone::Plain,
+        "what its memory cost since it connected, and what the same requests would have cost with \
+         a malloc and a free for each.",
     );
+    let ledger = &replay.ledger;
+    let (with, without) = (ledger.contexts(), ledger.plain());
+    let (requests, asked) = (ledger.requests(), ledger.asked());
+    let lost = |costs: Costs| costs.obtained.saturating_sub(asked);
+    let mut rows = head(&["", "contexts", "malloc and free"]);
+    for (what, one, other) in [
+        ("chunks asked for", requests, requests),
+        ("calls that gave memory back", with.returns, without.returns),
+        ("calls of malloc", with.mallocs, without.mallocs),
+        ("calls of free", with.frees, without.frees),
+        ("bytes asked for, now", asked, asked),
+        ("bytes obtained, now", with.obtained, without.obtained),
+        ("bytes obtained, at most", with.peak, without.peak),
+        ("bytes lost, now", lost(with), lost(without)),
+    ] {
+        rows.push(row(what, &[one, other]));
+    }
+    narration.listing = table(&rows, 0);
 }
