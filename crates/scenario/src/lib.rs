@@ -55,6 +55,6 @@ pub use names::Names;
 pub use narrate::{Narration, Part, Tone, narrate};
 pub use parser::{Parsed, parse};
 pub use program::{Expectation, Program, ServerConfig, Step, StepKind};
-pub use statements::{By, STATEMENTS, StatementInfo};
+pub use statements::{By, REFERENCE, STATEMENTS, StatementInfo, StatementReference};
 pub use suggest::nearest;
 pub use units::{MEMORY_UNITS, Quantity, TIME_UNITS, Unit};

@@ -14,7 +14,7 @@ pub enum By {
     Either,
 }
 
-/// One statement's entry in the reference.
+/// What the parser knows of a statement.
 #[derive(Clone, Copy, Debug)]
 pub struct StatementInfo {
     /// The word or words it begins with.
@@ -23,12 +23,17 @@ pub struct StatementInfo {
     pub by: By,
     /// How it is written: capitals stand for what to fill in, brackets for what may be left out.
     pub syntax: &'static str,
+    pub(crate) grammar: Grammar,
+}
+
+/// What the reference says of a statement besides.
+#[derive(Clone, Copy, Debug)]
+pub struct StatementReference {
     /// What it does.
     pub meaning: &'static str,
     /// An example that compiles in a scenario with a table `orders` of 200 pages, a backend
     /// `alice`, her context `Work`, chunk `a` and pin `p`.
     pub example: &'static str,
-    pub(crate) grammar: Grammar,
 }
 
 impl StatementInfo {
@@ -45,13 +50,34 @@ const fn statement(
     meaning: &'static str,
     example: &'static str,
     grammar: Grammar,
-) -> StatementInfo {
-    StatementInfo { keyword, by, syntax, meaning, example, grammar }
+) -> (StatementInfo, StatementReference) {
+    (StatementInfo { keyword, by, syntax, grammar }, StatementReference { meaning, example })
 }
 
 /// Every statement.
+pub const STATEMENTS: &[StatementInfo] = &{
+    let mut table = [ALL[0].0; ALL.len()];
+    let mut row = 0;
+    while row < ALL.len() {
+        table[row] = ALL[row].0;
+        row += 1;
+    }
+    table
+};
+
+/// What the reference says of each, in the same order: a page without a reference does without.
+pub const REFERENCE: &[StatementReference] = &{
+    let mut table = [ALL[0].1; ALL.len()];
+    let mut row = 0;
+    while row < ALL.len() {
+        table[row] = ALL[row].1;
+        row += 1;
+    }
+    table
+};
+
 #[rustfmt::skip]
-pub const STATEMENTS: &[StatementInfo] = &[
+const ALL: &[(StatementInfo, StatementReference)] = &[
     statement("server", By::Server,
         "server [VERSION] [shared_buffers=SIZE] [seed=NUMBER]",
         "Choose the server: at most once, as the first statement.",

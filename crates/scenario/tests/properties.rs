@@ -6,8 +6,8 @@ use pgscope_core::server::Settings;
 use pgscope_core::{Error, Server};
 use pgscope_scenario::link::{self, Link};
 use pgscope_scenario::{
-    History, METRICS, Position, STATEMENTS, StepKind, compile, format, highlight, limits, narrate,
-    parse,
+    History, METRICS, Position, REFERENCE, STATEMENTS, StepKind, compile, format, highlight,
+    limits, narrate, parse,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -109,7 +109,8 @@ fn token_soup() -> impl Strategy<Value = String> {
         "\"text\"",
         "{\n",
     ];
-    words.extend(STATEMENTS.iter().flat_map(|info| [info.word(), info.keyword, info.example]));
+    words.extend(STATEMENTS.iter().flat_map(|info| [info.word(), info.keyword]));
+    words.extend(REFERENCE.iter().map(|reference| reference.example));
     words.extend(METRICS.iter().map(|info| info.name));
     vec((select(words), select(vec![" ", " ", ""])), 0..25)
         .prop_map(|words| words.into_iter().flat_map(|(word, gap)| [word, gap]).collect())
