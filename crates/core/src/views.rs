@@ -6,7 +6,7 @@ mod costs;
 mod fragmentation;
 mod memory_contexts;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
@@ -146,7 +146,8 @@ pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextVie
     let chunk_header = server.context(context).chunk_header(profile);
     let mut blocks = inspect::blocks(arena, profile, context);
     if chunk_header == 0 {
-        let known = variables.keys().copied().collect();
+        let mut known = BTreeSet::new();
+        known.extend(variables.iter().map(|(pointer, (_, requested))| (pointer.0, *requested)));
         blocks.iter_mut().for_each(|block| block.cut_at(&known));
     }
     ContextView {

@@ -29,13 +29,18 @@ use crate::statements::{By, STATEMENTS};
 /// Everything that is wrong with it, top to bottom.
 pub fn compile(source: &str) -> Result<Program, Vec<Diagnostic>> {
     let parsed = parse(source);
-    let mut diagnostics = parsed.diagnostics;
-    match check(&parsed.script) {
-        Ok(program) if diagnostics.is_empty() => return Ok(program),
-        Ok(_) => {}
-        Err(found) => diagnostics.extend(found),
+    let found = match check(&parsed.script) {
+        Ok(program) if parsed.diagnostics.is_empty() => return Ok(program),
+        Ok(_) => Vec::new(),
+        Err(found) => found,
+    };
+    // There are few: a sort of its own for them would weigh more than all of this.
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    for diagnostic in parsed.diagnostics.into_iter().chain(found) {
+        let start = diagnostic.span.start;
+        let place = diagnostics.partition_point(|other| other.span.start <= start);
+        diagnostics.insert(place, diagnostic);
     }
-    diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
     diagnostics.truncate(MAX_DIAGNOSTICS);
     Err(diagnostics)
 }
@@ -50,11 +55,12 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
         names: Names::default(),
         tables: Vec::new(),
         extended: BTreeSet::new(),
-        tolerated: script.doubtful.iter().cloned().collect(),
+        tolerated: BTreeSet::new(),
         statements: 0,
         too_long: false,
         problems: Vec::new(),
     };
+    checker.tolerated.extend(script.doubtful.iter().cloned());
     checker.find_extended(&script.items);
     let steps = checker.sequence(&script.items, Place { backend: Backend::None, top: true });
     if checker.problems.is_empty() {

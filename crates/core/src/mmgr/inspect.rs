@@ -61,11 +61,16 @@ impl BlockView {
         self.unused + self.chunks.iter().filter(|c| c.free).map(|c| c.size).sum::<u64>()
     }
 
-    /// Where nothing tells one chunk from the next: cut what is used at pointers that are known.
-    pub(crate) fn cut_at(&mut self, known: &BTreeSet<Addr>) {
+    /// Where nothing tells one chunk from the next: cut what is used at pointers that are known,
+    /// each with the bytes that were asked for.
+    pub(crate) fn cut_at(&mut self, known: &BTreeSet<(u64, u64)>) {
         let Some(mut rest) = self.chunks.pop() else { return };
         let end = rest.pointer.offset(rest.size);
-        for &pointer in known.range(rest.pointer.offset(1)..end) {
+        for &(pointer, _) in known.range((rest.pointer.0 + 1, 0)..(end.0, 0)) {
+            let pointer = Addr(pointer);
+            if pointer == rest.pointer {
+                continue;
+            }
             self.chunks.push(ChunkView { size: pointer.since(rest.pointer), ..rest });
             rest = ChunkView { pointer, size: end.since(pointer), ..rest };
         }

@@ -373,19 +373,20 @@ impl Sweep {
     }
 
     fn passed_over(&self, scene: &Scene<'_>) -> String {
-        let mut distinct = self.pinned.clone();
+        // As plain numbers, so that the page has one sort for this and for others.
+        let mut distinct: Vec<usize> = self.pinned.iter().map(|buffer| buffer.index()).collect();
         distinct.sort_unstable();
         distinct.dedup();
-        match distinct.as_slice() {
-            [one] => {
+        match (distinct.as_slice(), self.pinned.first()) {
+            ([_], Some(&one)) => {
                 let often = match self.pinned.len() {
                     1 => String::new(),
                     2 => " twice".into(),
                     often => format!(" {often} times"),
                 };
-                format!("passes over buffer {one}{often} (pinned by {})", scene.pinned_by(*one))
+                format!("passes over buffer {one}{often} (pinned by {})", scene.pinned_by(one))
             }
-            many => format!("passes over {} pinned buffers", many.len()),
+            (many, _) => format!("passes over {} pinned buffers", many.len()),
         }
     }
 }
