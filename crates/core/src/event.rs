@@ -10,9 +10,11 @@
 
 mod buffers;
 mod localbuf;
+mod problem;
 
 pub use buffers::{BufferEvent, Tick, WriteReason};
 pub use localbuf::LocalBufferEvent;
+pub use problem::Problem;
 
 use crate::error::Error;
 use crate::error::Fallible;
@@ -32,6 +34,8 @@ pub enum Event {
     LocalBuffer(BackendId, LocalBufferEvent),
     /// Something in a backend's memory contexts.
     Memory(BackendId, MemoryEvent),
+    /// PostgreSQL warned of something, and went on.
+    Warned(crate::error::Warning),
     /// The operation failed; what happened before this stays.
     Failed(crate::error::ErrorCode),
 }
@@ -230,6 +234,15 @@ pub enum MemoryEvent {
         /// Where the identifier is.
         ident: Addr,
     },
+    /// A build with MEMORY_CONTEXT_CHECKING found something wrong, said so and went on.
+    Warning {
+        /// The context's name.
+        name: Addr,
+        /// What is wrong.
+        problem: Problem,
+        /// What the words name, in their order: chunks, blocks, numbers.
+        values: [u64; 3],
+    },
     /// A function was entered.
     CallBegan {
         /// The function's name.
@@ -274,6 +287,12 @@ impl EventLog {
         self.events.clear();
     }
 
+    /// Whether nothing is recorded.
+    #[inline]
+    pub(crate) fn is_off(&self) -> bool {
+        self.mode == Mode::Off
+    }
+
     /// Record every event.
     pub fn on(&mut self) {
         self.mode = Mode::All;
@@ -308,7 +327,7 @@ impl EventLog {
     /// [`Error::Stopped`] if this was the last event wanted.
     #[inline]
     pub(crate) fn emit(&mut self, event: impl Into<Event>) -> Fallible<()> {
-        if self.mode == Mode::Off {
+        if self.is_off() {
             return Ok(());
         }
         self.record(event.into())

@@ -21,7 +21,8 @@
 //! table; each of [`aset`], `generation`, `slab` and `bump` is one; `growth` has the
 //! block sizes that three of them go by, `dlist` PostgreSQL's lists. [`chunk`] is the packed
 //! header from which `pfree` finds the allocator, `alignedalloc` what stands in for it before
-//! an aligned chunk. [`inspect`] and `stats` look at contexts, for pictures and for the log.
+//! an aligned chunk. [`memdebug`] has PostgreSQL's compile-time switches
+//! for finding errors. [`inspect`] and `stats` look at contexts, for pictures and for the log.
 
 mod alignedalloc;
 #[cfg(feature = "aset")]
@@ -37,12 +38,14 @@ mod generation;
 mod growth;
 pub mod inspect;
 mod mcxt;
+pub mod memdebug;
 mod methods;
 #[cfg(feature = "slab")]
 mod slab;
 mod stats;
 
 pub use mcxt::{Context, MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
+pub(crate) use mcxt::{is_headerless, quick_palloc, quick_pfree};
 pub use methods::{Counters, METHODS_TABLE, method_name};
 pub use stats::StatsForm;
 use stats::StatsText;

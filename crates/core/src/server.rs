@@ -9,6 +9,7 @@ mod backend;
 mod buffers;
 mod lives;
 pub mod page;
+mod session;
 pub mod settings;
 pub mod shmem;
 mod variables;
@@ -53,7 +54,7 @@ impl Server {
         let profile = version.profile();
         Ok(Self {
             profile,
-            shmem: ShmemLayout::new(&settings),
+            shmem: ShmemLayout::new(version.profile(), &settings),
             pool: BufferPool::new(settings.shared_buffers, &profile.bufmgr),
             settings,
             seed,

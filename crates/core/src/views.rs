@@ -12,7 +12,6 @@ use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
 use crate::ids::{BackendId, BufferId, BufferTag, ChunkSlot};
 use crate::memory::Addr;
-use crate::mmgr::chunk::CHUNK_HEADER;
 use crate::mmgr::inspect::{self, BlockView};
 
 pub use costs::{Costs, Ledger};
@@ -147,7 +146,7 @@ pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextVie
     let mut blocks = inspect::blocks(arena, profile, context);
     if chunk_header == 0 {
         let mut known = BTreeSet::new();
-        known.extend(variables.iter().map(|(pointer, (_, requested))| (pointer.0, *requested)));
+        known.extend(variables.keys().copied());
         blocks.iter_mut().for_each(|block| block.cut_at(&known));
     }
     ContextView {
@@ -160,9 +159,15 @@ pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextVie
 }
 
 /// The bytes of a chunk with its header in front, `limit` at most.
-pub fn chunk_bytes(server: &Server, pointer: Addr, size: u64, limit: usize) -> Vec<u8> {
-    let length = usize::try_from(size.saturating_add(CHUNK_HEADER)).unwrap_or(limit).min(limit);
+pub fn chunk_bytes(
+    server: &Server,
+    pointer: Addr,
+    header: u64,
+    size: u64,
+    limit: usize,
+) -> Vec<u8> {
+    let length = usize::try_from(size.saturating_add(header)).unwrap_or(limit).min(limit);
     let mut bytes = vec![0; length];
-    server.peek(pointer.back(CHUNK_HEADER), &mut bytes);
+    server.peek(pointer.back(header), &mut bytes);
     bytes
 }

@@ -217,6 +217,29 @@ pub enum Action {
         /// Of which context only.
         context: Option<Name>,
     },
+    /// `begin`
+    Begin,
+    /// `commit`
+    Commit,
+    /// `rollback`, or `rollback to s1`
+    Rollback(Option<Name>),
+    /// `savepoint s1`
+    Savepoint(Name),
+    /// `release s1`
+    Release(Name),
+    /// `query { … }` and `do { … }`
+    Query {
+        /// `do`
+        utility: bool,
+        /// What happens while it is executed.
+        body: Block,
+    },
+    /// `plan { … }`
+    Plan(Block),
+    /// `tuple { … }`
+    Tuple(Block),
+    /// `spi { … }`
+    Spi(Block),
     /// `call my_func { … }`
     Call {
         /// The function's name.
@@ -274,9 +297,32 @@ impl Action {
             Self::OnReset { .. } => "on reset",
             Self::Identify { .. } => "identify",
             Self::Show { .. } => "show",
+            Self::Begin => "begin",
+            Self::Commit => "commit",
+            Self::Rollback(_) => "rollback",
+            Self::Savepoint(_) => "savepoint",
+            Self::Release(_) => "release",
+            Self::Query { utility: false, .. } => "query",
+            Self::Query { utility: true, .. } => "do",
+            Self::Plan(_) => "plan",
+            Self::Tuple(_) => "tuple",
+            Self::Spi(_) => "spi",
             Self::Call { .. } => "call",
             Self::Repeat { .. } => "repeat",
             Self::Expect { .. } | Self::ExpectError(_) => "expect",
+        }
+    }
+
+    /// What stands in its braces, if it has any.
+    pub fn block(&self) -> Option<&Block> {
+        match self {
+            Self::Query { body, .. }
+            | Self::Plan(body)
+            | Self::Tuple(body)
+            | Self::Spi(body)
+            | Self::Call { body, .. }
+            | Self::Repeat { body, .. } => Some(body),
+            _ => None,
         }
     }
 }

@@ -5,23 +5,21 @@
 //! it on; whether a handle still holds something when it is used is the machine's business,
 //! since seeing `pfree` fail the second time may be the point of a scenario.
 
+mod frames;
 mod memory;
 mod names;
 mod statement;
 
-use std::collections::BTreeSet;
-use std::rc::Rc;
-
-use pgscope_core::Op;
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
 
 use crate::ast::{Action, Block, Item, Script, Statement};
 use crate::diagnostic::{Diagnostic, Problem, Span};
 use crate::limits::{MAX_DIAGNOSTICS, MAX_STEPS};
-use crate::names::Names;
+use crate::names::{Names, Register};
 use crate::parser::parse;
-use crate::program::{Body, Node, Program, Sequence, ServerConfig, StepKind};
+use crate::program::{Body, Node, Program, Sequence, ServerConfig};
 use crate::statements::{By, STATEMENTS};
+use frames::Within;
 
 /// Read a scenario and make it ready to run.
 ///
@@ -29,17 +27,17 @@ use crate::statements::{By, STATEMENTS};
 /// Everything that is wrong with it, top to bottom.
 pub fn compile(source: &str) -> Result<Program, Vec<Diagnostic>> {
     let parsed = parse(source);
-    let found = match check(&parsed.script) {
-        Ok(program) if parsed.diagnostics.is_empty() => return Ok(program),
-        Ok(_) => Vec::new(),
-        Err(found) => found,
-    };
-    // There are few: a sort of its own for them would weigh more than all of this.
-    let mut diagnostics: Vec<Diagnostic> = Vec::new();
-    for diagnostic in parsed.diagnostics.into_iter().chain(found) {
-        let start = diagnostic.span.start;
-        let place = diagnostics.partition_point(|other| other.span.start <= start);
-        diagnostics.insert(place, diagnostic);
+    let mut diagnostics = parsed.diagnostics;
+    match check(&parsed.script) {
+        Ok(program) if diagnostics.is_empty() => return Ok(program),
+        Ok(_) => {}
+        Err(found) => {
+            for diagnostic in found {
+                let start = diagnostic.span.start;
+                let at = diagnostics.partition_point(|before| before.span.start <= start);
+                diagnostics.insert(at, diagnostic);
+            }
+        }
     }
     diagnostics.truncate(MAX_DIAGNOSTICS);
     Err(diagnostics)
@@ -54,15 +52,20 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
         config: ServerConfig::default(),
         names: Names::default(),
         tables: Vec::new(),
-        extended: BTreeSet::new(),
-        tolerated: BTreeSet::new(),
+        extended: Register::default(),
+        tolerated: Register::default(),
         statements: 0,
         too_long: false,
         problems: Vec::new(),
     };
-    checker.tolerated.extend(script.doubtful.iter().cloned());
+    for name in &script.doubtful {
+        checker.tolerated.define(name);
+    }
     checker.find_extended(&script.items);
-    let steps = checker.sequence(&script.items, Place { backend: Backend::None, top: true });
+    let steps = checker.sequence(
+        &script.items,
+        Place { backend: Backend::None, top: true, within: Within::Nothing },
+    );
     if checker.problems.is_empty() {
         return Ok(Program { config: checker.config, names: checker.names, steps });
     }
@@ -76,9 +79,9 @@ struct Checker {
     /// Blocks of each table at first.
     tables: Vec<BlockNumber>,
     /// Tables that grow somewhere in the scenario, whose size is not known beforehand.
-    extended: BTreeSet<Rc<str>>,
+    extended: Register,
     /// Unknown names that nothing more is said about.
-    tolerated: BTreeSet<Rc<str>>,
+    tolerated: Register,
     statements: u32,
     too_long: bool,
     problems: Vec<Problem>,
@@ -90,10 +93,12 @@ struct Place {
     backend: Backend,
     /// Not in braces.
     top: bool,
+    /// What the backend is in the middle of.
+    within: Within,
 }
 
 /// Who executes a statement.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Backend {
     None,
     Known(BackendId),
@@ -109,12 +114,13 @@ impl Checker {
         for item in items {
             match item {
                 Item::Statement(Statement { action: Action::Extend { table, .. }, .. }) => {
-                    self.extended.insert(table.text.clone());
+                    self.extended.define(&table.text);
                 }
-                Item::Statement(Statement {
-                    action: Action::Call { body, .. } | Action::Repeat { body, .. },
-                    ..
-                }) => self.find_extended(&body.items),
+                Item::Statement(Statement { action, .. }) => {
+                    if let Some(body) = action.block() {
+                        self.find_extended(&body.items);
+                    }
+                }
                 _ => {}
             }
         }
@@ -171,6 +177,8 @@ impl Checker {
             Some(name) => self.backend(name).map_or(Backend::Unknown, Backend::Known),
             None => around.backend,
         };
+        // Another backend is in the middle of something else.
+        let within = if backend == around.backend { around.within } else { Within::Nothing };
         if by == By::Backend && matches!(backend, Backend::None) {
             let known = self.names.backends().next().unwrap_or("alice");
             let help = format!("write who does it: {known}: {keyword} …");
@@ -178,7 +186,7 @@ impl Checker {
             self.problems.push(Problem::new(statement.span, message).help(help));
             return Place { backend: Backend::Unknown, ..around };
         }
-        Place { backend, ..around }
+        Place { backend, within, ..around }
     }
 
     /// `repeat`: its body, as often as asked.
@@ -191,25 +199,6 @@ impl Checker {
         Some((Body::Repeated(sequence), steps?))
     }
 
-    /// `call`: its body between the call and the return.
-    fn call(&mut self, function: &Rc<str>, body: &Block, span: Span, place: Place) -> Compiled {
-        let statement = self.statements.saturating_sub(1);
-        let inner = self.sequence(&body.items, Place { top: false, ..place });
-        let Backend::Known(backend) = place.backend else { return None };
-        let begin = Op::CallBegin { backend, function: function.clone() };
-        let once = |line, op| Node { line, statement, body: Body::Once(StepKind::Op(op)) };
-        let steps = inner.len();
-        let inner = Node { line: span.line, statement, body: Body::Repeated(inner) };
-        let mut call = Sequence::default();
-        call.push(once(span.line, begin), 1);
-        if steps > 0 {
-            call.push(inner, steps);
-        }
-        call.push(once(body.close.line, Op::CallEnd { backend }), 1);
-        let steps = call.len();
-        Some((Body::Repeated(call), steps))
-    }
-
     /// Complain, unless `result` is fine.
     fn noted<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.problems.push(problem)).ok()
@@ -217,7 +206,7 @@ impl Checker {
 
     /// Blocks of a table, if that is known beforehand.
     fn fixed_size(&self, name: &str, rel: RelId) -> Option<BlockNumber> {
-        let grows = self.extended.contains(name);
+        let grows = self.extended.number(name).is_some();
         let size = usize::try_from(rel.0).ok().and_then(|rel| self.tables.get(rel));
         size.copied().filter(|_| !grows)
     }

@@ -3,10 +3,12 @@
 //!
 //! A function of the shown step, its events and the machine; the page shows the parts in
 //! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
-//! [`memory`] of contexts, [`show`] has the tables.
+//! [`memory`] of contexts, [`session`] of the statements that make and drop them, [`show`] has
+//! the tables.
 
 mod buffers;
 mod memory;
+mod session;
 mod show;
 
 use std::fmt::Write as _;
@@ -78,7 +80,8 @@ impl Narration {
         }
     }
 
-    fn at(&mut self, version: Version, (routine, file): (&'static str, &'static str)) {
+    fn at(&mut self, version: Version, routine: (&'static str, &'static str)) {
+        let (routine, file) = version.profile().routine(routine);
         self.routine = routine;
         self.file = file;
         self.url.clear();
@@ -138,12 +141,14 @@ pub fn narrate(history: &History) -> Narration {
             let complete = history.position().event == 0;
             let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
             let routine = |event| routine(&scene, op, event);
-            let place = turning_point.and_then(routine);
+            let whole = session::whole_routine(op).filter(|_| complete);
+            let place = whole.or_else(|| turning_point.and_then(routine));
             if let Some(place) = place.or_else(|| scene.events.iter().rev().find_map(routine)) {
                 narration.at(version, place);
             }
         }
     }
+    warnings(&mut narration, &scene);
     if let Some(error) = history.error() {
         if !narration.parts.last().is_some_and(|part| part.text.ends_with('.')) {
             narration.say(Tone::Plain, ".");
@@ -159,6 +164,16 @@ pub fn narrate(history: &History) -> Narration {
     narration
 }
 
+/// What a build with MEMORY_CONTEXT_CHECKING noticed on the way.
+fn warnings(narration: &mut Narration, scene: &Scene<'_>) {
+    for event in scene.events {
+        if let Event::Memory(_, MemoryEvent::Warning { name, problem, values }) = *event {
+            let text = problem.text(scene.server.text(name), values);
+            narration.say(Tone::Evict, format!(" WARNING: {text}."));
+        }
+    }
+}
+
 fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     match op {
         Op::CreateRelation { name, nblocks, .. } => {
@@ -167,7 +182,10 @@ fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             narration.say(Tone::Plain, format!(" has {blocks} on disk, none of them in memory."));
         }
         Op::Connect { backend, name } => connect(narration, scene, *backend, name),
-        op if op.is_memory() => memory::tell(narration, scene, op),
+        op if op.is_memory() => {
+            memory::tell(narration, scene, op);
+            session::tell(narration, scene, op);
+        }
         _ => buffers::tell(narration, scene, op),
     }
 }
@@ -208,8 +226,13 @@ fn routine(scene: &Scene<'_>, op: &Op, event: &Event) -> Option<(&'static str, &
         Event::BackendStarted(_) => Some(("BackendStartup", "backend/postmaster/postmaster.c")),
         Event::Buffer(event) => Some(buffers::routine(event)),
         Event::LocalBuffer(_, event) => Some(buffers::local_routine(event)),
-        Event::Memory(_, event) => Some(memory::routine(scene, op, event)),
-        Event::Failed(_) => None,
+        Event::Memory(_, event) => {
+            // What the reader does to a context is its own routine.
+            let own = matches!(op, Op::CreateContext { .. } | Op::Reset { .. } | Op::Delete { .. });
+            let routine = session::routine(scene, event).filter(|_| !own);
+            Some(routine.unwrap_or_else(|| memory::routine(scene, op, event)))
+        }
+        Event::Warned(_) | Event::Failed(_) => None,
     }
 }
 
@@ -281,6 +304,43 @@ mod tests {
             "alice frees a: its chunk goes to the freelist of class 128 in MessageContext. \
              Nothing goes back to malloc."
         );
+    }
+
+    #[test]
+    fn routines_are_the_versions_own() {
+        let told = |version: u32, text: &str| {
+            let program = compile(&format!("server {version}\n{text}")).unwrap();
+            let mut history = History::new(Rc::new(program)).unwrap();
+            history.run_slice(u64::MAX);
+            let narration = narrate(&history);
+            (narration.routine, narration.url)
+        };
+        let source = "https://github.com/postgres/postgres/blob";
+        let buf_init = |branch| format!("{source}/{branch}/src/backend/storage/buffer/buf_init.c");
+        assert_eq!(told(15, ""), ("InitBufferPool", buf_init("REL_15_STABLE")));
+        assert_eq!(told(18, ""), ("BufferManagerShmemInit", buf_init("REL_18_STABLE")));
+        let large = "backend a\na: palloc 9000";
+        assert_eq!(told(15, large).0, "AllocSetAlloc");
+        assert_eq!(told(19, large).0, "AllocSetAllocLarge");
+    }
+
+    #[test]
+    fn a_page_leaves_before_the_new_one_comes_unless_the_version_is_older() {
+        for (version, leaves_first) in [(15, false), (17, true), (18, true), (19, true)] {
+            let text = format!("server {version}\ntable t pages=20\nbackend a\na: read t 0..16");
+            let mut history = History::new(Rc::new(compile(&text).unwrap())).unwrap();
+            history.run_slice(u64::MAX);
+            let order: Vec<bool> = history
+                .events()
+                .iter()
+                .filter_map(|event| match event {
+                    Event::Buffer(BufferEvent::Unhashed { .. }) => Some(true),
+                    Event::Buffer(BufferEvent::Hashed { .. }) => Some(false),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(order, [leaves_first, !leaves_first], "{version}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@
 
 use super::Addr;
 use super::segment::{PAGE_SIZE, Segment};
-use super::window::{Window, Words, index};
+use super::window::{Window, Words, index, shift_of, word_of};
 use crate::ids::BackendId;
 
 /// How far a heap's window may grow.
@@ -161,7 +161,7 @@ impl Arena {
     }
 
     /// Whether the page that holds `addr` takes up memory.
-    fn has(&self, addr: Addr) -> bool {
+    fn is_resident(&self, addr: Addr) -> bool {
         self.segment(addr).is_some_and(|(segment, offset)| segment.has(page(offset)))
     }
 
@@ -243,21 +243,13 @@ impl Arena {
     /// Store a 32-bit integer.
     #[inline]
     pub fn write_u32(&mut self, addr: Addr, value: u32) {
-        self.write_part(addr, u32::MAX.into(), value.into());
+        self.set_part(addr, u32::MAX.into(), value.into());
     }
 
     /// Store a byte.
     #[inline]
     pub fn write_u8(&mut self, addr: Addr, value: u8) {
-        self.write_part(addr, u8::MAX.into(), value.into());
-    }
-
-    /// Store an integer in the bits of its word that `mask` has.
-    #[inline]
-    fn write_part(&mut self, addr: Addr, mask: u64, value: u64) {
-        let (word, shift) = (word_of(addr), shift_of(addr));
-        let others = self.read_u64(word) & !(mask << shift);
-        self.write_u64(word, others | value << shift);
+        self.set_part(addr, u8::MAX.into(), value.into());
     }
 
     /// Store a pointer.
@@ -301,6 +293,19 @@ impl Arena {
         }
     }
 
+    /// Set those of `len` bytes to `byte` that lie in pages which were written.
+    pub fn fill_written(&mut self, addr: Addr, len: u64, byte: u8) {
+        let end = addr.offset(len);
+        let mut at = addr;
+        while at < end {
+            let next = Addr((at.0 / PAGE_SIZE as u64 + 1) * PAGE_SIZE as u64).min(end);
+            if self.has(at) {
+                self.fill(at, next.since(at), byte);
+            }
+            at = next;
+        }
+    }
+
     /// Copy `len` bytes (`memcpy`: the ranges don't overlap). What was never written at the
     /// source stays unwritten at the target.
     pub fn copy(&mut self, from: Addr, to: Addr, len: u64) {
@@ -308,7 +313,7 @@ impl Arena {
         let mut done = 0;
         while done < len {
             let (source, target) = (from.offset(done), to.offset(done));
-            if self.has(source) || self.has(target) {
+            if self.is_resident(source) || self.is_resident(target) {
                 let count = (len - done).min(buffer.len() as u64) as usize;
                 self.read(source, &mut buffer[..count]);
                 self.write(target, &buffer[..count]);
@@ -325,8 +330,13 @@ impl Arena {
 /// The whole arena has every word at hand.
 impl Words for Arena {
     #[inline]
-    fn word(&self, addr: Addr) -> Option<u64> {
-        Some(self.read_u64(addr))
+    fn has(&self, _: Addr) -> bool {
+        true
+    }
+
+    #[inline]
+    fn word(&self, addr: Addr) -> u64 {
+        self.read_u64(addr)
     }
 
     #[inline]
@@ -338,18 +348,6 @@ impl Words for Arena {
 /// The page that holds an offset.
 fn page(offset: u64) -> usize {
     (offset / PAGE_SIZE as u64) as usize
-}
-
-/// Where the word begins that holds an address.
-#[inline]
-fn word_of(addr: Addr) -> Addr {
-    Addr(addr.0 & !7)
-}
-
-/// Bits of that word below the address.
-#[inline]
-fn shift_of(addr: Addr) -> u64 {
-    (addr.0 & 7) * 8
 }
 
 #[cfg(test)]

@@ -14,13 +14,14 @@
 //! ```
 
 use super::Process;
-use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_ALIGNED_REDIRECT_ID};
+use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_ALIGNED_REDIRECT_ID, MEMORY_CHUNK};
+use super::memdebug::{self, Request};
 use super::methods::ChunkMethods;
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
 use crate::op::AllocFlags;
-use crate::profile::Profile;
+use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
 
 /// `MAXIMUM_ALIGNOF`: what every chunk has anyway.
 const MAXIMUM_ALIGNOF: u64 = 8;
@@ -51,37 +52,62 @@ impl Process<'_> {
         if align <= MAXIMUM_ALIGNOF {
             return self.memory_context_alloc_extended(context, size, flags);
         }
-        let unaligned =
-            self.memory_context_alloc_extended(context, size.wrapping_add(align), flags)?;
+        let sentinel = u64::from(MEMORY_CONTEXT_CHECKING);
+        let alloc_size = size.wrapping_add(extra_bytes(align) + sentinel);
+        memdebug::assert_room(size, alloc_size)?;
+        let unaligned = self.memory_context_alloc_extended(context, alloc_size, flags)?;
         if unaligned.is_null() {
             return Ok(unaligned);
         }
-        let pointer = Addr(unaligned.offset(CHUNK_HEADER).0.next_multiple_of(align));
-        let redirect = pointer.back(CHUNK_HEADER);
+        let pointer = Addr(unaligned.offset(MEMORY_CHUNK).0.next_multiple_of(align));
+        let redirect = pointer.back(MEMORY_CHUNK);
         let header = ChunkHeader::new(redirect.since(unaligned), align, MCTX_ALIGNED_REDIRECT_ID);
-        self.arena.write_u64(redirect, header.0);
+        self.arena.write_u64(pointer.back(CHUNK_HEADER), header.0);
+        Request::of(self.profile, pointer, 0).set(self.arena, size, u64::MAX);
         self.emit(MemoryEvent::Aligned { context, chunk: unaligned, pointer })?;
         Ok(pointer)
     }
 }
 
+impl Process<'_> {
+    /// "Test for someone scribbling on unused space in chunk", as `AlignedAllocFree` does.
+    fn test_aligned(&mut self, pointer: Addr, chunk: Addr) -> Fallible<()> {
+        let Some(size) = Request::of(self.profile, pointer, 0).size(self.arena) else {
+            return Ok(());
+        };
+        let context = super::get_memory_chunk_context(self.arena, self.profile, chunk);
+        let redirect = pointer.back(MEMORY_CHUNK);
+        match context {
+            Some(context) => self.test_sentinel(context, pointer, size, u64::MAX, redirect),
+            None if memdebug::sentinel_ok(self.arena, pointer, size) => Ok(()),
+            None => Err(Error::BumpUnsupported("GetMemoryChunkContext").into()),
+        }
+    }
+}
+
+/// `PallocAlignedExtraBytes`.
+fn extra_bytes(align: u64) -> u64 {
+    align + MEMORY_CHUNK - MAXIMUM_ALIGNOF
+}
+
 /// The chunk that a redirection leads to.
 fn unaligned(arena: &Arena, pointer: Addr) -> Addr {
     let header = ChunkHeader::of(arena, pointer);
-    pointer.back(CHUNK_HEADER + header.block_offset())
+    pointer.back(MEMORY_CHUNK + header.block_offset())
 }
 
 /// Bytes that were asked for at most, by what the chunk behind the redirection has.
 fn room(arena: &Arena, profile: &Profile, pointer: Addr) -> u64 {
     let align = ChunkHeader::of(arena, pointer).value();
     let space = super::get_memory_chunk_space(arena, profile, unaligned(arena, pointer));
-    space.unwrap_or(0).saturating_sub(align + CHUNK_HEADER)
+    space.unwrap_or(0).saturating_sub(extra_bytes(align) + MEMORY_CHUNK)
 }
 
 impl ChunkMethods for AlignedRedirect {
     /// `AlignedAllocFree`.
     fn free_p(&self, process: &mut Process<'_>, pointer: Addr) -> Fallible<()> {
         let chunk = unaligned(process.arena, pointer);
+        process.test_aligned(pointer, chunk)?;
         process.pfree(chunk)
     }
 
@@ -96,7 +122,7 @@ impl ChunkMethods for AlignedRedirect {
         let align = ChunkHeader::of(process.arena, pointer).value();
         let context = self
             .get_chunk_context(process.arena, process.profile, pointer)
-            .ok_or(Error::NoSuchContext)?;
+            .ok_or(Error::BumpUnsupported("GetMemoryChunkSpace"))?;
         let to = process.memory_context_alloc_aligned(context, size, align, flags)?;
         if to.is_null() {
             return process.memory_context_allocation_failure(context, size, flags);
@@ -104,7 +130,8 @@ impl ChunkMethods for AlignedRedirect {
         let old = room(process.arena, process.profile, pointer);
         // A size that wrapped around has less room than it says.
         let copied = size.min(old).min(room(process.arena, process.profile, to));
-        process.move_chunk(context, pointer, to, copied)
+        let chunk = unaligned(process.arena, pointer);
+        process.move_chunk(context, pointer, to, copied, chunk)
     }
 
     /// `AlignedAllocGetChunkContext`.

@@ -25,20 +25,22 @@
 //! becomes of deleted contexts.
 
 mod block;
+#[cfg(feature = "memory-context-checking")]
+mod check;
 mod header;
 mod store;
 
-use super::Process;
 use super::chunk::{ALLOC_MINBITS, MCTX_ASET_ID, class_size};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::{Context, MEMORY_CONTEXT_DATA};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
+use super::{Process, memdebug};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Profile};
+use crate::profile::{ChunkHeaders, MmgrProfile, Profile};
 pub use store::AllocSetFreeList;
 
 /// Size classes: 8, 16, 32, ... 8192 bytes.
@@ -82,6 +84,12 @@ fn sizes(profile: &Profile, set: Addr) -> BlockSizes {
     BlockSizes::at(profile, set.offset(SIZES))
 }
 
+/// `allocChunkLimit` for a set with this largest block.
+fn chunk_limit(layout: &MmgrProfile, max_block_size: u64) -> u64 {
+    let (chunk, block) = (layout.chunk, layout.aset_block);
+    growth::chunk_limit(ALLOC_CHUNK_LIMIT, chunk, max_block_size, block, ALLOC_CHUNK_FRACTION)
+}
+
 fn keeper_block(profile: &Profile, set: Addr) -> Addr {
     set.offset(profile.mmgr.aset_context)
 }
@@ -111,13 +119,7 @@ impl Process<'_> {
         let headers = layout.aset_context + layout.aset_block + layout.chunk;
         let first = growth::first_block_size(headers, min_context_size, init_block_size);
         let set = self.malloc_context(first, name)?;
-        let limit = growth::chunk_limit(
-            ALLOC_CHUNK_LIMIT,
-            layout.chunk,
-            max_block_size,
-            layout.aset_block,
-            ALLOC_CHUNK_FRACTION,
-        );
+        let limit = chunk_limit(layout, max_block_size);
         let keeper = keeper_block(self.profile, set);
         let arena = &mut *self.arena;
         arena.fill(set, layout.aset_context, 0);
@@ -136,6 +138,45 @@ impl Process<'_> {
         self.mem_allocated_add(set, first as i64);
         self.emit(MemoryEvent::ContextCreated { context: set, name, recycled: false })?;
         Ok(set)
+    }
+}
+
+impl Quick for AllocSet {
+    #[inline(always)]
+    fn quick_alloc(
+        words: &mut impl Words,
+        profile: &Profile,
+        set: Addr,
+        size: u64,
+    ) -> Option<Addr> {
+        if size > sizes(profile, set).chunk_limit(words) {
+            return None;
+        }
+        let index = alloc_set_free_index(size);
+        let list = freelist_addr(set, index);
+        let chunk = words.ptr(list);
+        if !chunk.is_null() {
+            let at_hand = words.has(chunk.offset(profile.mmgr.chunk)) && words.has(chunk);
+            return at_hand.then(|| header::take(words, profile, list, chunk, set));
+        }
+        let block = words.ptr(set.offset(BLOCKS));
+        if block::available(words, block) < class_size(index) + profile.mmgr.chunk {
+            return None;
+        }
+        let chunk = words.ptr(block.offset(FREEPTR));
+        let at_hand = words.has(chunk) && words.has(chunk.offset(profile.mmgr.chunk - 8));
+        at_hand.then(|| block::cut_chunk(words, profile, block, index))
+    }
+
+    #[inline(always)]
+    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+        let set = header::set_of(words, profile, pointer);
+        if header::is_dedicated(words, profile, set, pointer) {
+            return None;
+        }
+        let index = header::freelist_index(words, profile, pointer);
+        let at_hand = words.has(freelist_addr(set, index)) && words.has(pointer);
+        at_hand.then(|| header::push_free(words, profile, set, pointer, index))
     }
 }
 
@@ -160,6 +201,7 @@ impl MemoryContextMethods for AllocSet {
         process.emit(MemoryEvent::SizeClass { context: set, size, class, found })?;
         if found {
             let pointer = header::take(process.arena, process.profile, list, chunk, set);
+            header::request(process.profile, pointer).set(process.arena, size, class);
             process.emit(MemoryEvent::FreelistTaken { chunk: pointer, class })?;
             process.emit(MemoryEvent::Palloc {
                 context: set,
@@ -170,11 +212,7 @@ impl MemoryContextMethods for AllocSet {
             return Ok(pointer);
         }
         let block = process.arena.read_ptr(set.offset(BLOCKS));
-        let available = process
-            .arena
-            .read_ptr(block.offset(ENDPTR))
-            .since(process.arena.read_ptr(block.offset(FREEPTR)));
-        if available < class + process.profile.mmgr.chunk {
+        if block::available(process.arena, block) < class + process.profile.mmgr.chunk {
             return process.alloc_set_alloc_from_new_block(set, size, index, flags);
         }
         process.alloc_set_alloc_chunk_from_block(set, block, size, index)
@@ -182,9 +220,12 @@ impl MemoryContextMethods for AllocSet {
 
     /// `AllocSetReset`.
     fn reset(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
+        process.check_before_freeing(set)?;
         let keeper = keeper_block(process.profile, set);
         process.arena.fill(freelist_addr(set, 0), 8 * ALLOCSET_NUM_FREELISTS as u64, 0);
         let start = keeper.offset(process.profile.mmgr.aset_block);
+        let used = process.arena.read_ptr(keeper.offset(FREEPTR)).since(start);
+        memdebug::wipe_mem(process.arena, start, used);
         process.arena.write_ptr(keeper.offset(FREEPTR), start);
         process.alloc_set_free_blocks(set, keeper)?;
         sizes(process.profile, set).restart(process.arena);
@@ -193,14 +234,23 @@ impl MemoryContextMethods for AllocSet {
 
     /// `AllocSetDelete`.
     fn delete_context(&self, process: &mut Process<'_>, set: Addr) -> Fallible<bool> {
+        process.check_before_freeing(set)?;
         if let Some(kind) = store::kind_of(process.arena, process.profile, set) {
             process.memory_context_reset_only(set)?;
             process.alloc_set_keep(set, kind)?;
             return Ok(true);
         }
-        process.alloc_set_free_blocks(set, keeper_block(process.profile, set))?;
+        let keeper = keeper_block(process.profile, set);
+        process.alloc_set_free_blocks(set, keeper)?;
+        let used = process.arena.read_ptr(keeper.offset(FREEPTR)).since(keeper);
+        memdebug::wipe_mem(process.arena, keeper, used);
         process.free(set);
         Ok(false)
+    }
+
+    #[cfg(feature = "memory-context-checking")]
+    fn check(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
+        process.alloc_set_check(set)
     }
 
     /// `AllocSetIsEmpty`: only a context that was not used at all since its last reset.
@@ -247,7 +297,9 @@ impl MemoryContextMethods for AllocSet {
                 while at < unused {
                     let pointer = at.offset(profile.mmgr.chunk);
                     dedicated |= header::is_dedicated(arena, profile, set, pointer);
-                    let size = header::size(arena, profile, set, pointer);
+                    // Whoever writes past a chunk's end can make a header say anything.
+                    let rest = unused.0.saturating_sub(pointer.0);
+                    let size = header::size(arena, profile, set, pointer).min(rest);
                     let free = free.contains(&pointer);
                     chunks.push(ChunkView::new(arena, pointer, size, free));
                     at = pointer.offset(size);
@@ -289,6 +341,11 @@ impl ChunkMethods for AllocSet {
             return process.alloc_set_free_large(set, pointer);
         }
         let index = header::freelist_index(process.arena, process.profile, pointer);
+        let request = header::request(process.profile, pointer);
+        let chunk_header = process.profile.mmgr.chunk;
+        process.test_for_scribbling(set, request, class_size(index), chunk_header, "pfree")?;
+        memdebug::wipe_mem(process.arena, pointer, class_size(index));
+        request.set_free(process.arena);
         header::push_free(process.arena, process.profile, set, pointer, index);
         process.emit(MemoryEvent::Pfree {
             context: set,
@@ -311,7 +368,11 @@ impl ChunkMethods for AllocSet {
             return process.alloc_set_realloc_large(set, pointer, size, flags);
         }
         let old = header::size(process.arena, process.profile, set, pointer);
+        let request = header::request(process.profile, pointer);
+        let chunk_header = process.profile.mmgr.chunk;
+        process.test_for_scribbling(set, request, old, chunk_header, "realloc")?;
         if old >= size {
+            request.set(process.arena, size, old);
             process.emit(MemoryEvent::RepallocInPlace {
                 context: set,
                 chunk: pointer,
@@ -324,7 +385,8 @@ impl ChunkMethods for AllocSet {
         if to.is_null() {
             return Ok(to);
         }
-        process.move_chunk(set, pointer, to, old)
+        let copied = request.size(process.arena).unwrap_or(old);
+        process.move_chunk(set, pointer, to, copied, pointer)
     }
 
     /// `AllocSetGetChunkContext`.
@@ -348,6 +410,6 @@ pub(super) fn free_chunks<'a>(
 ) -> impl Iterator<Item = Addr> + 'a {
     let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
     let first = some(arena.read_ptr(freelist_addr(set, index)));
-    std::iter::successors(first, move |chunk| some(header::next_free(arena, *chunk)))
+    std::iter::successors(first, move |chunk| some(header::next_free(arena, profile, *chunk)))
         .map(|chunk| chunk.offset(profile.mmgr.chunk))
 }

@@ -16,18 +16,22 @@
 //! reset gives them back. A large chunk has a block of its own, which goes to the tail of the
 //! list, so that the active block stays the first.
 
-use super::chunk::MCTX_BUMP_ID;
+#[cfg(feature = "memory-context-checking")]
+mod check;
+
+use super::chunk::{CHUNK_HEADER, MCTX_BUMP_ID, MEMORY_CHUNK};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
-use super::{Process, StatsText, dlist, maxalign};
+use super::memdebug::{self, Request};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
+use super::{Process, StatsText, dlist};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::chunk::ChunkHeader;
 use crate::op::AllocFlags;
-use crate::profile::Profile;
+use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
 
 const CHUNK_FRACTION: u64 = 8;
 
@@ -37,11 +41,15 @@ const BLOCKS: u64 = SIZES + 16;
 /// `MAXALIGN(sizeof(BumpContext))`: where the keeper block begins.
 const CONTEXT: u64 = BLOCKS + dlist::DLIST_HEAD;
 
-// struct BumpBlock: offsets of its fields; its list node is the first.
-const FREEPTR: u64 = 16;
-const ENDPTR: u64 = 24;
+// struct BumpBlock: offsets of its fields; its list node is the first, and builds that check have
+// the context behind it.
+const OWNER: u64 = 16;
+const FREEPTR: u64 = if MEMORY_CONTEXT_CHECKING { 24 } else { 16 };
+const ENDPTR: u64 = FREEPTR + 8;
 /// `Bump_BLOCKHDRSZ`.
-const BLOCK: u64 = 32;
+const BLOCK: u64 = ENDPTR + 8;
+/// `Bump_CHUNKHDRSZ`: only builds that check have a header.
+const CHUNK: u64 = if MEMORY_CONTEXT_CHECKING { MEMORY_CHUNK } else { 0 };
 
 /// The allocator, as a row of the table of methods.
 pub(super) struct Bump;
@@ -59,12 +67,15 @@ fn size(arena: &Arena, block: Addr) -> u64 {
     arena.read_ptr(block.offset(ENDPTR)).since(block)
 }
 
-fn free_bytes(arena: &Arena, block: Addr) -> u64 {
-    arena.read_ptr(block.offset(ENDPTR)).since(arena.read_ptr(block.offset(FREEPTR)))
+fn free_bytes(arena: &impl Words, block: Addr) -> u64 {
+    arena.ptr(block.offset(ENDPTR)).since(arena.ptr(block.offset(FREEPTR)))
 }
 
 /// `BumpBlockInit`.
-fn init_block(arena: &mut Arena, block: Addr, size: u64) {
+fn init_block(arena: &mut Arena, set: Addr, block: Addr, size: u64) {
+    if MEMORY_CONTEXT_CHECKING {
+        arena.write_ptr(block.offset(OWNER), set);
+    }
     arena.write_ptr(block.offset(FREEPTR), block.offset(BLOCK));
     arena.write_ptr(block.offset(ENDPTR), block.offset(size));
 }
@@ -88,13 +99,14 @@ impl Process<'_> {
         }
         growth::check_parameters(layout, min_context_size, init_block_size, max_block_size)?;
         let alloc_size =
-            growth::first_block_size(CONTEXT + BLOCK, min_context_size, init_block_size);
+            growth::first_block_size(CONTEXT + BLOCK + CHUNK, min_context_size, init_block_size);
         let set = self.malloc_context(alloc_size, name)?;
-        let limit = growth::chunk_limit(max_block_size, 0, max_block_size, BLOCK, CHUNK_FRACTION);
+        let limit =
+            growth::chunk_limit(max_block_size, CHUNK, max_block_size, BLOCK, CHUNK_FRACTION);
         let keeper = set.offset(CONTEXT);
         let arena = &mut *self.arena;
         dlist::init(arena, set.offset(BLOCKS));
-        init_block(arena, keeper, alloc_size - CONTEXT);
+        init_block(arena, set, keeper, alloc_size - CONTEXT);
         dlist::push_head(arena, set.offset(BLOCKS), keeper);
         sizes(self.profile, set).start(arena, init_block_size, max_block_size, limit);
 
@@ -108,14 +120,14 @@ impl Process<'_> {
     /// `BumpAllocLarge`: a block of its own at the tail of the list.
     fn bump_alloc_large(&mut self, set: Addr, size: u64, flags: AllocFlags) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
-        let usable = maxalign(size);
-        let blksize = usable + BLOCK;
+        let usable = memdebug::chunk_size(self.profile, size);
+        let blksize = usable + BLOCK + CHUNK;
         let Some(block) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
         };
         self.mem_allocated_add(set, blksize as i64);
+        init_block(self.arena, set, block, blksize);
         self.arena.write_ptr(block.offset(FREEPTR), block.offset(blksize));
-        self.arena.write_ptr(block.offset(ENDPTR), block.offset(blksize));
         dlist::push_tail(self.arena, set.offset(BLOCKS), block);
         self.emit(MemoryEvent::BlockAllocated {
             context: set,
@@ -123,7 +135,8 @@ impl Process<'_> {
             size: blksize,
             dedicated: true,
         })?;
-        let chunk = block.offset(BLOCK);
+        let external = ChunkHeader::external(MCTX_BUMP_ID);
+        let chunk = self.bump_write_header(block.offset(BLOCK), external, size, usable);
         self.emit(MemoryEvent::Palloc { context: set, chunk, size, usable })?;
         Ok(chunk)
     }
@@ -136,7 +149,7 @@ impl Process<'_> {
         flags: AllocFlags,
     ) -> Fallible<Addr> {
         let mut blksize = sizes(self.profile, set).advance(self.arena);
-        let required = maxalign(size) + BLOCK;
+        let required = memdebug::chunk_size(self.profile, size) + BLOCK + CHUNK;
         if blksize < required {
             blksize = required.next_power_of_two();
         }
@@ -144,7 +157,7 @@ impl Process<'_> {
             return self.memory_context_allocation_failure(set, size, flags);
         };
         self.mem_allocated_add(set, blksize as i64);
-        init_block(self.arena, block, blksize);
+        init_block(self.arena, set, block, blksize);
         dlist::push_head(self.arena, set.offset(BLOCKS), block);
         self.emit(MemoryEvent::BlockAllocated {
             context: set,
@@ -157,11 +170,29 @@ impl Process<'_> {
 
     /// `BumpAllocChunkFromBlock`: the next bytes of the block.
     fn bump_alloc_chunk_from_block(&mut self, set: Addr, block: Addr, size: u64) -> Fallible<Addr> {
-        let usable = maxalign(size);
+        let usable = memdebug::chunk_size(self.profile, size);
         let chunk = self.arena.read_ptr(block.offset(FREEPTR));
-        self.arena.write_ptr(block.offset(FREEPTR), chunk.offset(usable));
+        self.arena.write_ptr(block.offset(FREEPTR), chunk.offset(CHUNK + usable));
+        let header = ChunkHeader::new(chunk.since(block), usable, MCTX_BUMP_ID);
+        let chunk = self.bump_write_header(chunk, header, size, usable);
         self.emit(MemoryEvent::Palloc { context: set, chunk, size, usable })?;
         Ok(chunk)
+    }
+
+    /// A chunk's header, in builds that have one. Returns the chunk's pointer.
+    fn bump_write_header(
+        &mut self,
+        chunk: Addr,
+        header: ChunkHeader,
+        size: u64,
+        usable: u64,
+    ) -> Addr {
+        let pointer = chunk.offset(CHUNK);
+        if MEMORY_CONTEXT_CHECKING {
+            self.arena.write_u64(pointer.back(CHUNK_HEADER), header.0);
+            Request::of(self.profile, pointer, 0).set(self.arena, size, usable);
+        }
+        pointer
     }
 
     /// `BumpBlockFree`.
@@ -169,8 +200,31 @@ impl Process<'_> {
         let size = size(self.arena, block);
         dlist::delete(self.arena, block);
         self.mem_allocated_add(set, -(size as i64));
-        self.free(block);
+        self.wipe_and_free(block, size);
         self.emit(MemoryEvent::BlockFreed { context: set, block, size })
+    }
+}
+
+impl Quick for Bump {
+    #[inline(always)]
+    fn quick_alloc(
+        words: &mut impl Words,
+        profile: &Profile,
+        set: Addr,
+        size: u64,
+    ) -> Option<Addr> {
+        let limit = sizes(profile, set).chunk_limit(words);
+        let chunk_size = memdebug::chunk_size(profile, size);
+        if size > limit || chunk_size > limit {
+            return None;
+        }
+        let block = dlist::first(words, set.offset(BLOCKS))?;
+        if free_bytes(words, block) < chunk_size + CHUNK {
+            return None;
+        }
+        let chunk = words.ptr(block.offset(FREEPTR));
+        words.set_ptr(block.offset(FREEPTR), chunk.offset(chunk_size));
+        Some(chunk)
     }
 }
 
@@ -183,12 +237,13 @@ impl MemoryContextMethods for Bump {
         size: u64,
         flags: AllocFlags,
     ) -> Fallible<Addr> {
-        let chunk_size = maxalign(size);
+        let chunk_size = memdebug::chunk_size(process.profile, size);
+        memdebug::assert_room(size, chunk_size)?;
         if chunk_size > sizes(process.profile, set).chunk_limit(process.arena) {
             return process.bump_alloc_large(set, size, flags);
         }
         match dlist::first(process.arena, set.offset(BLOCKS)) {
-            Some(block) if free_bytes(process.arena, block) >= chunk_size => {
+            Some(block) if free_bytes(process.arena, block) >= chunk_size + CHUNK => {
                 process.bump_alloc_chunk_from_block(set, block, size)
             }
             _ => process.bump_alloc_from_new_block(set, size, flags),
@@ -197,8 +252,12 @@ impl MemoryContextMethods for Bump {
 
     /// `BumpReset`.
     fn reset(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
+        process.check_before_freeing(set)?;
         let keeper = set.offset(CONTEXT);
-        process.arena.write_ptr(keeper.offset(FREEPTR), keeper.offset(BLOCK));
+        let start = keeper.offset(BLOCK);
+        let used = process.arena.read_ptr(keeper.offset(FREEPTR)).since(start);
+        memdebug::wipe_mem(process.arena, start, used);
+        process.arena.write_ptr(keeper.offset(FREEPTR), start);
         let other = |arena: &Arena| blocks(arena, set).find(|block| *block != keeper);
         while let Some(block) = other(process.arena) {
             process.bump_block_free(set, block)?;
@@ -212,6 +271,11 @@ impl MemoryContextMethods for Bump {
         self.reset(process, set)?;
         process.free(set);
         Ok(false)
+    }
+
+    #[cfg(feature = "memory-context-checking")]
+    fn check(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
+        process.bump_check(set)
     }
 
     /// `BumpIsEmpty`.
@@ -239,7 +303,8 @@ impl MemoryContextMethods for Bump {
         "Bump"
     }
 
-    /// What is used of a block is shown as one chunk: where chunks end is written nowhere.
+    /// Without headers, where chunks end is written nowhere: what is used of a block is shown as
+    /// one chunk.
     fn blocks(&self, arena: &Arena, profile: &Profile, set: Addr) -> Vec<BlockView> {
         let keeper = set.offset(CONTEXT);
         let limit = self.chunk_limit(arena, profile, set);
@@ -249,16 +314,14 @@ impl MemoryContextMethods for Bump {
                 let end = arena.read_ptr(block.offset(ENDPTR));
                 let first = block.offset(BLOCK);
                 let used = arena.read_ptr(block.offset(FREEPTR)).since(first);
-                let header = ChunkHeader(0);
-                let chunk = ChunkView { pointer: first, size: used, free: false, header };
                 let unused = free_bytes(arena, block);
                 BlockView {
                     addr,
                     size: end.since(addr),
                     keeper: block == keeper,
-                    dedicated: unused == 0 && block != keeper && used > limit,
+                    dedicated: unused == 0 && block != keeper && used > limit + CHUNK,
                     header: first.since(addr),
-                    chunks: if used > 0 { vec![chunk] } else { Vec::new() },
+                    chunks: chunks(arena, first, used),
                     unused,
                 }
             })
@@ -270,11 +333,30 @@ impl MemoryContextMethods for Bump {
     }
 
     fn chunk_header(&self, _: &Profile) -> u64 {
-        0
+        CHUNK
     }
 }
 
-/// What a build with assertions says, whose chunks do have headers. Without them nothing leads
+/// The chunks of a block's used part, or the whole of it where they have no headers.
+fn chunks(arena: &Arena, first: Addr, used: u64) -> Vec<ChunkView> {
+    let end = first.offset(used);
+    let mut chunks = Vec::new();
+    let mut at = first;
+    while at < end {
+        let mut chunk = ChunkView { pointer: at, size: used, free: false, header: ChunkHeader(0) };
+        if MEMORY_CONTEXT_CHECKING {
+            chunk.pointer = at.offset(CHUNK);
+            chunk.header = ChunkHeader::of(arena, chunk.pointer);
+            let external = chunk.header.is_external();
+            chunk.size = if external { end.since(chunk.pointer) } else { chunk.header.value() };
+        }
+        at = chunk.pointer.offset(chunk.size);
+        chunks.push(chunk);
+    }
+    chunks
+}
+
+/// What a build that checks says, whose chunks do have headers. Without them nothing leads
 /// here.
 impl ChunkMethods for Bump {
     /// `BumpFree`.

@@ -16,10 +16,13 @@
 //! Older versions keep a pointer to the context in that place, behind fields that each
 //! allocator has for itself.
 
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Words};
+use crate::profile::MEMORY_CONTEXT_CHECKING;
 
-/// Bytes of a `MemoryChunk` without MEMORY_CONTEXT_CHECKING.
+/// Bytes of the word before a chunk.
 pub const CHUNK_HEADER: u64 = 8;
+/// `sizeof(MemoryChunk)`: with MEMORY_CONTEXT_CHECKING the size asked for stands before the word.
+pub(super) const MEMORY_CHUNK: u64 = if MEMORY_CONTEXT_CHECKING { 16 } else { CHUNK_HEADER };
 
 const METHOD_BITS: u32 = 4;
 const METHOD_MASK: u64 = (1 << METHOD_BITS) - 1;
@@ -51,8 +54,8 @@ pub struct ChunkHeader(pub u64);
 impl ChunkHeader {
     /// The header of the chunk that `pointer` points to.
     #[inline]
-    pub fn of(arena: &Arena, pointer: Addr) -> Self {
-        Self(arena.read_u64(pointer.back(CHUNK_HEADER)))
+    pub fn of(arena: &impl Words, pointer: Addr) -> Self {
+        Self(arena.word(pointer.back(CHUNK_HEADER)))
     }
 
     /// `MemoryChunkSetHdrMask`: a chunk `offset` bytes behind its block's start.

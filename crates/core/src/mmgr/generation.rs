@@ -17,16 +17,19 @@
 //! the versions differ ([`Recycling`](crate::profile::Recycling)).
 
 mod block;
+#[cfg(feature = "memory-context-checking")]
+mod check;
 
-use super::chunk::{ChunkHeader, MCTX_GENERATION_ID};
+use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_GENERATION_ID};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
-use super::{Process, StatsText, dlist, maxalign};
+use super::memdebug::{self, Request};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
+use super::{Process, StatsText, dlist};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile};
 use block::Block;
@@ -45,6 +48,7 @@ fn sizes(profile: &Profile, set: Addr) -> BlockSizes {
 }
 
 /// Where a context keeps its active block.
+#[inline]
 fn active_field(profile: &Profile, set: Addr) -> Addr {
     set.offset(SIZES + 4 * profile.mmgr.size_field)
 }
@@ -71,21 +75,31 @@ fn blocks<'a>(
     dlist::nodes(arena, list(profile, set)).map(|addr| Block::at(profile, addr))
 }
 
-// struct GenerationChunk, where chunks point to their owner: offsets of its fields.
+// struct GenerationChunk, where chunks point to their owner: its size, in builds that check the
+// size asked for, and the pointers, by their distance from its end.
 const SIZE: u64 = 0;
-const CHUNK_BLOCK: u64 = 8;
-const CHUNK_CONTEXT: u64 = 16;
+const CHUNK_BLOCK: u64 = 16;
+const CHUNK_CONTEXT: u64 = 8;
+/// Bytes of the pointers.
+const POINTERS: u64 = 16;
 
+/// What was asked for.
+fn request(profile: &Profile, pointer: Addr) -> Request {
+    Request::of(profile, pointer, POINTERS)
+}
+
+#[inline]
 fn chunk_of(profile: &Profile, pointer: Addr) -> Addr {
     pointer.back(profile.mmgr.generation.chunk)
 }
 
 /// The block that a chunk lies in.
-fn block_of(arena: &Arena, profile: &Profile, pointer: Addr) -> Block {
+#[inline]
+fn block_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Block {
     let chunk = chunk_of(profile, pointer);
     let header = ChunkHeader::of(arena, pointer);
     let addr = match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => arena.read_ptr(chunk.offset(CHUNK_BLOCK)),
+        ChunkHeaders::Owner => arena.ptr(pointer.back(CHUNK_BLOCK)),
         ChunkHeaders::Packed if header.is_external() => chunk.back(profile.mmgr.generation.block),
         ChunkHeaders::Packed => chunk.back(header.block_offset()),
     };
@@ -93,18 +107,20 @@ fn block_of(arena: &Arena, profile: &Profile, pointer: Addr) -> Block {
 }
 
 /// The context that a live chunk belongs to.
-fn set_of(arena: &Arena, profile: &Profile, pointer: Addr) -> Addr {
+#[inline]
+fn set_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => arena.read_ptr(chunk_of(profile, pointer).offset(CHUNK_CONTEXT)),
+        ChunkHeaders::Owner => arena.ptr(pointer.back(CHUNK_CONTEXT)),
         ChunkHeaders::Packed => block_of(arena, profile, pointer).context(arena),
     }
 }
 
 /// Bytes that the caller may use.
-fn chunk_size(arena: &Arena, profile: &Profile, pointer: Addr) -> u64 {
+#[inline]
+fn chunk_size(arena: &impl Words, profile: &Profile, pointer: Addr) -> u64 {
     let header = ChunkHeader::of(arena, pointer);
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => arena.read_u64(chunk_of(profile, pointer).offset(SIZE)),
+        ChunkHeaders::Owner => arena.word(chunk_of(profile, pointer).offset(SIZE)),
         ChunkHeaders::Packed if header.is_external() => {
             block_of(arena, profile, pointer).end(arena).since(pointer)
         }
@@ -113,8 +129,9 @@ fn chunk_size(arena: &Arena, profile: &Profile, pointer: Addr) -> u64 {
 }
 
 /// Write a chunk's header. Returns the chunk's pointer.
+#[inline]
 fn write_header(
-    arena: &mut Arena,
+    arena: &mut impl Words,
     profile: &Profile,
     set: Addr,
     block: Block,
@@ -122,11 +139,12 @@ fn write_header(
     size: u64,
     dedicated: bool,
 ) -> Addr {
+    let pointer = chunk.offset(profile.mmgr.generation.chunk);
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Owner => {
-            arena.write_u64(chunk.offset(SIZE), size);
-            arena.write_ptr(chunk.offset(CHUNK_BLOCK), block.addr);
-            arena.write_ptr(chunk.offset(CHUNK_CONTEXT), set);
+            arena.set_word(chunk.offset(SIZE), size);
+            arena.set_ptr(pointer.back(CHUNK_BLOCK), block.addr);
+            arena.set_ptr(pointer.back(CHUNK_CONTEXT), set);
         }
         ChunkHeaders::Packed => {
             let header = if dedicated {
@@ -134,10 +152,10 @@ fn write_header(
             } else {
                 ChunkHeader::new(chunk.since(block.addr), size, MCTX_GENERATION_ID)
             };
-            arena.write_u64(chunk, header.0);
+            arena.set_word(pointer.back(CHUNK_HEADER), header.0);
         }
     }
-    chunk.offset(profile.mmgr.generation.chunk)
+    pointer
 }
 
 impl Process<'_> {
@@ -186,6 +204,46 @@ impl Process<'_> {
     }
 }
 
+impl Quick for Generation {
+    #[inline(always)]
+    fn quick_alloc(
+        words: &mut impl Words,
+        profile: &Profile,
+        set: Addr,
+        size: u64,
+    ) -> Option<Addr> {
+        let limit = sizes(profile, set).chunk_limit(words);
+        let chunk_size = memdebug::chunk_size(profile, size);
+        if size > limit || chunk_size > limit {
+            return None;
+        }
+        let block = Block::at(profile, words.ptr(active_field(profile, set)));
+        let required = chunk_size + profile.mmgr.generation.chunk;
+        let chunk = block.free_start(words);
+        if block.free_bytes(words) < required
+            || !words.has(chunk)
+            || !words.has(chunk.offset(profile.mmgr.generation.chunk - 8))
+        {
+            return None;
+        }
+        let chunk = block.cut(words, required);
+        Some(write_header(words, profile, set, block, chunk, chunk_size, false))
+    }
+
+    #[inline(always)]
+    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+        let block = block_of(words, profile, pointer);
+        if block.free_chunks(words) + 1 >= block.chunks(words) {
+            return None;
+        }
+        if profile.mmgr.chunk_headers == ChunkHeaders::Owner {
+            words.set_ptr(pointer.back(CHUNK_CONTEXT), Addr::NULL);
+        }
+        block.count_free(words);
+        Some(())
+    }
+}
+
 impl MemoryContextMethods for Generation {
     /// `GenerationAlloc`.
     fn alloc(
@@ -196,7 +254,8 @@ impl MemoryContextMethods for Generation {
         flags: AllocFlags,
     ) -> Fallible<Addr> {
         let profile = process.profile;
-        let chunk_size = maxalign(size);
+        let chunk_size = memdebug::chunk_size(profile, size);
+        memdebug::assert_room(size, chunk_size)?;
         if chunk_size > sizes(profile, set).chunk_limit(process.arena) {
             return process.generation_alloc_large(set, size, flags);
         }
@@ -214,13 +273,14 @@ impl MemoryContextMethods for Generation {
 
     /// `GenerationReset`.
     fn reset(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
+        process.check_before_freeing(set)?;
         let profile = process.profile;
         let keeper = Block::at(profile, keeper_block(profile, set));
         process.arena.write_ptr(spare_field(profile, set), Addr::NULL);
         keeper.mark_empty(process.arena);
         let other = |arena: &Arena| blocks(arena, profile, set).find(|b| b.addr != keeper.addr);
         while let Some(block) = other(process.arena) {
-            process.generation_block_free(set, block)?;
+            process.generation_block_free(set, block, true)?;
         }
         process.arena.write_ptr(active_field(profile, set), keeper.addr);
         sizes(profile, set).restart(process.arena);
@@ -232,6 +292,11 @@ impl MemoryContextMethods for Generation {
         self.reset(process, set)?;
         process.free(set);
         Ok(false)
+    }
+
+    #[cfg(feature = "memory-context-checking")]
+    fn check(&self, process: &mut Process<'_>, set: Addr) -> Fallible<()> {
+        process.generation_check(set)
     }
 
     /// `GenerationIsEmpty`.
@@ -275,8 +340,10 @@ impl MemoryContextMethods for Generation {
                 let mut at = first;
                 while at < block.free_start(arena) {
                     let pointer = at.offset(layout.chunk);
-                    let size = chunk_size(arena, profile, pointer);
-                    let free = owner && set_of(arena, profile, pointer).is_null();
+                    let rest = block.free_start(arena).0.saturating_sub(pointer.0);
+                    let size = chunk_size(arena, profile, pointer).min(rest);
+                    let free = (owner && set_of(arena, profile, pointer).is_null())
+                        || request(profile, pointer).is_free(arena);
                     chunks.push(ChunkView::new(arena, pointer, size, free));
                     at = pointer.offset(size);
                 }
@@ -309,9 +376,13 @@ impl ChunkMethods for Generation {
         let set = set_of(process.arena, profile, pointer);
         let block = block_of(process.arena, profile, pointer);
         let usable = chunk_size(process.arena, profile, pointer);
+        let request = request(profile, pointer);
+        let chunk_header = profile.mmgr.generation.chunk;
+        process.test_for_scribbling(set, request, usable, chunk_header, "pfree")?;
+        memdebug::wipe_mem(process.arena, pointer, usable);
+        request.set_free(process.arena);
         if profile.mmgr.chunk_headers == ChunkHeaders::Owner {
-            let owner = chunk_of(profile, pointer).offset(CHUNK_CONTEXT);
-            process.arena.write_ptr(owner, Addr::NULL);
+            process.arena.write_ptr(pointer.back(CHUNK_CONTEXT), Addr::NULL);
         }
         let all_free = block.count_free(process.arena);
         process.emit(MemoryEvent::Pfree {
@@ -334,7 +405,11 @@ impl ChunkMethods for Generation {
         let profile = process.profile;
         let set = set_of(process.arena, profile, pointer);
         let old = chunk_size(process.arena, profile, pointer);
-        if old >= size {
+        let request = request(profile, pointer);
+        let chunk_header = profile.mmgr.generation.chunk;
+        process.test_for_scribbling(set, request, old, chunk_header, "realloc")?;
+        if old >= size.saturating_add(memdebug::sentinel_room(profile)) {
+            request.set(process.arena, size, old);
             process.emit(MemoryEvent::RepallocInPlace {
                 context: set,
                 chunk: pointer,
@@ -350,7 +425,8 @@ impl ChunkMethods for Generation {
         // A size that wraps to 0 when it is rounded up gives a chunk without room. A real
         // server overwrites what follows it; here the copy ends with the block.
         let room = block_of(process.arena, profile, to).end(process.arena).since(to);
-        process.move_chunk(set, pointer, to, old.min(room))
+        let copied = request.size(process.arena).unwrap_or(old);
+        process.move_chunk(set, pointer, to, copied.min(room), pointer)
     }
 
     /// `GenerationGetChunkContext`.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::Context;
 use super::chunk::ChunkHeader;
 use crate::memory::{Addr, Arena};
-use crate::profile::Profile;
+use crate::profile::{ChunkHeaders, Profile};
 
 /// One block of a context, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,16 +61,11 @@ impl BlockView {
         self.unused + self.chunks.iter().filter(|c| c.free).map(|c| c.size).sum::<u64>()
     }
 
-    /// Where nothing tells one chunk from the next: cut what is used at pointers that are known,
-    /// each with the bytes that were asked for.
-    pub(crate) fn cut_at(&mut self, known: &BTreeSet<(u64, u64)>) {
+    /// Where nothing tells one chunk from the next: cut what is used at pointers that are known.
+    pub(crate) fn cut_at(&mut self, known: &BTreeSet<Addr>) {
         let Some(mut rest) = self.chunks.pop() else { return };
         let end = rest.pointer.offset(rest.size);
-        for &(pointer, _) in known.range((rest.pointer.0 + 1, 0)..(end.0, 0)) {
-            let pointer = Addr(pointer);
-            if pointer == rest.pointer {
-                continue;
-            }
+        for &pointer in known.range(rest.pointer.offset(1)..end) {
             self.chunks.push(ChunkView { size: pointer.since(rest.pointer), ..rest });
             rest = ChunkView { pointer, size: end.since(pointer), ..rest };
         }
@@ -93,6 +88,22 @@ pub fn blocks(arena: &Arena, profile: &Profile, context: Addr) -> Vec<BlockView>
 pub fn block_of(arena: &Arena, profile: &Profile, context: Addr, pointer: Addr) -> Option<Addr> {
     let blocks = blocks(arena, profile, context);
     blocks.iter().find(|block| block.contains(pointer)).map(|block| block.addr)
+}
+
+/// What stands before a chunk where it is not packed into one word: the structure's name, and what
+/// each of its words is.
+pub fn header_fields(
+    profile: &Profile,
+    kind: &str,
+) -> Option<(&'static str, &'static [&'static str])> {
+    match (profile.mmgr.chunk_headers, kind) {
+        (ChunkHeaders::Packed, _) => None,
+        (ChunkHeaders::Owner, "Generation") => {
+            Some(("GenerationChunk", &["size", "block", "context"]))
+        }
+        (ChunkHeaders::Owner, "Slab") => Some(("SlabChunk", &["block", "slab"])),
+        (ChunkHeaders::Owner, _) => Some(("AllocChunkData", &["size", "aset"])),
+    }
 }
 
 /// Sizes that a context keeps free chunks of, and how many it has of each.

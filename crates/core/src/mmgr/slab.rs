@@ -17,11 +17,14 @@
 
 mod by_free_chunks;
 mod by_fullness;
+#[cfg(feature = "memory-context-checking")]
+mod check;
 
-use super::chunk::{ChunkHeader, MCTX_SLAB_ID};
+use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_SLAB_ID};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
+use super::memdebug::{self, Request};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
@@ -35,8 +38,6 @@ const MAX_CHUNKS_PER_BLOCK: u64 = 1 << 20;
 // struct SlabContext: three sizes, and where there is a list for each number of free chunks a
 // fourth, then chunksPerBlock and the number of the list that is used now.
 const SIZES: u64 = MEMORY_CONTEXT_DATA;
-/// Where the lists of blocks begin.
-const LISTS: u64 = 128;
 
 // struct SlabChunk, where chunks point to their owner: offsets of its fields.
 const CHUNK_BLOCK: u64 = 0;
@@ -59,6 +60,8 @@ struct Shape {
     per_block: u32,
     /// Where `chunksPerBlock` is.
     counts: Addr,
+    /// Where the lists of blocks begin.
+    lists: Addr,
 }
 
 impl Shape {
@@ -66,7 +69,8 @@ impl Shape {
         let size = |index| read_size(arena, profile, slab, index);
         let counts = counts(profile, slab);
         let per_block = arena.read_u32(counts);
-        Self { slab, chunk: size(0), full: size(1), block: size(2), per_block, counts }
+        let lists = slab.offset(profile.mmgr.slab.blocklists);
+        Self { slab, chunk: size(0), full: size(1), block: size(2), per_block, counts, lists }
     }
 
     /// Where the number of the list that requests are taken from is.
@@ -76,7 +80,12 @@ impl Shape {
 
     /// The head of one of the lists of blocks.
     fn list(self, index: u32) -> Addr {
-        self.slab.offset(LISTS + dlist::DLIST_HEAD * u64::from(index))
+        self.lists.offset(dlist::DLIST_HEAD * u64::from(index))
+    }
+
+    /// Bytes of a chunk behind its header.
+    fn room(self, profile: &Profile) -> u64 {
+        self.full - profile.mmgr.slab.chunk
     }
 
     /// `SlabBlockGetChunk`: where a chunk of a block begins.
@@ -143,7 +152,7 @@ impl Process<'_> {
             return Err(Error::InvalidContextParameter(what).into());
         }
         let chunk_size = chunk_size.max(layout.min_chunk);
-        let full = layout.chunk + maxalign(chunk_size);
+        let full = layout.chunk + memdebug::chunk_size(profile, chunk_size);
         let per_block = block_size.saturating_sub(layout.block) / full;
         if per_block == 0 {
             return Err(Error::SlabBlockTooSmall {
@@ -175,6 +184,8 @@ impl Process<'_> {
             SlabLists::ByFreeChunks => by_free_chunks::init(arena, shape, header_size),
             SlabLists::ByFullness => by_fullness::init(arena, shape),
         }
+        #[cfg(feature = "memory-context-checking")]
+        check::init(arena, profile, shape);
 
         let tag = profile.mmgr.node_tags.slab;
         self.memory_context_create(slab, tag, MCTX_SLAB_ID, parent, name);
@@ -192,10 +203,27 @@ impl Process<'_> {
     }
 
     /// Give a block that is in no list any more back to malloc.
-    fn slab_free_block(&mut self, shape: Shape, block: Addr) -> Fallible<()> {
+    fn slab_free_block(&mut self, shape: Shape, block: Addr, wipe: bool) -> Fallible<()> {
         self.mem_allocated_add(shape.slab, -(shape.block as i64));
-        self.free(block);
+        self.wipe_and_free(block, if wipe { shape.block } else { 0 });
         self.emit(MemoryEvent::BlockFreed { context: shape.slab, block, size: shape.block })
+    }
+
+    /// What `SlabFree` begins with in builds that check.
+    fn slab_test_chunk(&mut self, shape: Shape, pointer: Addr) -> Fallible<()> {
+        let chunk_header = self.profile.mmgr.slab.chunk;
+        let room = shape.room(self.profile);
+        match noted(self.profile, pointer) {
+            Some(request) => {
+                self.test_for_scribbling(shape.slab, request, room, chunk_header, "pfree")?;
+                request.set_free(self.arena);
+                Ok(())
+            }
+            None => {
+                let chunk = pointer.back(chunk_header);
+                self.test_sentinel(shape.slab, pointer, shape.chunk, room, chunk)
+            }
+        }
     }
 
     /// `SlabAllocSetupNewChunk`: write the chunk's header.
@@ -207,6 +235,7 @@ impl Process<'_> {
     ) -> Fallible<Addr> {
         let profile = self.profile;
         let usable = maxalign(shape.chunk);
+        let pointer = chunk.offset(profile.mmgr.slab.chunk);
         match profile.mmgr.chunk_headers {
             ChunkHeaders::Owner => {
                 self.arena.write_ptr(chunk.offset(CHUNK_BLOCK), block);
@@ -214,14 +243,25 @@ impl Process<'_> {
             }
             ChunkHeaders::Packed => {
                 let header = ChunkHeader::new(chunk.since(block), usable, MCTX_SLAB_ID);
-                self.arena.write_u64(chunk, header.0);
+                self.arena.write_u64(pointer.back(CHUNK_HEADER), header.0);
             }
         }
         let (context, size) = (shape.slab, shape.chunk);
-        let pointer = chunk.offset(profile.mmgr.slab.chunk);
+        match noted(profile, pointer) {
+            Some(request) => request.set(self.arena, size, shape.room(profile)),
+            None if size < shape.room(profile) => memdebug::set_sentinel(self.arena, pointer, size),
+            None => {}
+        }
         self.emit(MemoryEvent::Palloc { context, chunk: pointer, size, usable })?;
         Ok(pointer)
     }
+}
+
+/// What was asked for, where chunks say it: those that point to their owner don't, since all have
+/// one size.
+fn noted(profile: &Profile, pointer: Addr) -> Option<Request> {
+    let packed = profile.mmgr.chunk_headers == ChunkHeaders::Packed;
+    packed.then(|| Request::of(profile, pointer, 0))
 }
 
 /// The blocks that have a chunk in use, by list, those of the list that requests are taken
@@ -255,6 +295,8 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
     }
 }
 
+impl Quick for Slab {}
+
 impl MemoryContextMethods for Slab {
     /// `SlabAlloc`.
     fn alloc(
@@ -280,17 +322,18 @@ impl MemoryContextMethods for Slab {
 
     /// `SlabReset`: every block goes back, also the empty ones that were kept.
     fn reset(&self, process: &mut Process<'_>, slab: Addr) -> Fallible<()> {
+        process.check_before_freeing(slab)?;
         let shape = Shape::of(process.arena, process.profile, slab);
         for block in empty_blocks(process.arena, process.profile, slab) {
             by_fullness::forget_empty(process.arena, slab, block);
-            process.slab_free_block(shape, block)?;
+            process.slab_free_block(shape, block, true)?;
         }
         for block in blocks_in_lists(process.arena, process.profile, shape) {
             match process.profile.mmgr.slab.lists {
                 SlabLists::ByFreeChunks => by_free_chunks::forget(process.arena, shape, block),
                 SlabLists::ByFullness => by_fullness::forget(process.arena, block),
             }
-            process.slab_free_block(shape, block)?;
+            process.slab_free_block(shape, block, true)?;
         }
         process.arena.write_u32(shape.current(), 0);
         Ok(())
@@ -301,6 +344,11 @@ impl MemoryContextMethods for Slab {
         self.reset(process, slab)?;
         process.free(slab);
         Ok(false)
+    }
+
+    #[cfg(feature = "memory-context-checking")]
+    fn check(&self, process: &mut Process<'_>, slab: Addr) -> Fallible<()> {
+        process.slab_check(slab)
     }
 
     /// `SlabIsEmpty`: not a single block, not even an empty one.
@@ -359,7 +407,7 @@ impl MemoryContextMethods for Slab {
                     .map(|index| {
                         let chunk = shape.chunk_at(profile, block, index);
                         let pointer = chunk.offset(layout.chunk);
-                        let usable = shape.full - layout.chunk;
+                        let usable = shape.room(profile);
                         ChunkView::new(arena, pointer, usable, free.contains(&chunk))
                     })
                     .collect();
@@ -397,6 +445,7 @@ impl ChunkMethods for Slab {
         let slab = slab_of(process.arena, profile, pointer);
         let block = block_of(process.arena, profile, pointer);
         let shape = Shape::of(process.arena, profile, slab);
+        process.slab_test_chunk(shape, pointer)?;
         match profile.mmgr.slab.lists {
             SlabLists::ByFreeChunks => process.slab_free_by_free_chunks(shape, block, pointer),
             SlabLists::ByFullness => process.slab_free_by_fullness(shape, block, pointer),

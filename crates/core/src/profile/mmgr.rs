@@ -17,6 +17,9 @@ pub struct MmgrProfile {
     pub aset_block: u64,
     /// The least that a dedicated block is resized to, by the set's chunk limit.
     pub aset_realloc_minimum: fn(u64) -> u64,
+    /// A deleted AllocSet that is used again with another largest block gets the chunk limit
+    /// that goes with it; else it keeps that of its first creation.
+    pub recycled_limit_follows_max: bool,
     /// Generation.
     pub generation: GenerationProfile,
     /// Slab.
@@ -64,6 +67,9 @@ pub struct GenerationProfile {
     pub max_chunk_limit: u64,
     /// What becomes of blocks that were emptied.
     pub recycling: Recycling,
+    /// A block larger than the largest that the context makes for small chunks never becomes the
+    /// spare one: a dedicated block is freed with its chunk.
+    pub spare_within_max: bool,
 }
 
 /// What a Generation context does with a block whose last chunk was freed.
@@ -82,6 +88,8 @@ pub enum Recycling {
 pub struct SlabProfile {
     /// `Slab_CONTEXT_HDRSZ`: the context's header, by the number of chunks in a block.
     pub context: fn(u64) -> u64,
+    /// Where a context keeps its lists of blocks.
+    pub blocklists: u64,
     /// `Slab_BLOCKHDRSZ`.
     pub block: u64,
     /// `Slab_CHUNKHDRSZ`.
@@ -145,6 +153,15 @@ pub struct NodeTags {
     pub bump: u32,
 }
 
+/// Whether this build notes the sizes asked for in front of chunks and watches their ends, as
+/// PostgreSQL's compile-time switch of that name does.
+pub const MEMORY_CONTEXT_CHECKING: bool = cfg!(feature = "memory-context-checking");
+
+/// Bytes of a field that only builds that check have.
+const CHECKED: u64 = if MEMORY_CONTEXT_CHECKING { 8 } else { 0 };
+/// Bytes of a flag that Slab's contexts have for each chunk of a block in such builds.
+const FLAG: u64 = if MEMORY_CONTEXT_CHECKING { 1 } else { 0 };
+
 /// `MEMORYCHUNK_MAX_BLOCKOFFSET` and `MEMORYCHUNK_MAX_VALUE`: 30 bits.
 const CHUNK_BITS_MAX: u64 = 0x3fff_ffff;
 
@@ -153,20 +170,23 @@ impl MmgrProfile {
     pub(super) const fn with_owner_pointers(node_tags: NodeTags) -> Self {
         Self {
             chunk_headers: ChunkHeaders::Owner,
-            chunk: 16,
+            chunk: 16 + CHECKED,
             aset_context: 224,
             aset_block: 40,
             // The chunk has to stay over the limit: its size tells that its block is dedicated.
             aset_realloc_minimum: |limit| limit + 1,
+            recycled_limit_follows_max: false,
             generation: GenerationProfile {
                 context: 152,
                 block: 48,
-                chunk: 24,
+                chunk: 24 + CHECKED,
                 max_chunk_limit: u64::MAX,
                 recycling: Recycling::SpareOrKeeper,
+                spare_within_max: false,
             },
             slab: SlabProfile {
-                context: |chunks_per_block| 128 + 16 * (chunks_per_block + 1),
+                context: |chunks| 128 + CHECKED + 16 * (chunks + 1) + FLAG * chunks,
+                blocklists: 128 + CHECKED,
                 block: 24,
                 chunk: 16,
                 min_chunk: 4,
@@ -193,21 +213,25 @@ impl MmgrProfile {
     ) -> Self {
         Self {
             chunk_headers: ChunkHeaders::Packed,
-            chunk: 8,
+            chunk: 8 + CHECKED,
             aset_context: 200,
             aset_block: 40,
             aset_realloc_minimum: |_| 0,
+            recycled_limit_follows_max: false,
             generation: GenerationProfile {
                 context: 128,
                 block: 56,
-                chunk: 8,
+                chunk: 8 + CHECKED,
                 max_chunk_limit: CHUNK_BITS_MAX,
                 recycling: Recycling::Spare,
+                spare_within_max: false,
             },
             slab: SlabProfile {
-                context: |_| 176,
+                // With flags there is a pointer to them, which has to be aligned.
+                context: |chunks| 176 + 2 * CHECKED + FLAG * chunks,
+                blocklists: 128 + 2 * CHECKED,
                 block: 48,
-                chunk: 8,
+                chunk: 8 + CHECKED,
                 min_chunk: 8,
                 lists: SlabLists::ByFullness,
                 too_small_for: "-byte chunks",

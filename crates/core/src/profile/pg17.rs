@@ -1,6 +1,12 @@
 //! PostgreSQL 17, as read in its source and confirmed by the traces of 17.10.
 
-use super::{BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
+use super::contexts::start_of_17;
+use super::{
+    BackendProfile, BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds,
+    ShmemProfile, StartStep, TransactionEnd, Version,
+};
+
+static START: [StartStep; 15] = start_of_17(41_520);
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V17,
@@ -8,16 +14,25 @@ pub(super) static PROFILE: Profile = Profile {
         ContextRows::Parent,
         NodeTags { aset: 469, generation: 470, slab: 471, bump: 472 },
     ),
+    backend: BackendProfile {
+        start: &START,
+        transaction_end: TransactionEnd::Delete,
+        portal: 232,
+        query_desc: 112,
+    },
     bufmgr: BufmgrProfile {
         freelist: true,
         just_dirtied: true,
         bulkread_ring_kb: |_| 256,
         vacuum_ring_kb: 2048,
         sized_rings: true,
+        insert_first: false,
         bulk_extend: true,
         read_rounds: Some(ReadRounds::IncludeHit),
         evict: true,
         local_flush_counted: true,
         processes: 15 + 6,
     },
+    shmem: ShmemProfile::ALIGNED,
+    routines: super::routines::OF_17,
 };

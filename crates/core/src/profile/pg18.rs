@@ -1,6 +1,12 @@
 //! PostgreSQL 18, as read in its source and confirmed by the traces of 18.4.
 
-use super::{BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
+use super::contexts::start_of_17;
+use super::{
+    BackendProfile, BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds,
+    ShmemProfile, StartStep, TransactionEnd, Version,
+};
+
+static START: [StartStep; 15] = start_of_17(41_520);
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V18,
@@ -8,18 +14,27 @@ pub(super) static PROFILE: Profile = Profile {
         ContextRows::Path,
         NodeTags { aset: 474, generation: 475, slab: 476, bump: 477 },
     ),
+    backend: BackendProfile {
+        start: &START,
+        transaction_end: TransactionEnd::Reset,
+        portal: 224,
+        query_desc: 112,
+    },
     bufmgr: BufmgrProfile {
         freelist: true,
         just_dirtied: true,
         bulkread_ring_kb,
         vacuum_ring_kb: 2048,
         sized_rings: true,
+        insert_first: false,
         bulk_extend: true,
         read_rounds: Some(ReadRounds::StopBeforeHit),
         evict: true,
         local_flush_counted: true,
         processes: BACKENDS_AND_AUX_PROCS,
     },
+    shmem: ShmemProfile::ASYNCHRONOUS,
+    routines: &[],
 };
 
 /// `MaxBackends` and the auxiliary processes of a server with the defaults that the traces

@@ -1,6 +1,12 @@
 //! PostgreSQL 19, as read in its source and confirmed by the traces of 19rc1.
 
-use super::{BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds, Version};
+use super::contexts::start_of_17;
+use super::{
+    BackendProfile, BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds,
+    ShmemProfile, StartStep, TransactionEnd, Version,
+};
+
+static START: [StartStep; 15] = start_of_17(41_960);
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V19,
@@ -9,16 +15,25 @@ pub(super) static PROFILE: Profile = Profile {
         ContextRows::Path,
         NodeTags { aset: 474, generation: 475, slab: 476, bump: 477 },
     ),
+    backend: BackendProfile {
+        start: &START,
+        transaction_end: TransactionEnd::Reset,
+        portal: 224,
+        query_desc: 112,
+    },
     bufmgr: BufmgrProfile {
         freelist: false,
         just_dirtied: false,
         bulkread_ring_kb: super::pg18::bulkread_ring_kb,
         vacuum_ring_kb: 2048,
         sized_rings: true,
+        insert_first: false,
         bulk_extend: true,
         read_rounds: Some(ReadRounds::StopBeforeHit),
         evict: true,
         local_flush_counted: true,
         processes: super::pg18::BACKENDS_AND_AUX_PROCS,
     },
+    shmem: ShmemProfile::WIDE_STATE,
+    routines: &[],
 };

@@ -42,31 +42,38 @@ pub struct Ledger {
     pointers: BTreeMap<u64, u64>,
     requests: u64,
     asked: u64,
+    asked_before: u64,
     contexts: Costs,
-    /// What the backend's heap had cost when it had connected.
-    start: HeapStats,
     plain: Costs,
+    /// What the two heaps had cost when the backend had connected.
+    before: [HeapStats; 2],
     heap: Heap,
     arena: Arena,
 }
 
 impl Ledger {
-    /// Begin with a backend that has just connected.
+    /// Begin with a backend whose connecting was the server's last operation. What it
+    /// allocated for itself is known from then on, but does not count.
     pub fn new(server: &Server, backend: BackendId) -> Self {
-        let start = server.backend(backend).map(|found| found.memory.heap.stats());
-        Self {
+        let mut ledger = Self {
             backend,
             live: BTreeSet::new(),
             sizes: BTreeMap::new(),
             pointers: BTreeMap::new(),
             requests: 0,
             asked: 0,
+            asked_before: 0,
             contexts: Costs::default(),
-            start: start.unwrap_or_default(),
             plain: Costs::default(),
+            before: [HeapStats::default(); 2],
             heap: Heap::new(backend, HEAP_LIMIT),
             arena: Arena::new(),
-        }
+        };
+        ledger.allocate_and_free(None, memory_events(server));
+        let found = server.backend(backend).map(|found| found.memory.heap.stats());
+        ledger.before = [found.unwrap_or_default(), ledger.heap.stats()];
+        (ledger.requests, ledger.asked_before) = (0, ledger.asked);
+        ledger
     }
 
     /// Allocations so far.
@@ -74,9 +81,9 @@ impl Ledger {
         self.requests
     }
 
-    /// Bytes that are asked for now.
+    /// Bytes that are asked for now, without those that the backend's start asked for.
     pub fn asked(&self) -> u64 {
-        self.asked
+        self.asked.saturating_sub(self.asked_before)
     }
 
     /// What the memory contexts cost since the backend connected.
@@ -105,36 +112,24 @@ impl Ledger {
         if op.backend() != Some(self.backend) || !op.is_memory() {
             return;
         }
-        let events = server.events().iter().filter_map(|event| match *event {
-            Event::Memory(_, event) => Some(event),
-            _ => None,
-        });
         match *op {
             Op::Repalloc { size, .. } | Op::RepallocExtended { size, .. } => {
-                self.repalloc(size, events);
+                self.repalloc(size, memory_events(server));
             }
-            _ => self.allocate_and_free(op, events),
+            _ => {
+                self.allocate_and_free(Some(op), memory_events(server));
+                self.contexts.returns += u64::from(memory_events(server).any(gives_back));
+            }
         }
-        let gives_back = matches!(
-            op,
-            Op::Pfree { .. }
-                | Op::Reset { .. }
-                | Op::ResetOnly { .. }
-                | Op::ResetChildren { .. }
-                | Op::Delete { .. }
-                | Op::DeleteChildren { .. }
-                | Op::CallEnd { .. }
-        );
-        self.contexts.returns += u64::from(gives_back);
+        let [with, without] = self.before;
         if let Some(backend) = server.backend(self.backend) {
-            add_up(&mut self.contexts, backend.memory.heap.stats(), self.start);
+            add_up(&mut self.contexts, backend.memory.heap.stats(), with);
         }
-        let plain = self.heap.stats();
-        add_up(&mut self.plain, plain, HeapStats::default());
-        self.plain.returns = plain.frees;
+        add_up(&mut self.plain, self.heap.stats(), without);
+        self.plain.returns = self.plain.frees;
     }
 
-    fn allocate_and_free(&mut self, op: &Op, events: impl Iterator<Item = MemoryEvent>) {
+    fn allocate_and_free(&mut self, op: Option<&Op>, events: impl Iterator<Item = MemoryEvent>) {
         let mut last = Addr::NULL;
         for event in events {
             match event {
@@ -153,7 +148,7 @@ impl Ledger {
                 // The allocator was asked for more, as malloc had to be: what the caller wanted
                 // counts.
                 MemoryEvent::Aligned { .. } => {
-                    if let Op::PallocAligned { size, .. } = *op {
+                    if let Some(&Op::PallocAligned { size, .. }) = op {
                         let more = self.asked_for(last.0);
                         self.asked = self.asked - more + more.min(size);
                         self.sizes.insert(last.0, more.min(size));
@@ -224,6 +219,22 @@ impl Ledger {
             self.pointers.insert(new.0, plain.0);
         }
     }
+}
+
+fn memory_events(server: &Server) -> impl Iterator<Item = MemoryEvent> {
+    server.events().iter().filter_map(|event| match *event {
+        Event::Memory(_, event) => Some(event),
+        _ => None,
+    })
+}
+
+fn gives_back(event: MemoryEvent) -> bool {
+    matches!(
+        event,
+        MemoryEvent::Pfree { .. }
+            | MemoryEvent::ContextReset { .. }
+            | MemoryEvent::ContextDeleted { .. }
+    )
 }
 
 /// What a heap costs now, since it cost `start`.

@@ -15,6 +15,17 @@ use crate::units::Quantity;
 /// `SLAB_DEFAULT_BLOCK_SIZE` (`memutils.h`).
 const SLAB_DEFAULT_BLOCK_SIZE: u64 = 8 * 1024;
 
+/// Contexts whose names a scenario can't give to its own. The others got their names later:
+/// in a text that uses one for a context of its own, it is that.
+const RESERVED: [&str; 6] = [
+    "TopMemoryContext",
+    "ErrorContext",
+    "CacheMemoryContext",
+    "MessageContext",
+    "TopPortalContext",
+    "FunctionCallContext",
+];
+
 impl Checker {
     /// What a backend does with its memory. Names are defined as in `backend_action`.
     pub(super) fn memory_action(&mut self, action: &Action, backend: BackendId) -> Compiled {
@@ -146,8 +157,7 @@ impl Checker {
     }
 
     fn define_context(&mut self, backend: BackendId, name: &Name) -> Option<ContextSlot> {
-        let known = ContextSlot::WELL_KNOWN.iter();
-        if known.clone().any(|(known, _)| **known == *name.text) {
+        if RESERVED.contains(&&*name.text) {
             let message = format!("\"{name}\" is a memory context of PostgreSQL's own");
             self.problems.push(Problem::new(name.span, message));
             return None;

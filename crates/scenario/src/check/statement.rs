@@ -8,6 +8,7 @@ use pgscope_core::server::settings::MAX_SHARED_BUFFERS;
 
 use super::{Backend, Checker, Compiled, Place};
 use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
+use crate::decimal::Decimal;
 use crate::diagnostic::{Problem, Span};
 use crate::limits::MAX_BACKENDS;
 use crate::metrics::Metric;
@@ -53,6 +54,15 @@ impl Checker {
                 op(Op::BackgroundWriter { backend: None, round })
             }
             Action::Repeat { times, body } => self.repeat(*times, body, span, place),
+            Action::Begin
+            | Action::Commit
+            | Action::Rollback(_)
+            | Action::Savepoint(_)
+            | Action::Release(_) => self.transaction(action, span, place),
+            Action::Query { utility, body } => self.query(*utility, body, span, place),
+            Action::Plan(body) => self.plan(body, span, place),
+            Action::Tuple(body) => self.tuple(body, span, place),
+            Action::Spi(body) => self.spi(body, span, place),
             Action::Call { function, body } => self.call(&function.text, body, span, place),
             Action::Expect { metric, comparison, value } => {
                 let metric = self.metric(metric)?;
@@ -190,7 +200,7 @@ impl Checker {
         }
         if let Some(number) = multiplier {
             if number.value > 10.0 {
-                let value = number.value;
+                let value = Decimal(number.value);
                 let message = format!(
                     "{value} is outside the valid range for parameter \
                      \"bgwriter_lru_multiplier\" (0 .. 10)"
@@ -236,7 +246,8 @@ impl Checker {
                         Distribution::Zipf(Zipf::new(exponent, pages))
                     }
                     Generator::Zipf { .. } => {
-                        let message = format!("zipf takes a number over 0, up to {MAX_EXPONENT}");
+                        let max = Decimal(MAX_EXPONENT);
+                        let message = format!("zipf takes a number over 0, up to {max}");
                         self.problems.push(Problem::new(*span, message));
                         return None;
                     }

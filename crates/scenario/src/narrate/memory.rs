@@ -70,7 +70,7 @@ fn shortened(text: &str) -> String {
 }
 
 impl Scene<'_> {
-    fn memory_events(&self) -> impl Iterator<Item = &MemoryEvent> {
+    pub(super) fn memory_events(&self) -> impl Iterator<Item = &MemoryEvent> {
         self.events.iter().filter_map(|event| match event {
             Event::Memory(_, event) => Some(event),
             _ => None,
@@ -85,7 +85,7 @@ impl Scene<'_> {
         self.names.chunk(backend, slot).map_or("a chunk", |name| name).to_owned()
     }
 
-    fn name_of(&self, context: Addr) -> String {
+    pub(super) fn name_of(&self, context: Addr) -> String {
         self.server.text(self.server.context(context).name()).to_owned()
     }
 
@@ -224,6 +224,7 @@ pub(super) fn routine(
         MemoryEvent::CallbackRegistered { .. } => ("MemoryContextRegisterResetCallback", MCXT),
         MemoryEvent::CallbackFired { .. } => ("MemoryContextCallResetCallbacks", MCXT),
         MemoryEvent::ParentChanged { .. } => ("MemoryContextSetParent", MCXT),
+        MemoryEvent::Warning { .. } => ("elog", "include/utils/elog.h"),
         MemoryEvent::IdentifierSet { .. } => ("MemoryContextSetIdentifier", MCXT),
         MemoryEvent::CallBegan { .. } => ("FunctionCallInvoke", "include/fmgr.h"),
         MemoryEvent::FreelistTaken { .. } => ALLOC_SET.at(ALLOC_SET.alloc),

@@ -14,7 +14,7 @@ use crate::ast::{
 use crate::decimal;
 use crate::diagnostic::{Problem, Span, quoted};
 use crate::highlight::Class;
-use crate::lexer::TokenKind;
+use crate::lexer::{Token, TokenKind};
 use crate::metrics::{METRICS, MetricKind};
 use crate::suggest::nearest;
 use crate::units::{MEMORY_UNITS, Quantity, TIME_UNITS, Unit};
@@ -134,6 +134,51 @@ impl Parser<'_> {
         }
     }
 
+    pub(crate) fn begin(&mut self) -> Result<Action, Problem> {
+        Ok(Action::Begin)
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<Action, Problem> {
+        Ok(Action::Commit)
+    }
+
+    pub(crate) fn rollback(&mut self) -> Result<Action, Problem> {
+        let to = if self.keyword("to") { Some(self.savepoint_name()?) } else { None };
+        Ok(Action::Rollback(to))
+    }
+
+    pub(crate) fn savepoint(&mut self) -> Result<Action, Problem> {
+        self.savepoint_name().map(Action::Savepoint)
+    }
+
+    pub(crate) fn release(&mut self) -> Result<Action, Problem> {
+        self.savepoint_name().map(Action::Release)
+    }
+
+    fn savepoint_name(&mut self) -> Result<Name, Problem> {
+        self.name(Class::Handle, "the name of a savepoint")
+    }
+
+    pub(crate) fn query(&mut self) -> Result<Action, Problem> {
+        self.block().map(|body| Action::Query { utility: false, body })
+    }
+
+    pub(crate) fn utility(&mut self) -> Result<Action, Problem> {
+        self.block().map(|body| Action::Query { utility: true, body })
+    }
+
+    pub(crate) fn plan(&mut self) -> Result<Action, Problem> {
+        self.block().map(Action::Plan)
+    }
+
+    pub(crate) fn tuple(&mut self) -> Result<Action, Problem> {
+        self.block().map(Action::Tuple)
+    }
+
+    pub(crate) fn spi(&mut self) -> Result<Action, Problem> {
+        self.block().map(Action::Spi)
+    }
+
     pub(crate) fn call(&mut self) -> Result<Action, Problem> {
         let function = self.name(Class::Function, FUNCTION)?;
         let body = self.block()?;
@@ -187,7 +232,7 @@ impl Parser<'_> {
             MetricKind::Context(metric) => {
                 let backend = self.name(Class::Backend, BACKEND)?;
                 self.symbol(",")?;
-                Measured::Context(metric, backend, self.name(Class::Context, CONTEXT)?)
+                Measured::Context(metric, backend, self.context_name()?)
             }
             MetricKind::Chunk(metric) => {
                 let backend = self.name(Class::Backend, BACKEND)?;
@@ -260,6 +305,17 @@ impl Parser<'_> {
         }
     }
 
+    /// The name of a context, in quotes if it is no word: `"SPI Exec"`.
+    fn context_name(&mut self) -> Result<Name, Problem> {
+        let Token { kind, span } = self.peek();
+        if kind != TokenKind::Text {
+            return self.name(Class::Context, CONTEXT);
+        }
+        let text = self.text(span)?;
+        self.take(Class::Context);
+        Ok(Name { text, span })
+    }
+
     // Numbers and texts.
 
     fn block_number(&mut self) -> Result<BlockNumber, Problem> {
@@ -304,6 +360,11 @@ impl Parser<'_> {
     /// What a text in quotes says, which is described as `what` if there is none.
     fn quoted_text(&mut self, what: &'static str) -> Result<Rc<str>, Problem> {
         let span = self.token(TokenKind::Text, what)?;
+        self.text(span)
+    }
+
+    /// What a text in quotes says.
+    fn text(&self, span: Span) -> Result<Rc<str>, Problem> {
         let text = self.text_of(span);
         let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         match inner {

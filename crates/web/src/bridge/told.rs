@@ -105,6 +105,7 @@ impl Teller<'_> {
             Event::Memory(backend, event) => {
                 self.memory_event(event).text("backend", self.backend(*backend))
             }
+            Event::Warned(warning) => Told::new("warned").text("message", warning.to_string()),
             Event::Failed(code) => Told::new("failed").text("code", format!("{code:?}")),
         }
     }
@@ -291,6 +292,9 @@ impl Teller<'_> {
             }
             M::IdentifierSet { context, ident } => {
                 new("identifier_set").addr("context", context).addr("ident", ident)
+            }
+            M::Warning { name, problem, values } => {
+                new("warning").text("message", problem.text(self.server.text(name), values))
             }
             M::CallBegan { function, depth } => new("call_began")
                 .text("function", self.server.text(function))

@@ -5,10 +5,11 @@ use super::{
 };
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::chunk::ChunkHeader;
-use crate::mmgr::{Process, maxalign};
+use crate::mmgr::{Process, memdebug};
 use crate::op::AllocFlags;
+use crate::profile::Profile;
 
 /// The blocks of a set, the active one first.
 pub(super) fn blocks(arena: &Arena, set: Addr) -> impl Iterator<Item = Addr> {
@@ -25,6 +26,26 @@ pub(super) fn link_header(arena: &mut Arena, block: Addr, set: Addr, prev: Addr,
     arena.write_ptr(block.offset(NEXT), next);
 }
 
+/// Bytes of a block that no chunk was cut from yet.
+#[inline]
+pub(super) fn available(words: &impl Words, block: Addr) -> u64 {
+    words.ptr(block.offset(ENDPTR)).since(words.ptr(block.offset(FREEPTR)))
+}
+
+/// Write a chunk's header at the block's free space and move the space's start behind it.
+#[inline]
+pub(super) fn cut_chunk(
+    words: &mut impl Words,
+    profile: &Profile,
+    block: Addr,
+    index: usize,
+) -> Addr {
+    let chunk = words.ptr(block.offset(FREEPTR));
+    let pointer = header::write(words, profile, chunk, block, index);
+    words.set_ptr(block.offset(FREEPTR), pointer.offset(class_size(index)));
+    pointer
+}
+
 impl Process<'_> {
     /// `AllocSetAllocLarge`: a block of its own, put behind the active one.
     pub(super) fn alloc_set_alloc_large(
@@ -35,7 +56,7 @@ impl Process<'_> {
     ) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr;
-        let chunk_size = maxalign(size);
+        let chunk_size = memdebug::chunk_size(self.profile, size);
         let blksize = chunk_size + layout.aset_block + layout.chunk;
         let Some(block) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
@@ -53,6 +74,7 @@ impl Process<'_> {
         }
         arena.write_ptr(head.offset(NEXT), block);
         let pointer = header::write_dedicated(arena, self.profile, block, chunk_size);
+        header::request(self.profile, pointer).set(arena, size, chunk_size);
         self.emit(MemoryEvent::BlockAllocated {
             context: set,
             block,
@@ -72,19 +94,11 @@ impl Process<'_> {
         size: u64,
         index: usize,
     ) -> Fallible<Addr> {
-        let pointer = self.cut_chunk(block, index);
+        let pointer = cut_chunk(self.arena, self.profile, block, index);
         let usable = class_size(index);
+        header::request(self.profile, pointer).set(self.arena, size, usable);
         self.emit(MemoryEvent::Palloc { context: set, chunk: pointer, size, usable })?;
         Ok(pointer)
-    }
-
-    /// Write a chunk's header at the block's free space and move the space's start behind it.
-    #[inline]
-    fn cut_chunk(&mut self, block: Addr, index: usize) -> Addr {
-        let chunk = self.arena.read_ptr(block.offset(FREEPTR));
-        let pointer = header::write(self.arena, self.profile, chunk, block, index);
-        self.arena.write_ptr(block.offset(FREEPTR), pointer.offset(class_size(index)));
-        pointer
     }
 
     /// `AllocSetAllocFromNewBlock`: the active block is exhausted.
@@ -148,7 +162,8 @@ impl Process<'_> {
             if fits != class_size(index) {
                 index -= 1;
             }
-            let pointer = self.cut_chunk(block, index);
+            let pointer = cut_chunk(self.arena, self.profile, block, index);
+            header::request(self.profile, pointer).set_free(self.arena);
             header::push_free(self.arena, self.profile, set, pointer, index);
             self.emit(MemoryEvent::Carved { block, chunk: pointer, class: class_size(index) })?;
         }
@@ -171,6 +186,8 @@ impl Process<'_> {
     pub(super) fn alloc_set_free_large(&mut self, set: Addr, pointer: Addr) -> Fallible<()> {
         let block = self.dedicated_block(set, pointer, "pfree")?;
         let usable = self.arena.read_ptr(block.offset(ENDPTR)).since(pointer);
+        let request = header::request(self.profile, pointer);
+        self.test_for_scribbling(set, request, usable, self.profile.mmgr.chunk, "pfree")?;
         self.emit(MemoryEvent::Pfree { context: set, chunk: pointer, usable, freelist: false })?;
         self.alloc_set_free_block(set, block)
     }
@@ -190,7 +207,8 @@ impl Process<'_> {
             arena.write_ptr(next.offset(PREV), prev);
         }
         self.mem_allocated_add(set, -(size as i64));
-        self.free(block);
+        let used = self.arena.read_ptr(block.offset(FREEPTR)).since(block);
+        self.wipe_and_free(block, used);
         self.emit(MemoryEvent::BlockFreed { context: set, block, size })
     }
 
@@ -219,8 +237,12 @@ impl Process<'_> {
         let block = self.dedicated_block(set, pointer, "repalloc")?;
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr;
+        let request = header::request(self.profile, pointer);
+        let old_size = self.arena.read_ptr(block.offset(ENDPTR)).since(pointer);
+        self.test_for_scribbling(set, request, old_size, layout.chunk, "realloc")?;
         let limit = sizes(self.profile, set).chunk_limit(self.arena);
-        let chunk_size = maxalign(size.max((layout.aset_realloc_minimum)(limit)));
+        let least = size.max((layout.aset_realloc_minimum)(limit));
+        let chunk_size = memdebug::chunk_size(self.profile, least);
         let blksize = chunk_size + layout.aset_block + layout.chunk;
         let old_end = self.arena.read_ptr(block.offset(ENDPTR));
         let Some(new) = self.local.heap.realloc(self.arena, block, blksize) else {
@@ -242,11 +264,12 @@ impl Process<'_> {
             arena.write_ptr(next.offset(PREV), new);
         }
         let to = header::write_dedicated(arena, self.profile, new, chunk_size);
+        header::request(self.profile, to).set(arena, size, chunk_size);
         self.emit(MemoryEvent::BlockResized { context: set, from: block, to: new, size: blksize })?;
         let moved = if to == pointer {
             MemoryEvent::RepallocInPlace { context: set, chunk: to, size, usable: chunk_size }
         } else {
-            let copied = old_end.since(pointer).min(size);
+            let copied = old_size.min(size);
             MemoryEvent::RepallocMoved { context: set, from: pointer, to, copied }
         };
         self.emit(moved)?;

@@ -1,10 +1,10 @@
 //! The blocks of a Generation context: how they are filled, emptied, kept and freed.
 
-use super::{active_field, keeper_block, list, maxalign, sizes, spare_field, write_header};
+use super::{active_field, keeper_block, list, request, sizes, spare_field, write_header};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
-use crate::mmgr::{Process, dlist};
+use crate::memory::{Addr, Arena, Words};
+use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile, Recycling};
 
@@ -27,42 +27,49 @@ pub(super) struct Block {
 }
 
 impl Block {
+    #[inline]
     pub(super) fn at(profile: &Profile, addr: Addr) -> Self {
         Self { addr, body: addr.offset(profile.mmgr.generation.block) }
     }
 
     /// The context that it belongs to, where blocks say so.
-    pub(super) fn context(self, arena: &Arena) -> Addr {
-        arena.read_ptr(self.addr.offset(CONTEXT))
+    #[inline]
+    pub(super) fn context(self, arena: &impl Words) -> Addr {
+        arena.ptr(self.addr.offset(CONTEXT))
     }
 
     /// Bytes that it takes of malloc, or behind the context's header.
-    pub(super) fn size(self, arena: &Arena) -> u64 {
-        arena.read_u64(self.body.back(BLKSIZE))
+    pub(super) fn size(self, arena: &impl Words) -> u64 {
+        arena.word(self.body.back(BLKSIZE))
     }
 
     /// Chunks cut from it since it was empty.
-    pub(super) fn chunks(self, arena: &Arena) -> u32 {
-        arena.read_u32(self.body.back(NCHUNKS))
+    #[inline]
+    pub(super) fn chunks(self, arena: &impl Words) -> u32 {
+        arena.half(self.body.back(NCHUNKS))
     }
 
     /// Those of them that were freed.
-    pub(super) fn free_chunks(self, arena: &Arena) -> u32 {
-        arena.read_u32(self.body.back(NFREE))
+    #[inline]
+    pub(super) fn free_chunks(self, arena: &impl Words) -> u32 {
+        arena.half(self.body.back(NFREE))
     }
 
     /// Where its free space begins.
-    pub(super) fn free_start(self, arena: &Arena) -> Addr {
-        arena.read_ptr(self.body.back(FREEPTR))
+    #[inline]
+    pub(super) fn free_start(self, arena: &impl Words) -> Addr {
+        arena.ptr(self.body.back(FREEPTR))
     }
 
     /// Where it ends.
-    pub(super) fn end(self, arena: &Arena) -> Addr {
-        arena.read_ptr(self.body.back(ENDPTR))
+    #[inline]
+    pub(super) fn end(self, arena: &impl Words) -> Addr {
+        arena.ptr(self.body.back(ENDPTR))
     }
 
     /// `GenerationBlockFreeBytes`.
-    pub(super) fn free_bytes(self, arena: &Arena) -> u64 {
+    #[inline]
+    pub(super) fn free_bytes(self, arena: &impl Words) -> u64 {
         self.end(arena).since(self.free_start(arena))
     }
 
@@ -73,29 +80,37 @@ impl Block {
         }
         arena.write_u64(self.body.back(BLKSIZE), size);
         arena.write_ptr(self.body.back(ENDPTR), self.addr.offset(size));
-        self.mark_empty(arena);
+        self.start_over(arena);
     }
 
     /// `GenerationBlockMarkEmpty`.
     pub(super) fn mark_empty(self, arena: &mut Arena) {
+        let used = self.free_start(arena).since(self.body);
+        memdebug::wipe_mem(arena, self.body, used);
+        self.start_over(arena);
+    }
+
+    fn start_over(self, arena: &mut Arena) {
         arena.write_u32(self.body.back(NCHUNKS), 0);
         arena.write_u32(self.body.back(NFREE), 0);
         arena.write_ptr(self.body.back(FREEPTR), self.body);
     }
 
     /// Count a freed chunk. True if no other is left.
-    pub(super) fn count_free(self, arena: &mut Arena) -> bool {
+    #[inline]
+    pub(super) fn count_free(self, arena: &mut impl Words) -> bool {
         let free = self.free_chunks(arena) + 1;
-        arena.write_u32(self.body.back(NFREE), free);
+        arena.set_half(self.body.back(NFREE), free);
         free >= self.chunks(arena)
     }
 
     /// Count a new chunk of this many bytes, its header included. Returns where it is.
-    fn cut(self, arena: &mut Arena, size: u64) -> Addr {
+    #[inline]
+    pub(super) fn cut(self, arena: &mut impl Words, size: u64) -> Addr {
         let chunk = self.free_start(arena);
         let count = self.chunks(arena) + 1;
-        arena.write_u32(self.body.back(NCHUNKS), count);
-        arena.write_ptr(self.body.back(FREEPTR), chunk.offset(size));
+        arena.set_half(self.body.back(NCHUNKS), count);
+        arena.set_ptr(self.body.back(FREEPTR), chunk.offset(size));
         chunk
     }
 }
@@ -110,7 +125,7 @@ impl Process<'_> {
     ) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr.generation;
-        let blksize = maxalign(size) + layout.chunk + layout.block;
+        let blksize = memdebug::chunk_size(self.profile, size) + layout.chunk + layout.block;
         let Some(addr) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
         };
@@ -128,7 +143,7 @@ impl Process<'_> {
         let profile = self.profile;
         let layout = &profile.mmgr.generation;
         let mut blksize = sizes(profile, set).advance(self.arena);
-        let required = maxalign(size) + layout.chunk + layout.block;
+        let required = memdebug::chunk_size(profile, size) + layout.chunk + layout.block;
         if blksize < required {
             blksize = required.next_power_of_two();
         }
@@ -177,9 +192,10 @@ impl Process<'_> {
         dedicated: bool,
     ) -> Fallible<Addr> {
         let profile = self.profile;
-        let usable = maxalign(size);
+        let usable = memdebug::chunk_size(profile, size);
         let chunk = block.cut(self.arena, usable + profile.mmgr.generation.chunk);
         let pointer = write_header(self.arena, profile, set, block, chunk, usable, dedicated);
+        request(profile, pointer).set(self.arena, size, usable);
         self.emit(MemoryEvent::Palloc { context: set, chunk: pointer, size, usable })?;
         Ok(pointer)
     }
@@ -218,15 +234,21 @@ impl Process<'_> {
         let spare = self.arena.read_ptr(spare_field(profile, set));
         let active = self.arena.read_ptr(active_field(profile, set)) == block.addr;
         let keeper = keeper_block(profile, set) == block.addr;
-        let (in_place, becomes_spare) = match profile.mmgr.generation.recycling {
+        let layout = &profile.mmgr.generation;
+        let (in_place, becomes_spare) = match layout.recycling {
             Recycling::SpareOrKeeper => (keeper, spare.is_null() || spare == block.addr),
             Recycling::Spare => (keeper || active, spare.is_null()),
         };
+        let too_large =
+            layout.spare_within_max && block.size(self.arena) > sizes(profile, set).max(self.arena);
+        let becomes_spare = becomes_spare && !too_large;
         if !in_place && !becomes_spare {
             if active {
                 self.arena.write_ptr(active_field(profile, set), Addr::NULL);
             }
-            return self.generation_block_free(set, block);
+            // Older versions free it by themselves here, and don't wipe it.
+            let wipe = profile.mmgr.generation.recycling == Recycling::Spare;
+            return self.generation_block_free(set, block, wipe);
         }
         block.mark_empty(self.arena);
         if !in_place {
@@ -236,11 +258,16 @@ impl Process<'_> {
     }
 
     /// `GenerationBlockFree`.
-    pub(super) fn generation_block_free(&mut self, set: Addr, block: Block) -> Fallible<()> {
+    pub(super) fn generation_block_free(
+        &mut self,
+        set: Addr,
+        block: Block,
+        wipe: bool,
+    ) -> Fallible<()> {
         let size = block.size(self.arena);
         dlist::delete(self.arena, block.addr);
         self.mem_allocated_add(set, -(size as i64));
-        self.free(block.addr);
+        self.wipe_and_free(block.addr, if wipe { size } else { 0 });
         self.emit(MemoryEvent::BlockFreed { context: set, block: block.addr, size })
     }
 }

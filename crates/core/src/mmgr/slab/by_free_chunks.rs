@@ -11,7 +11,7 @@ use super::Shape;
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
-use crate::mmgr::{Process, dlist};
+use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::Profile;
 
@@ -52,7 +52,10 @@ pub(super) fn free_chunks(
     let mut index = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
     while index < shape.per_block {
         let chunk = shape.chunk_at(profile, block, index);
-        free.insert(chunk);
+        // Whoever writes to a free chunk can make the links run in a circle.
+        if !free.insert(chunk) {
+            break;
+        }
         index = arena.read_u32(chunk.offset(profile.mmgr.slab.chunk));
     }
     (shape.per_block, free)
@@ -131,6 +134,8 @@ impl Process<'_> {
         let index = chunk.since(shape.chunk_at(profile, block, 0)) / shape.full;
         let next = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
         arena.write_u32(pointer, next);
+        // What stands behind the link to the next free chunk.
+        memdebug::wipe_mem(arena, pointer.offset(4), shape.chunk - 4);
         arena.write_u32(block.offset(FIRST_FREE_CHUNK), index as u32);
         let before = nfree(arena, block);
         let now = before + 1;
@@ -143,12 +148,12 @@ impl Process<'_> {
             arena.write_u32(shape.current(), if empty { 0 } else { now });
         }
         dlist::push_head(arena, shape.list(now), block.offset(NODE));
-        let usable = shape.full - profile.mmgr.slab.chunk;
+        let usable = shape.room(profile);
         let context = shape.slab;
         self.emit(MemoryEvent::Pfree { context, chunk: pointer, usable, freelist: !empty })?;
         if empty {
             forget(self.arena, shape, block);
-            self.slab_free_block(shape, block)?;
+            self.slab_free_block(shape, block, false)?;
         }
         Ok(())
     }

@@ -11,18 +11,22 @@ use super::Shape;
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
-use crate::mmgr::{Process, dlist};
+use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
-use crate::profile::Profile;
+use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
 
 /// `SLAB_BLOCKLIST_COUNT`.
 pub(super) const LIST_COUNT: u32 = 3;
 /// `SLAB_MAXIMUM_EMPTY_BLOCKS`.
 const MAXIMUM_EMPTY_BLOCKS: u32 = 10;
 
-// struct SlabContext: offsets of the fields that only this form has.
-const BLOCKLIST_SHIFT: u64 = 100;
-const EMPTY_BLOCKS: u64 = 104;
+// struct SlabContext: offsets of the fields that only this form has. Builds that check have a
+// pointer in between.
+const BLOCKLIST_SHIFT: u64 = if MEMORY_CONTEXT_CHECKING { 112 } else { 100 };
+const EMPTY_BLOCKS: u64 = if MEMORY_CONTEXT_CHECKING { 120 } else { 104 };
+/// `isChunkFree`, of builds that check.
+#[cfg(feature = "memory-context-checking")]
+pub(super) const IS_CHUNK_FREE: u64 = 104;
 const EMPTY_COUNT: u64 = EMPTY_BLOCKS + dlist::DLIST_HEAD;
 
 // struct SlabBlock: offsets of its fields.
@@ -49,6 +53,12 @@ pub(super) fn slab_of_block(arena: &Arena, block: Addr) -> Addr {
 
 pub(super) fn nfree(arena: &Arena, block: Addr) -> u32 {
     arena.read_u32(block.offset(NFREE))
+}
+
+/// The next chunk that was never used.
+#[cfg(feature = "memory-context-checking")]
+pub(super) fn unused(arena: &Arena, block: Addr) -> Addr {
+    arena.read_ptr(block.offset(UNUSED))
 }
 
 /// Empty blocks that are kept, the next to be used first.
@@ -78,12 +88,15 @@ pub(super) fn free_chunks(
     let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
     let first = some(arena.read_ptr(block.offset(FREEHEAD)));
     let link = profile.mmgr.slab.chunk;
-    let free = std::iter::successors(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
-    (shape.per_block - arena.read_u32(block.offset(NUNUSED)), free.collect())
+    let mut chunks = std::iter::successors(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
+    let mut free = HashSet::new();
+    // Whoever writes to a free chunk can make the links run in a circle.
+    chunks.all(|chunk| free.insert(chunk));
+    (shape.per_block - arena.read_u32(block.offset(NUNUSED)), free)
 }
 
 /// `SlabBlocklistIndex`: the list for blocks with so many free chunks.
-fn blocklist_index(arena: &Arena, shape: Shape, nfree: u32) -> u32 {
+pub(super) fn blocklist_index(arena: &Arena, shape: Shape, nfree: u32) -> u32 {
     nfree.div_ceil(1 << arena.read_u32(shape.slab.offset(BLOCKLIST_SHIFT)))
 }
 
@@ -195,6 +208,8 @@ impl Process<'_> {
         let arena = &mut *self.arena;
         let next = arena.read_ptr(block.offset(FREEHEAD));
         arena.write_ptr(pointer, next);
+        // What stands behind the link to the next free chunk.
+        memdebug::wipe_mem(arena, pointer.offset(8), shape.chunk - 8);
         arena.write_ptr(block.offset(FREEHEAD), pointer.back(chunk_header));
         let before = nfree(arena, block);
         let now = before + 1;
@@ -211,7 +226,7 @@ impl Process<'_> {
                 arena.write_u32(shape.current(), next);
             }
         }
-        let usable = shape.full - chunk_header;
+        let usable = shape.room(self.profile);
         let context = shape.slab;
         self.emit(MemoryEvent::Pfree { context, chunk: pointer, usable, freelist: true })?;
         if now == shape.per_block {
@@ -232,7 +247,7 @@ impl Process<'_> {
         }
         let count = arena.read_u32(shape.slab.offset(EMPTY_COUNT));
         if count >= MAXIMUM_EMPTY_BLOCKS {
-            return self.slab_free_block(shape, block);
+            return self.slab_free_block(shape, block, true);
         }
         dlist::push_head(arena, shape.slab.offset(EMPTY_BLOCKS), node);
         arena.write_u32(shape.slab.offset(EMPTY_COUNT), count + 1);

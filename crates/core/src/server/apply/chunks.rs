@@ -5,10 +5,13 @@
 
 use crate::error::{Error, Fallible};
 use crate::ids::{BackendId, ChunkSlot, ContextSlot};
-use crate::memory::Addr;
-use crate::mmgr::Process;
+use crate::memory::{Addr, Window};
+use crate::mmgr::memdebug::CLOBBER_FREED_MEMORY;
+use crate::mmgr::{Process, is_headerless, quick_palloc, quick_pfree};
 use crate::op::AllocFlags;
+use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
 use crate::server::Server;
+use crate::server::backend::Backend;
 use crate::server::variables::{ChunkVar, Variables};
 
 /// Bytes of the arena that may be written before allocating is refused.
@@ -31,6 +34,44 @@ impl Server {
             profile: self.profile,
         };
         Ok((&mut backend.variables, process))
+    }
+
+    /// `palloc` and `pfree` when nobody watches, in the part of the heap that is at hand.
+    #[inline]
+    fn near(&mut self, id: BackendId) -> Option<(&mut Backend, Window<'_>, &'static Profile)> {
+        if !self.log.is_off() || MEMORY_CONTEXT_CHECKING || CLOBBER_FREED_MEMORY {
+            return None;
+        }
+        let backend = self.backends.get_mut(usize::from(id.0))?;
+        self.arena.lend(id);
+        Some((backend, self.arena.window(), self.profile))
+    }
+
+    #[inline]
+    pub(super) fn palloc(
+        &mut self,
+        id: BackendId,
+        slot: Option<ContextSlot>,
+        size: u64,
+        zero: bool,
+        chunk: Option<ChunkSlot>,
+    ) -> Fallible<Addr> {
+        if !zero
+            && let Some((backend, mut window, profile)) = self.near(id)
+            && let Some(context) = match slot {
+                None => Some(backend.memory.current),
+                Some(slot) => backend.variables.context(slot),
+            }
+            && let Some(pointer) = quick_palloc(&mut window, profile, context, size)
+        {
+            if let Some(chunk) = chunk {
+                backend.variables.keep_chunk(chunk, pointer, size, context)?;
+            }
+            return Ok(pointer);
+        }
+        self.allocate(id, slot, size, chunk, |process, context| {
+            process.memory_context_alloc(context, size, zero)
+        })
     }
 
     pub(super) fn context_or_current(
@@ -74,6 +115,19 @@ impl Server {
 
     #[inline]
     pub(super) fn pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
+        if let Some((backend, mut window, profile)) = self.near(id)
+            && let Some(var) = backend.variables.chunk(slot)
+            && !is_headerless(&window, profile, var.context)
+            && quick_pfree(&mut window, profile, var.pointer).is_some()
+        {
+            backend.variables.drop_chunk(slot);
+            return Ok(());
+        }
+        self.pfree_watched(id, slot)
+    }
+
+    #[inline(never)]
+    fn pfree_watched(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
         let (variables, mut process) = self.process(id)?;
         let var = chunk_with_header(variables, &process, slot, "pfree")?;
         process.pfree(var.pointer)?;
@@ -139,7 +193,7 @@ fn chunk_with_header(
     function: &'static str,
 ) -> Fallible<ChunkVar> {
     let Some(var) = variables.chunk(slot) else { return Err(variables.no_chunk(slot)) };
-    if process.is_headerless(var.context) {
+    if is_headerless(process.arena, process.profile, var.context) {
         return Err(Error::BumpUnsupported(function).into());
     }
     Ok(var)

@@ -58,7 +58,7 @@ impl Parser<'_> {
 
     pub(crate) fn switch_to(&mut self) -> Result<Action, Problem> {
         self.expect_keyword("to")?;
-        self.name(Class::Context, CONTEXT).map(Action::SwitchTo)
+        self.context_name().map(Action::SwitchTo)
     }
 
     pub(crate) fn palloc(&mut self) -> Result<Action, Problem> {
@@ -98,7 +98,7 @@ impl Parser<'_> {
         chunk: &mut Option<Name>,
     ) -> Result<bool, Problem> {
         if context.is_none() && self.keyword("in") {
-            *context = Some(self.name(Class::Context, CONTEXT)?);
+            *context = Some(self.context_name()?);
         } else if chunk.is_none() && self.keyword("as") {
             *chunk = Some(self.name(Class::Handle, "a name")?);
         } else {
@@ -138,7 +138,7 @@ impl Parser<'_> {
             () if self.names_follow() => return Err(self.unexpected()),
             () => Family::All,
         };
-        self.name(Class::Context, CONTEXT).map(|name| Action::Reset(family, name))
+        self.context_name().map(|name| Action::Reset(family, name))
     }
 
     pub(crate) fn delete(&mut self) -> Result<Action, Problem> {
@@ -147,7 +147,7 @@ impl Parser<'_> {
             () if self.names_follow() => return Err(self.unexpected()),
             () => Family::All,
         };
-        self.name(Class::Context, CONTEXT).map(|name| Action::Delete(family, name))
+        self.context_name().map(|name| Action::Delete(family, name))
     }
 
     /// A word that a name follows: without one it is a name itself.
@@ -155,28 +155,29 @@ impl Parser<'_> {
         self.names_follow() && self.keyword(word)
     }
 
-    /// Whether the token after the next is a word.
+    /// Whether the token after the next can be a context's name.
     fn names_follow(&self) -> bool {
-        self.tokens.get(self.at + 1).is_some_and(|token| token.kind == TokenKind::Word)
+        let next = self.tokens.get(self.at + 1);
+        next.is_some_and(|token| matches!(token.kind, TokenKind::Word | TokenKind::Text))
     }
 
     pub(crate) fn move_under(&mut self) -> Result<Action, Problem> {
-        let context = self.name(Class::Context, CONTEXT)?;
+        let context = self.context_name()?;
         self.expect_keyword("under")?;
-        let parent = self.name(Class::Context, CONTEXT)?;
+        let parent = self.context_name()?;
         Ok(Action::Move { context, parent })
     }
 
     pub(crate) fn on_reset(&mut self) -> Result<Action, Problem> {
         self.expect_keyword("reset")?;
-        let context = self.name(Class::Context, CONTEXT)?;
+        let context = self.context_name()?;
         self.expect_keyword("call")?;
         let callback = self.name(Class::Function, FUNCTION)?;
         Ok(Action::OnReset { context, callback })
     }
 
     pub(crate) fn identify(&mut self) -> Result<Action, Problem> {
-        let context = self.name(Class::Context, CONTEXT)?;
+        let context = self.context_name()?;
         let ident = self.quoted_text("the identifier in double quotes")?;
         Ok(Action::Identify { context, ident })
     }
@@ -185,14 +186,15 @@ impl Parser<'_> {
         let mut known = Shown::WORDS.iter();
         let what = known.find(|(word, _)| self.keyword(word)).map(|(_, what)| *what);
         let what = what.ok_or_else(|| self.unexpected())?;
-        let named = what == Shown::Stats && self.peek().kind == TokenKind::Word;
-        let context = named.then(|| self.name(Class::Context, CONTEXT)).transpose()?;
+        let named = matches!(self.peek().kind, TokenKind::Word | TokenKind::Text);
+        let named = named && what == Shown::Stats;
+        let context = named.then(|| self.context_name()).transpose()?;
         Ok(Action::Show { what, context })
     }
 
     /// `in Work`, if it is there.
     fn in_context(&mut self) -> Result<Option<Name>, Problem> {
         let given = self.keyword("in");
-        given.then(|| self.name(Class::Context, CONTEXT)).transpose()
+        given.then(|| self.context_name()).transpose()
     }
 }

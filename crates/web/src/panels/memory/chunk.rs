@@ -1,6 +1,7 @@
 //! A chunk opened: its bytes with the header in front, and the header in words.
 
 use pgscope_core::memory::Addr;
+use pgscope_core::mmgr::inspect;
 use pgscope_core::views;
 use yew::prelude::*;
 
@@ -13,8 +14,17 @@ const ROWS: usize = 17;
 
 pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>>) -> Option<Html> {
     let (block, chunk) = blocks::find(&view.context.blocks, pointer)?;
-    let header = view.frame.server.profile().mmgr.chunk;
-    let bytes = views::chunk_bytes(&view.frame.server, pointer, chunk.size, LOOKED_AT);
+    let (server, header) = (&view.frame.server, view.context.chunk_header);
+    let bytes = views::chunk_bytes(server, pointer, header, chunk.size, LOOKED_AT);
+    let header_words = header as usize / hex::GROUP;
+    let fields = inspect::header_fields(server.profile(), view.open.kind);
+    let linked = chunk.free && (fields.is_none() || view.open.kind == "AllocSet");
+    let (name, words) = match fields {
+        // The place of the set's address is the link's while the chunk is free.
+        Some((name, [size, _])) if linked => (name, hex::fields(&[size], &bytes)),
+        Some((name, fields)) => (name, hex::fields(fields, &bytes)),
+        None => ("MemoryChunk", hex::header(chunk.header)),
+    };
     let variable = view.variable(pointer).filter(|_| !chunk.free);
     let (title, line) = match variable {
         _ if chunk.free => {
@@ -29,15 +39,15 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
             format!("{} usable, no variable holds it", words::bytes(chunk.size)),
         ),
     };
-    let mut groups = hex::groups(pointer.back(header), &bytes);
+    let mut groups = hex::groups(pointer.back(header), &bytes, header_words);
     groups.truncate(ROWS);
     let shown: usize = groups.iter().map(|group| (1 + group.again) * hex::GROUP).sum();
     let rest = (chunk.size + header).saturating_sub(shown as u64);
     let group = |(index, group): (usize, hex::Group)| {
         let class = match index {
-            0 => "head",
-            // The first word of a free chunk links to the next one on the list.
-            1 if chunk.free => "link",
+            // The second word of a free chunk links to the next one on the list.
+            1 if linked => "link",
+            index if index < header_words => "head",
             _ => "data",
         };
         html! {
@@ -67,17 +77,20 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
             if rest > 0 {
                 <p class="hex-rest">{ format!("and {} more", words::bytes(rest)) }</p>
             }
-            <p class="hex-words"><b>{ "MemoryChunk" }</b>{ format!(": {}", hex::header(chunk.header)) }</p>
-            if chunk.free {
-                <p class="hex-words link"><b>{ "link" }</b>{ link(&view.frame.server, pointer) }</p>
+            if header > 0 {
+                <p class="hex-words"><b>{ name }</b>{ format!(": {words}") }</p>
+            }
+            if linked {
+                <p class="hex-words link"><b>{ "link" }</b>{ link(server, pointer.back(header)) }</p>
             }
         </section>
     })
 }
 
-/// The link in a free chunk's first bytes: to the next one's header, or nowhere.
-fn link(server: &pgscope_core::Server, pointer: Addr) -> String {
-    let next = server.arena().read_ptr(pointer);
+/// The link in a free chunk's second word, be that its data or what was the set's address: to the
+/// next one's header, or nowhere.
+fn link(server: &pgscope_core::Server, chunk: Addr) -> String {
+    let next = server.arena().read_ptr(chunk.offset(hex::GROUP as u64));
     if next.is_null() {
         return ": the last on its freelist".into();
     }
