@@ -179,8 +179,8 @@ fn from_slab(narration: &mut Narration, scene: &Scene<'_>, context: Addr, pointe
         narration.say(Tone::Plain, ": no block in use has a free chunk, ");
         narration.say(Tone::Hit, "so an empty one that was kept comes back into use.");
     } else {
-        narration.say(Tone::Hit, ": a free chunk of one of the fullest blocks that have any");
-        narration.say(Tone::Plain, format!("; {used} of its {all} are in use now."));
+        narration.say(Tone::Hit, ": a free chunk of a block in use");
+        narration.say(Tone::Plain, format!("; {used} of its {all} chunks are in use now."));
     }
 }
 
