@@ -281,9 +281,10 @@ impl MemoryContextMethods for AllocSet {
     }
 
     fn blocks(&self, arena: &Arena, profile: &Profile, set: Addr) -> Vec<BlockView> {
-        let free: std::collections::HashSet<Addr> = (0..ALLOCSET_NUM_FREELISTS)
-            .flat_map(|index| free_chunks(arena, profile, set, index))
-            .collect();
+        let mut free = std::collections::BTreeSet::new();
+        for index in 0..ALLOCSET_NUM_FREELISTS {
+            free.extend(free_chunks(arena, profile, set, index));
+        }
         let keeper = keeper_block(profile, set);
         block::blocks(arena, set)
             .map(|block| {

@@ -5,7 +5,7 @@
 //! chunks are linked through their first bytes, and those that were never used follow in
 //! address order. Up to ten blocks that ran empty are kept, the last one to be used first.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::Shape;
 use crate::error::{Error, Fallible};
@@ -84,12 +84,12 @@ pub(super) fn free_chunks(
     profile: &Profile,
     shape: Shape,
     block: Addr,
-) -> (u32, HashSet<Addr>) {
+) -> (u32, BTreeSet<Addr>) {
     let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
     let first = some(arena.read_ptr(block.offset(FREEHEAD)));
     let link = profile.mmgr.slab.chunk;
     let mut chunks = std::iter::successors(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
-    let mut free = HashSet::new();
+    let mut free = BTreeSet::new();
     // Whoever writes to a free chunk can make the links run in a circle.
     chunks.all(|chunk| free.insert(chunk));
     (shape.per_block - arena.read_u32(block.offset(NUNUSED)), free)
