@@ -88,6 +88,15 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_taken_with_its_option() {
+        let mut given = args("--pg-bin /opt/pg/bin --install");
+        assert_eq!(given.text("--pg-bin", "/opt/pg/bin"), Ok(Some("/opt/pg/bin".into())));
+        assert!(given.flag("--install"));
+        assert_eq!(given.finish("oracle"), Ok(()));
+        assert!(args("--pg-bin").text("--pg-bin", "/opt/pg/bin").is_err());
+    }
+
+    #[test]
     fn a_mistyped_option_is_named() {
         assert!(args("--opne").finish("serve").unwrap_err().contains("`--opne`"));
     }

@@ -40,6 +40,9 @@ pub(crate) fn test() -> Result<(), String> {
                 Trouble::new(closing, "a difference is a bug in the core: find the rule behind it")
             })
         })
+        .step("random scenarios beside PostgreSQL 15", |_, screen| {
+            crate::oracle::check(screen, 20_000, 1)
+        })
         .step("tests of the page's parts, in Chromium", wasm_tests);
     page::for_release(plan)
         .step("tests of the whole page, in Chromium", end_to_end)

@@ -6,9 +6,11 @@
 //! the core does not have yet is counted as not supported, with the reason; it is never
 //! passed over in silence, and never counted as equal.
 //!
-//! [`trace`] reads the files, [`bufmgr`] and [`mmgr`] replay the two kinds.
+//! [`trace`] reads the files, [`bufmgr`] and [`mmgr`] replay the two kinds. [`contexts`] tells
+//! stories of whole backends, whose contexts are compared.
 
 mod bufmgr;
+mod contexts;
 mod mmgr;
 mod record;
 #[cfg(test)]
@@ -18,8 +20,11 @@ mod trace;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use record::Verdict;
+pub(crate) use record::Verdict;
 use trace::Trace;
+
+/// The kind under which stories are counted.
+const STORIES: &str = "stories";
 
 /// What came out of all traces.
 #[derive(Default)]
@@ -27,15 +32,20 @@ struct Tally {
     /// Operations compared, traces equal and traces in all, by kind, version and theme.
     themes: BTreeMap<(String, u64, String), (u64, u64, u64)>,
     compared: u64,
+    /// Contexts that stories showed, compared.
+    contexts: u64,
     differ: u64,
     unsupported: BTreeMap<String, u64>,
 }
 
-/// Replay the traces in these files and folders; none means those of the repository. Prints
+/// Replay the traces and stories in these files and folders; none means those of the repository. Prints
 /// the tally; the closing line is the result, an error if a trace differs.
 pub(crate) fn run(paths: &[String]) -> Result<String, String> {
     let files = if paths.is_empty() {
-        trace::files(&crate::process::root().join("tests").join("traces"))?
+        let tests = crate::process::root().join("tests");
+        let mut files = trace::files(&tests.join("traces"))?;
+        files.extend(trace::files(&tests.join("servers"))?);
+        files
     } else {
         let mut files = Vec::new();
         for path in paths {
@@ -44,13 +54,14 @@ pub(crate) fn run(paths: &[String]) -> Result<String, String> {
         files
     };
     if files.is_empty() {
-        return Err("there are no traces (*.jsonl or *.jsonl.br) there".into());
+        return Err("there are no traces (*.jsonl, *.json, or with .br) there".into());
     }
     let tally = replay(&files);
     print(&tally);
     let closing = format!(
-        "{} operations compared, {} traces differ, {} not supported",
+        "{} operations and {} contexts compared, {} traces or stories differ, {} not supported",
         tally.compared,
+        tally.contexts,
         tally.differ,
         tally.unsupported.values().sum::<u64>()
     );
@@ -61,6 +72,10 @@ pub(crate) fn run(paths: &[String]) -> Result<String, String> {
 fn replay(files: &[PathBuf]) -> Tally {
     let mut tally = Tally::default();
     for file in files {
+        if is_story(file) {
+            stories(&mut tally, file);
+            continue;
+        }
         let trace = match Trace::read(file) {
             Ok(trace) => trace,
             Err(unreadable) => {
@@ -91,6 +106,43 @@ fn replay(files: &[PathBuf]) -> Tally {
     tally
 }
 
+/// Replay the text of one trace; an error if it is none.
+pub(crate) fn replay_text(text: &str) -> Result<Verdict, String> {
+    Trace::parse(text).map(|trace| verdict(&trace))
+}
+
+/// A file of stories is one JSON object, a trace has one on each line.
+fn is_story(file: &Path) -> bool {
+    let name = file.to_string_lossy();
+    name.ends_with(".json") || name.ends_with(".json.br")
+}
+
+fn stories(tally: &mut Tally, file: &Path) {
+    let stories = contexts::read(file).and_then(|stories| contexts::replay(&stories));
+    let stories = stories.unwrap_or_else(|unreadable| {
+        tally.differ += 1;
+        println!("{}: {unreadable}", file.display());
+        Vec::new()
+    });
+    for told in stories {
+        let key = (STORIES.to_owned(), told.version, "contexts".to_owned());
+        let theme = tally.themes.entry(key).or_default();
+        let equal = u64::from(told.difference.is_none());
+        *theme = (theme.0 + told.compared, theme.1 + equal, theme.2 + 1);
+        tally.contexts += told.compared;
+        if let Some(difference) = told.difference {
+            tally.differ += 1;
+            println!("{}, {}\n{difference}", file.display(), told.name);
+        }
+        if let Some(reason) = told.unsupported {
+            *tally
+                .unsupported
+                .entry(format!("the rest of a story, which has {reason}"))
+                .or_default() += 1;
+        }
+    }
+}
+
 fn verdict(trace: &Trace) -> Verdict {
     match trace.kind() {
         "pg-bufmgr-trace/1" => bufmgr::replay(trace),
@@ -102,9 +154,9 @@ fn verdict(trace: &Trace) -> Verdict {
 fn print(tally: &Tally) {
     for ((kind, version, theme), (compared, equal, all)) in &tally.themes {
         let kind = kind.trim_start_matches("pg-").trim_end_matches("-trace/1");
-        println!(
-            "{kind:7} {version}  {theme:20} {compared:6} operations, {equal} of {all} traces equal"
-        );
+        let [what, of] =
+            if kind == STORIES { ["contexts", "stories"] } else { ["operations", "traces"] };
+        println!("{kind:7} {version}  {theme:20} {compared:6} {what}, {equal} of {all} {of} equal");
     }
     for (reason, count) in &tally.unsupported {
         println!("not supported: {count} with {reason}");

@@ -118,6 +118,12 @@ pub enum Error {
     ContextInUse(String),
     /// A context was to be deleted that lives as long as its backend.
     PermanentContext(String),
+    /// The transaction failed and waits for its end (`exec_simple_query`).
+    InFailedTransaction,
+    /// A statement that only makes sense after BEGIN (`RequireTransactionBlock`).
+    NoTransactionBlock(&'static str),
+    /// A savepoint that the transaction doesn't have (`ReleaseSavepoint`).
+    NoSuchSavepoint(Name),
     /// A setting outside its range (`set_config_option`).
     SettingOutOfRange {
         /// The setting.
@@ -148,6 +154,24 @@ pub enum Error {
     },
 }
 
+/// What PostgreSQL warns of, and goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// BEGIN after BEGIN (`BeginTransactionBlock`).
+    TransactionInProgress,
+    /// COMMIT or ROLLBACK without BEGIN (`EndTransactionBlock`, `UserAbortTransactionBlock`).
+    NoTransactionInProgress,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TransactionInProgress => "there is already a transaction in progress",
+            Self::NoTransactionInProgress => "there is no transaction in progress",
+        })
+    }
+}
+
 /// What routines return that are called by the million: an error is behind a pointer, so that
 /// success passes through registers.
 pub(crate) type Fallible<T> = Result<T, Box<Error>>;
@@ -169,6 +193,12 @@ pub enum ErrorCode {
     FeatureNotSupported,
     /// `ERRCODE_DATA_CORRUPTED`, XX001.
     DataCorrupted,
+    /// `ERRCODE_NO_ACTIVE_SQL_TRANSACTION`, 25P01.
+    NoActiveTransaction,
+    /// `ERRCODE_IN_FAILED_SQL_TRANSACTION`, 25P02.
+    InFailedTransaction,
+    /// `ERRCODE_S_E_INVALID_SPECIFICATION`, 3B001.
+    InvalidSavepoint,
     /// `ERRCODE_INTERNAL_ERROR`, XX000: what `elog(ERROR)` gives.
     Internal,
     /// Not an error that PostgreSQL has: the playground's own.
@@ -183,6 +213,9 @@ impl Error {
             Error::NoEmptyLocalBuffer => ErrorCode::InsufficientResources,
             Error::OtherTempRelation => ErrorCode::FeatureNotSupported,
             Error::ShortRead { .. } => ErrorCode::DataCorrupted,
+            Error::InFailedTransaction => ErrorCode::InFailedTransaction,
+            Error::NoTransactionBlock(_) => ErrorCode::NoActiveTransaction,
+            Error::NoSuchSavepoint(_) => ErrorCode::InvalidSavepoint,
             Error::NoUnpinnedBuffers
             | Error::PinnedInInvalidateBuffer
             | Error::StillReferenced { .. }
@@ -267,7 +300,10 @@ impl Error {
             Error::NoSuchContext => {
                 "Create it first; a reset or delete of its parent takes it along.".into()
             }
-            Error::ContextInUse(_) => "Switch to another context first.".into(),
+            Error::ContextInUse(_) => {
+                "It is current, or a running statement, call or transaction still needs it.".into()
+            }
+            Error::InFailedTransaction => "Only a commit or a rollback gets out of it.".into(),
             _ => return None,
         })
     }
@@ -281,6 +317,9 @@ impl ErrorCode {
             ErrorCode::InsufficientResources => Some("53000"),
             ErrorCode::FeatureNotSupported => Some("0A000"),
             ErrorCode::DataCorrupted => Some("XX001"),
+            ErrorCode::NoActiveTransaction => Some("25P01"),
+            ErrorCode::InFailedTransaction => Some("25P02"),
+            ErrorCode::InvalidSavepoint => Some("3B001"),
             ErrorCode::Internal => Some("XX000"),
             ErrorCode::Playground => None,
         }
@@ -355,6 +394,13 @@ impl fmt::Display for Error {
             Error::PermanentContext(name) => {
                 write!(f, "memory context \"{name}\" lives as long as its backend")
             }
+            Error::InFailedTransaction => f.write_str(
+                "current transaction is aborted, commands ignored until end of transaction block",
+            ),
+            Error::NoTransactionBlock(statement) => {
+                write!(f, "{statement} can only be used in transaction blocks")
+            }
+            Error::NoSuchSavepoint(name) => write!(f, "savepoint \"{name}\" does not exist"),
             Error::SettingOutOfRange { name, value, min, max } => write!(
                 f,
                 "{value} 8kB is outside the valid range for parameter \"{name}\" \

@@ -34,6 +34,8 @@ pub enum Event {
     LocalBuffer(BackendId, LocalBufferEvent),
     /// Something in a backend's memory contexts.
     Memory(BackendId, MemoryEvent),
+    /// PostgreSQL warned of something, and went on.
+    Warned(crate::error::Warning),
     /// The operation failed; what happened before this stays.
     Failed(crate::error::ErrorCode),
 }

@@ -131,26 +131,87 @@ impl ContextSlot {
     pub const TOP: Self = Self(0);
     /// `ErrorContext`.
     pub const ERROR: Self = Self(1);
+    /// `PostmasterContext`, which a backend inherits and deletes.
+    pub const POSTMASTER: Self = Self(2);
+    /// `GUCMemoryContext`.
+    pub const GUC: Self = Self(3);
+    /// `MdCxt`.
+    pub const MD: Self = Self(4);
+    /// `xloginsert_cxt`.
+    pub const WAL: Self = Self(5);
     /// `CacheMemoryContext`.
-    pub const CACHE: Self = Self(2);
-    /// `MessageContext`.
-    pub const MESSAGE: Self = Self(3);
+    pub const CACHE: Self = Self(6);
     /// `TopPortalContext`.
-    pub const TOP_PORTAL: Self = Self(4);
+    pub const TOP_PORTAL: Self = Self(7);
+    /// `TransactionAbortContext`.
+    pub const TRANSACTION_ABORT: Self = Self(8);
+    /// `pgStatPendingContext`.
+    pub const PGSTAT_PENDING: Self = Self(9);
+    /// `pgStatSharedRefContext`.
+    pub const PGSTAT_SHARED_REF: Self = Self(10);
+    /// `pgStatEntryRefHashContext`.
+    pub const PGSTAT_SHARED_REF_HASH: Self = Self(11);
+    /// `MessageContext`.
+    pub const MESSAGE: Self = Self(12);
+    /// `row_description_context`.
+    pub const ROW_DESCRIPTION: Self = Self(13);
+    /// `TopTransactionContext`.
+    pub const TOP_TRANSACTION: Self = Self(14);
+    /// `CurTransactionContext`: that of the innermost savepoint, else `TopTransactionContext`.
+    pub const CUR_TRANSACTION: Self = Self(15);
+    /// `PortalContext`: that of the portal which runs the statement.
+    pub const PORTAL: Self = Self(16);
+    /// `es_query_cxt` of the running query.
+    pub const EXECUTOR_STATE: Self = Self(17);
+    /// `ecxt_per_tuple_memory` of the running query's node.
+    pub const EXPR: Self = Self(18);
+    /// Where the result's rows are converted for the client.
+    pub const PRINTTUP: Self = Self(19);
+    /// `procCxt` of the innermost SPI connection.
+    pub const SPI_PROC: Self = Self(20);
+    /// `execCxt` of the innermost SPI connection.
+    pub const SPI_EXEC: Self = Self(21);
     /// The innermost `FunctionCallContext`: the context of the `call` that is running.
-    pub const FUNCTION_CALL: Self = Self(5);
+    pub const FUNCTION_CALL: Self = Self(22);
     /// The first number that a scenario's own contexts get.
-    pub const FIRST_USER: Self = Self(16);
+    pub const FIRST_USER: Self = Self(32);
 
-    /// The contexts that every backend has or can have, by PostgreSQL's names.
-    pub const WELL_KNOWN: [(&'static str, Self); 6] = [
+    /// The contexts that every backend has or can have, by the names that they bear.
+    pub const WELL_KNOWN: [(&'static str, Self); 23] = [
         ("TopMemoryContext", Self::TOP),
         ("ErrorContext", Self::ERROR),
+        ("Postmaster", Self::POSTMASTER),
+        ("GUCMemoryContext", Self::GUC),
+        ("MdSmgr", Self::MD),
+        ("WAL record construction", Self::WAL),
         ("CacheMemoryContext", Self::CACHE),
-        ("MessageContext", Self::MESSAGE),
         ("TopPortalContext", Self::TOP_PORTAL),
+        ("TransactionAbortContext", Self::TRANSACTION_ABORT),
+        ("PgStat Pending", Self::PGSTAT_PENDING),
+        ("PgStat Shared Ref", Self::PGSTAT_SHARED_REF),
+        ("PgStat Shared Ref Hash", Self::PGSTAT_SHARED_REF_HASH),
+        ("MessageContext", Self::MESSAGE),
+        ("RowDescriptionContext", Self::ROW_DESCRIPTION),
+        ("TopTransactionContext", Self::TOP_TRANSACTION),
+        ("CurTransactionContext", Self::CUR_TRANSACTION),
+        ("PortalContext", Self::PORTAL),
+        ("ExecutorState", Self::EXECUTOR_STATE),
+        ("ExprContext", Self::EXPR),
+        ("printtup", Self::PRINTTUP),
+        ("SPI Proc", Self::SPI_PROC),
+        ("SPI Exec", Self::SPI_EXEC),
         ("FunctionCallContext", Self::FUNCTION_CALL),
     ];
+
+    /// Whether the context lives as long as its backend.
+    pub fn is_permanent(self) -> bool {
+        self.0 < Self::TOP_TRANSACTION.0
+    }
+
+    /// The name that the context bears; empty for a scenario's own.
+    pub fn known_name(self) -> &'static str {
+        Self::WELL_KNOWN.get(self.0 as usize).map_or("", |(name, _)| name)
+    }
 }
 
 /// A backend's variable that holds what `palloc` returned, numbered per backend.

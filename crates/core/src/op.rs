@@ -348,6 +348,52 @@ pub enum Op {
         /// The identifier.
         ident: Name,
     },
+    /// A client sends a statement that has to do with the transaction, and it is executed.
+    Transaction {
+        /// Whose.
+        backend: BackendId,
+        /// The statement.
+        statement: TransactionStmt,
+    },
+    /// A client sends a query, a transaction is at hand for it, and it can be planned: the
+    /// first half of `exec_simple_query`.
+    QueryBegin {
+        /// Whose.
+        backend: BackendId,
+    },
+    /// The planned query gets a portal and is executed in it (`PortalRun`).
+    QueryRun {
+        /// Whose.
+        backend: BackendId,
+        /// Columns of its result; `None` for a utility command, which has no executor.
+        columns: Option<u16>,
+    },
+    /// Its portal is dropped, and with it the transaction ends, unless there was a BEGIN.
+    QueryEnd {
+        /// Whose.
+        backend: BackendId,
+    },
+    /// A plan node goes on to its next tuple: `ResetExprContext`, and the per-tuple context
+    /// becomes current.
+    TupleBegin {
+        /// Whose.
+        backend: BackendId,
+    },
+    /// The tuple is made; what was current before is again.
+    TupleEnd {
+        /// Whose.
+        backend: BackendId,
+    },
+    /// `SPI_connect`.
+    SpiConnect {
+        /// Who calls.
+        backend: BackendId,
+    },
+    /// `SPI_finish`.
+    SpiFinish {
+        /// Who calls.
+        backend: BackendId,
+    },
     /// A function is called: a FunctionCallContext is made under
     /// `CurrentMemoryContext` and becomes current.
     CallBegin {
@@ -385,6 +431,14 @@ impl Op {
                 | Op::SetParent { .. }
                 | Op::RegisterResetCallback { .. }
                 | Op::SetIdentifier { .. }
+                | Op::Transaction { .. }
+                | Op::QueryBegin { .. }
+                | Op::QueryRun { .. }
+                | Op::QueryEnd { .. }
+                | Op::TupleBegin { .. }
+                | Op::TupleEnd { .. }
+                | Op::SpiConnect { .. }
+                | Op::SpiFinish { .. }
                 | Op::CallBegin { .. }
                 | Op::CallEnd { .. }
         )
@@ -425,12 +479,37 @@ impl Op {
             | Op::SetParent { backend, .. }
             | Op::RegisterResetCallback { backend, .. }
             | Op::SetIdentifier { backend, .. }
+            | Op::Transaction { backend, .. }
+            | Op::QueryBegin { backend }
+            | Op::QueryRun { backend, .. }
+            | Op::QueryEnd { backend }
+            | Op::TupleBegin { backend }
+            | Op::TupleEnd { backend }
+            | Op::SpiConnect { backend }
+            | Op::SpiFinish { backend }
             | Op::CallBegin { backend, .. }
             | Op::CallEnd { backend } => Some(backend),
             Op::BackgroundWriter { backend, .. } => backend,
             Op::CreateRelation { .. } | Op::WalFlush { .. } | Op::Checkpoint { .. } => None,
         }
     }
+}
+
+/// A statement that has to do with the transaction (`TransactionStmt` in `parsenodes.h`).
+#[derive(Clone, Debug, PartialEq)]
+pub enum TransactionStmt {
+    /// `BEGIN`
+    Begin,
+    /// `COMMIT`
+    Commit,
+    /// `ROLLBACK`
+    Rollback,
+    /// `SAVEPOINT name`
+    Savepoint(Name),
+    /// `RELEASE SAVEPOINT name`
+    Release(Name),
+    /// `ROLLBACK TO SAVEPOINT name`
+    RollbackTo(Name),
 }
 
 /// A relation's persistence (`relpersistence` in `pg_class`).

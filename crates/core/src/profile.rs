@@ -4,6 +4,7 @@
 //! the profile and never the version's number. One file a version. Traces of real servers of
 //! each replay without a difference.
 
+pub(crate) mod contexts;
 mod mmgr;
 mod pg15;
 mod pg17;
@@ -12,6 +13,7 @@ mod pg19;
 mod routines;
 mod shmem;
 
+pub use contexts::{BackendProfile, StartStep, TransactionEnd};
 pub use mmgr::{
     ChunkHeaders, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags, Recycling,
     SlabLists, SlabProfile, StatsDetail, TreeOrder,
@@ -22,8 +24,10 @@ pub use shmem::{ContentLock, ShmemProfile};
 /// A major version of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// PostgreSQL 15.
+    /// PostgreSQL 15, up to 15.18 and perhaps 15.19.
     V15,
+    /// PostgreSQL 15 from 15.20 on.
+    V15_20,
     /// PostgreSQL 17.
     V17,
     /// PostgreSQL 18.
@@ -33,13 +37,16 @@ pub enum Version {
 }
 
 impl Version {
-    /// Every version that there is.
-    pub const ALL: [Version; 4] = [Version::V15, Version::V17, Version::V18, Version::V19];
+    /// Every version that the core knows something of.
+    pub const ALL: [Version; 5] =
+        [Version::V15, Version::V15_20, Version::V17, Version::V18, Version::V19];
+    /// The versions that scenarios may ask for: those that recorded traces have checked whole.
+    pub const OFFERED: [Version; 4] = [Version::V15, Version::V17, Version::V18, Version::V19];
 
     /// The major version's number.
     pub fn number(self) -> u32 {
         match self {
-            Version::V15 => 15,
+            Version::V15 | Version::V15_20 => 15,
             Version::V17 => 17,
             Version::V18 => 18,
             Version::V19 => 19,
@@ -51,10 +58,19 @@ impl Version {
         Self::ALL.into_iter().find(|version| version.number() == number)
     }
 
+    /// The version that a release is, by its `server_version_num`.
+    pub fn from_release(number: u32) -> Option<Self> {
+        match number {
+            150_020..160_000 => Some(Version::V15_20),
+            _ => Self::from_number(number / 10_000),
+        }
+    }
+
     /// Everything that is particular to it.
     pub fn profile(self) -> &'static Profile {
         match self {
             Version::V15 => &pg15::PROFILE,
+            Version::V15_20 => &pg15::PROFILE_20,
             Version::V17 => &pg17::PROFILE,
             Version::V18 => &pg18::PROFILE,
             Version::V19 => &pg19::PROFILE,
@@ -69,6 +85,8 @@ pub struct Profile {
     pub version: Version,
     /// Memory contexts.
     pub mmgr: MmgrProfile,
+    /// The contexts of a backend.
+    pub backend: BackendProfile,
     /// The buffer pool.
     pub bufmgr: BufmgrProfile,
     /// The shared segment.

@@ -106,7 +106,7 @@ fn behind_the_state_word_each_version_has_its_own_fields() {
         let lock = |tranche, released, nobody| [tranche, released, nobody, nobody];
         let expected = match version {
             // state, wait_backend_pgprocno, freeNext, content_lock
-            Version::V15 => {
+            Version::V15 | Version::V15_20 => {
                 [&[state, old_nobody, not_in_list][..], &lock(56, 1 << 29, old_nobody)].concat()
             }
             Version::V17 => {

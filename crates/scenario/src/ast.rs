@@ -172,6 +172,29 @@ pub enum Action {
     Reset(Name),
     /// `delete Work`
     Delete(Name),
+    /// `begin`
+    Begin,
+    /// `commit`
+    Commit,
+    /// `rollback`, or `rollback to s1`
+    Rollback(Option<Name>),
+    /// `savepoint s1`
+    Savepoint(Name),
+    /// `release s1`
+    Release(Name),
+    /// `query { … }` and `do { … }`
+    Query {
+        /// `do`
+        utility: bool,
+        /// What happens while it is executed.
+        body: Block,
+    },
+    /// `plan { … }`
+    Plan(Block),
+    /// `tuple { … }`
+    Tuple(Block),
+    /// `spi { … }`
+    Spi(Block),
     /// `call my_func { … }`
     Call {
         /// The function's name.
@@ -224,9 +247,32 @@ impl Action {
             Self::Repalloc { .. } => "repalloc",
             Self::Reset(_) => "reset",
             Self::Delete(_) => "delete",
+            Self::Begin => "begin",
+            Self::Commit => "commit",
+            Self::Rollback(_) => "rollback",
+            Self::Savepoint(_) => "savepoint",
+            Self::Release(_) => "release",
+            Self::Query { utility: false, .. } => "query",
+            Self::Query { utility: true, .. } => "do",
+            Self::Plan(_) => "plan",
+            Self::Tuple(_) => "tuple",
+            Self::Spi(_) => "spi",
             Self::Call { .. } => "call",
             Self::Repeat { .. } => "repeat",
             Self::Expect { .. } | Self::ExpectError(_) => "expect",
+        }
+    }
+
+    /// What stands in its braces, if it has any.
+    pub fn block(&self) -> Option<&Block> {
+        match self {
+            Self::Query { body, .. }
+            | Self::Plan(body)
+            | Self::Tuple(body)
+            | Self::Spi(body)
+            | Self::Call { body, .. }
+            | Self::Repeat { body, .. } => Some(body),
+            _ => None,
         }
     }
 }

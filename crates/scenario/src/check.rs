@@ -5,12 +5,10 @@
 //! it on; whether a handle still holds something when it is used is the machine's business,
 //! since seeing `pfree` fail the second time may be the point of a scenario.
 
+mod frames;
 mod names;
 mod statement;
 
-use std::rc::Rc;
-
-use pgscope_core::Op;
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
 
 use crate::ast::{Action, Block, Item, Script, Statement};
@@ -18,8 +16,9 @@ use crate::diagnostic::{Diagnostic, Problem, Span};
 use crate::limits::{MAX_DIAGNOSTICS, MAX_STEPS};
 use crate::names::{Names, Register};
 use crate::parser::parse;
-use crate::program::{Body, Node, Program, Sequence, ServerConfig, StepKind};
+use crate::program::{Body, Node, Program, Sequence, ServerConfig};
 use crate::statements::{By, STATEMENTS};
+use frames::Within;
 
 /// Read a scenario and make it ready to run.
 ///
@@ -62,7 +61,10 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
         checker.tolerated.define(name);
     }
     checker.find_extended(&script.items);
-    let steps = checker.sequence(&script.items, Place { backend: Backend::None, top: true });
+    let steps = checker.sequence(
+        &script.items,
+        Place { backend: Backend::None, top: true, within: Within::Nothing },
+    );
     if checker.problems.is_empty() {
         return Ok(Program { config: checker.config, names: checker.names, steps });
     }
@@ -90,10 +92,12 @@ struct Place {
     backend: Backend,
     /// Not in braces.
     top: bool,
+    /// What the backend is in the middle of.
+    within: Within,
 }
 
 /// Who executes a statement.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Backend {
     None,
     Known(BackendId),
@@ -111,10 +115,11 @@ impl Checker {
                 Item::Statement(Statement { action: Action::Extend { table, .. }, .. }) => {
                     self.extended.define(&table.text);
                 }
-                Item::Statement(Statement {
-                    action: Action::Call { body, .. } | Action::Repeat { body, .. },
-                    ..
-                }) => self.find_extended(&body.items),
+                Item::Statement(Statement { action, .. }) => {
+                    if let Some(body) = action.block() {
+                        self.find_extended(&body.items);
+                    }
+                }
                 _ => {}
             }
         }
@@ -171,6 +176,8 @@ impl Checker {
             Some(name) => self.backend(name).map_or(Backend::Unknown, Backend::Known),
             None => around.backend,
         };
+        // Another backend is in the middle of something else.
+        let within = if backend == around.backend { around.within } else { Within::Nothing };
         if by == By::Backend && matches!(backend, Backend::None) {
             let known = self.names.backends().next().unwrap_or("alice");
             let help = format!("write who does it: {known}: {keyword} …");
@@ -178,7 +185,7 @@ impl Checker {
             self.problems.push(Problem::new(statement.span, message).help(help));
             return Place { backend: Backend::Unknown, ..around };
         }
-        Place { backend, ..around }
+        Place { backend, within, ..around }
     }
 
     /// `repeat`: its body, as often as asked.
@@ -189,25 +196,6 @@ impl Checker {
             self.too_long(span);
         }
         Some((Body::Repeated(sequence), steps?))
-    }
-
-    /// `call`: its body between the call and the return.
-    fn call(&mut self, function: &Rc<str>, body: &Block, span: Span, place: Place) -> Compiled {
-        let statement = self.statements.saturating_sub(1);
-        let inner = self.sequence(&body.items, Place { top: false, ..place });
-        let Backend::Known(backend) = place.backend else { return None };
-        let begin = Op::CallBegin { backend, function: function.clone() };
-        let once = |line, op| Node { line, statement, body: Body::Once(StepKind::Op(op)) };
-        let steps = inner.len();
-        let inner = Node { line: span.line, statement, body: Body::Repeated(inner) };
-        let mut call = Sequence::default();
-        call.push(once(span.line, begin), 1);
-        if steps > 0 {
-            call.push(inner, steps);
-        }
-        call.push(once(body.close.line, Op::CallEnd { backend }), 1);
-        let steps = call.len();
-        Some((Body::Repeated(call), steps))
     }
 
     /// Complain, unless `result` is fine.

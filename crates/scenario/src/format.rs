@@ -11,6 +11,7 @@ use crate::ast::{
 };
 use crate::decimal::Decimal;
 use crate::diagnostic::Diagnostic;
+use crate::lexer::is_word;
 use crate::metrics::MetricKind;
 use crate::parser::parse;
 
@@ -69,9 +70,9 @@ impl fmt::Display for Indented<'_> {
             write!(f, "{}: ", backend.text)?;
         }
         self.statement.action.fmt(f)?;
-        match &self.statement.action {
-            Action::Call { body, .. } | Action::Repeat { body, .. } => braces(body, self.depth, f),
-            _ => Ok(()),
+        match self.statement.action.block() {
+            Some(body) => braces(body, self.depth, f),
+            None => Ok(()),
         }
     }
 }
@@ -100,10 +101,9 @@ fn braces(block: &Block, depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Resul
 fn fits_on_a_line(block: &Block) -> bool {
     block.inline
         && block.items.iter().all(|item| match item {
-            Item::Statement(Statement { action, comment: None, .. }) => match action {
-                Action::Call { body, .. } | Action::Repeat { body, .. } => fits_on_a_line(body),
-                _ => true,
-            },
+            Item::Statement(Statement { action, comment: None, .. }) => {
+                action.block().is_none_or(fits_on_a_line)
+            }
             _ => false,
         })
 }
@@ -122,7 +122,10 @@ impl<T: fmt::Display> fmt::Display for Maybe<'_, T> {
 
 impl fmt::Display for crate::ast::Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        match is_word(&self.text) {
+            true => f.write_str(&self.text),
+            false => write!(f, "\"{}\"", self.text.replace('"', "\"\"")),
+        }
     }
 }
 
@@ -152,7 +155,15 @@ impl fmt::Display for Action {
                 write!(f, " {pin}{how}")
             }
             Action::Extend { table, hold } => write!(f, " {table}{}", Maybe(" hold as ", hold)),
-            Action::Checkpoint | Action::WalFlush => Ok(()),
+            Action::Checkpoint
+            | Action::WalFlush
+            | Action::Begin
+            | Action::Commit
+            | Action::Query { .. }
+            | Action::Plan(_)
+            | Action::Tuple(_)
+            | Action::Spi(_) => Ok(()),
+            Action::Rollback(to) => Maybe(" to ", to).fmt(f),
             Action::BgWriter { maxpages, multiplier, delay } => {
                 Maybe(" maxpages=", maxpages).fmt(f)?;
                 Maybe(" multiplier=", multiplier).fmt(f)?;
@@ -176,6 +187,8 @@ impl fmt::Display for Action {
             | Action::Pfree(name)
             | Action::Reset(name)
             | Action::Delete(name)
+            | Action::Savepoint(name)
+            | Action::Release(name)
             | Action::Call { function: name, .. } => write!(f, " {name}"),
             Action::Repeat { times, .. } => write!(f, " {times}"),
             Action::Expect { metric, comparison, value } => {

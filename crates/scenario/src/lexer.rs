@@ -49,6 +49,11 @@ pub(crate) fn lex(source: &str) -> Vec<Token> {
     }
 }
 
+/// Whether `text` can stand as a name without quotes.
+pub(crate) fn is_word(text: &str) -> bool {
+    text.starts_with(begins_name) && text.chars().all(continues_name)
+}
+
 /// Whether `c` may begin a name, by PostgreSQL's rules (`ident_start`, `scan.l`): what is not ASCII
 /// may, unless it is white space.
 fn begins_name(c: char) -> bool {

@@ -92,19 +92,15 @@ impl Names {
     pub fn context(&self, backend: BackendId, slot: ContextSlot) -> Option<&str> {
         match slot.0.checked_sub(ContextSlot::FIRST_USER.0) {
             Some(number) => self.locals(backend)?.contexts.name(number).map(|name| &**name),
-            None => {
-                let mut known = ContextSlot::WELL_KNOWN.iter();
-                known.find(|(_, known)| *known == slot).map(|(name, _)| *name)
-            }
+            None => Some(slot.known_name()).filter(|name| !name.is_empty()),
         }
     }
 
     /// A backend's context by its name.
     pub fn find_context(&self, backend: BackendId, name: &str) -> Option<ContextSlot> {
-        let mut known = ContextSlot::WELL_KNOWN.iter();
-        let known = known.find(|(known, _)| *known == name).map(|&(_, slot)| slot);
-        let own = || self.locals(backend)?.contexts.number(name).map(user_context);
-        known.or_else(own)
+        let own = self.locals(backend).and_then(|locals| locals.contexts.number(name));
+        let known = || ContextSlot::WELL_KNOWN.iter().find(|(known, _)| *known == name);
+        own.map(user_context).or_else(|| known().map(|&(_, slot)| slot))
     }
 
     /// The name of a backend's chunk variable.

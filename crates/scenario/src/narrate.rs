@@ -3,10 +3,11 @@
 //!
 //! A function of the shown step, its events and the machine; the page shows the parts in
 //! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
-//! [`memory`] of contexts.
+//! [`memory`] of contexts, [`session`] of the statements that make and drop them.
 
 mod buffers;
 mod memory;
+mod session;
 
 use std::fmt::Write as _;
 
@@ -133,7 +134,8 @@ pub fn narrate(history: &History) -> Narration {
             let complete = history.position().event == 0;
             let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
             let routine = |event| routine(&scene, op, event);
-            let place = turning_point.and_then(routine);
+            let whole = session::whole_routine(op).filter(|_| complete);
+            let place = whole.or_else(|| turning_point.and_then(routine));
             if let Some(place) = place.or_else(|| scene.events.iter().rev().find_map(routine)) {
                 narration.at(version, place);
             }
@@ -170,7 +172,10 @@ fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             narration.say(Tone::Plain, format!(" has {blocks} on disk, none of them in memory."));
         }
         Op::Connect { backend, name } => connect(narration, scene, *backend, name),
-        op if op.is_memory() => memory::tell(narration, scene, op),
+        op if op.is_memory() => {
+            memory::tell(narration, scene, op);
+            session::tell(narration, scene, op);
+        }
         _ => buffers::tell(narration, scene, op),
     }
 }
@@ -211,8 +216,13 @@ fn routine(scene: &Scene<'_>, op: &Op, event: &Event) -> Option<(&'static str, &
         Event::BackendStarted(_) => Some(("BackendStartup", "backend/postmaster/postmaster.c")),
         Event::Buffer(event) => Some(buffers::routine(event)),
         Event::LocalBuffer(_, event) => Some(buffers::local_routine(event)),
-        Event::Memory(_, event) => Some(memory::routine(scene, op, event)),
-        Event::Failed(_) => None,
+        Event::Memory(_, event) => {
+            // What the reader does to a context is its own routine.
+            let own = matches!(op, Op::CreateContext { .. } | Op::Reset { .. } | Op::Delete { .. });
+            let routine = session::routine(scene, event).filter(|_| !own);
+            Some(routine.unwrap_or_else(|| memory::routine(scene, op, event)))
+        }
+        Event::Warned(_) | Event::Failed(_) => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::contexts;
 use super::record::Verdict;
 use super::trace::Trace;
 use super::verdict;
@@ -79,4 +80,34 @@ fn what_the_core_does_not_have_is_not_supported() {
         format.header["format"] = json!("pg-lmgr-trace/1");
         assert!(unsupported(&format), "{name}");
     }
+}
+
+/// The first difference in a file's stories, after a change to the first story's first step.
+fn first_difference(change: impl Fn(&mut Value)) -> Option<String> {
+    let file = crate::process::root().join("tests/servers/contexts-pg18.json.br");
+    let mut stories = contexts::read(&file).expect("a file of stories");
+    change(&mut stories["stories"][0]["steps"][0]["rows"]);
+    let told = contexts::replay(&stories).expect("stories");
+    told.into_iter().find_map(|told| told.difference)
+}
+
+#[test]
+fn a_story_that_is_not_true_is_seen() {
+    assert_eq!(first_difference(|_| ()), None);
+    let portal = |rows: &mut Value| {
+        let rows = rows.as_array_mut().expect("rows");
+        rows.iter().position(|row| row[0] == "TopPortalContext").expect("a row")
+    };
+    for column in [0, 2, 3, 5, 6, 7] {
+        let falsified = first_difference(|rows| {
+            let row = portal(rows);
+            falsify(&mut rows[row][column]);
+        });
+        assert!(falsified.is_some(), "nobody saw that column {column} was false");
+    }
+    let missing = first_difference(|rows| {
+        let row = portal(rows);
+        rows[row][0] = json!("another");
+    });
+    assert!(missing.is_some_and(|what| what.contains("TopPortalContext")));
 }

@@ -40,7 +40,7 @@ use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Profile};
+use crate::profile::{ChunkHeaders, MmgrProfile, Profile};
 pub use store::AllocSetFreeList;
 
 /// Size classes: 8, 16, 32, ... 8192 bytes.
@@ -84,6 +84,12 @@ fn sizes(profile: &Profile, set: Addr) -> BlockSizes {
     BlockSizes::at(profile, set.offset(SIZES))
 }
 
+/// `allocChunkLimit` for a set with this largest block.
+fn chunk_limit(layout: &MmgrProfile, max_block_size: u64) -> u64 {
+    let (chunk, block) = (layout.chunk, layout.aset_block);
+    growth::chunk_limit(ALLOC_CHUNK_LIMIT, chunk, max_block_size, block, ALLOC_CHUNK_FRACTION)
+}
+
 fn keeper_block(profile: &Profile, set: Addr) -> Addr {
     set.offset(profile.mmgr.aset_context)
 }
@@ -113,13 +119,7 @@ impl Process<'_> {
         let headers = layout.aset_context + layout.aset_block + layout.chunk;
         let first = growth::first_block_size(headers, min_context_size, init_block_size);
         let set = self.malloc_context(first, name)?;
-        let limit = growth::chunk_limit(
-            ALLOC_CHUNK_LIMIT,
-            layout.chunk,
-            max_block_size,
-            layout.aset_block,
-            ALLOC_CHUNK_FRACTION,
-        );
+        let limit = chunk_limit(layout, max_block_size);
         let keeper = keeper_block(self.profile, set);
         let arena = &mut *self.arena;
         arena.fill(set, layout.aset_context, 0);

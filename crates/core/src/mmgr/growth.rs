@@ -50,9 +50,19 @@ impl BlockSizes {
         size
     }
 
+    /// The size up to which blocks double.
+    pub(super) fn max(self, arena: &Arena) -> u64 {
+        self.get(arena, 1)
+    }
+
     /// Another maximum, for a context that is used again.
     pub(super) fn set_max(self, arena: &mut Arena, max: u64) {
         self.set(arena, 1, max);
+    }
+
+    /// Another chunk limit, for a context that is used again.
+    pub(super) fn set_chunk_limit(self, arena: &mut Arena, limit: u64) {
+        self.set(arena, 3, limit);
     }
 
     /// Bytes above which a request gets a block of its own.

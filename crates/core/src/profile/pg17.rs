@@ -1,6 +1,12 @@
 //! PostgreSQL 17, as read in its source and confirmed by the traces of 17.10.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile, Version};
+use super::contexts::start_of_17;
+use super::{
+    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile,
+    StartStep, TransactionEnd, Version,
+};
+
+static START: [StartStep; 15] = start_of_17(41_520);
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V17,
@@ -10,6 +16,12 @@ pub(super) static PROFILE: Profile = Profile {
         slab: 471,
         bump: 472,
     }),
+    backend: BackendProfile {
+        start: &START,
+        transaction_end: TransactionEnd::Delete,
+        portal: 232,
+        query_desc: 112,
+    },
     bufmgr: BufmgrProfile {
         freelist: true,
         just_dirtied: true,

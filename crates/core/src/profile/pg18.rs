@@ -1,6 +1,12 @@
 //! PostgreSQL 18, as read in its source and confirmed by the traces of 18.4.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile, Version};
+use super::contexts::start_of_17;
+use super::{
+    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile,
+    StartStep, TransactionEnd, Version,
+};
+
+static START: [StartStep; 15] = start_of_17(41_520);
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V18,
@@ -10,6 +16,12 @@ pub(super) static PROFILE: Profile = Profile {
         slab: 476,
         bump: 477,
     }),
+    backend: BackendProfile {
+        start: &START,
+        transaction_end: TransactionEnd::Reset,
+        portal: 224,
+        query_desc: 112,
+    },
     bufmgr: BufmgrProfile {
         freelist: true,
         just_dirtied: true,

@@ -1,6 +1,12 @@
 //! PostgreSQL 19, as read in its source and confirmed by the traces of 19rc1.
 
-use super::{BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile, Version};
+use super::contexts::start_of_17;
+use super::{
+    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile,
+    StartStep, TransactionEnd, Version,
+};
+
+static START: [StartStep; 15] = start_of_17(41_960);
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V19,
@@ -11,6 +17,12 @@ pub(super) static PROFILE: Profile = Profile {
         slab: 476,
         bump: 477,
     }),
+    backend: BackendProfile {
+        start: &START,
+        transaction_end: TransactionEnd::Reset,
+        portal: 224,
+        query_desc: 112,
+    },
     bufmgr: BufmgrProfile {
         freelist: false,
         just_dirtied: false,

@@ -2,6 +2,9 @@
 
 mod chunks;
 mod contexts;
+mod query;
+mod start;
+mod transaction;
 
 use super::Server;
 use super::backend::Backend;
@@ -185,19 +188,12 @@ impl Server {
                 return Ok(self.repalloc(backend, chunk, size, flags)?.into());
             }
             Op::Reset { backend, context } => self.reset(backend, context)?,
-            Op::ResetOnly { backend, context } => {
-                let context = self.backend_mut(backend)?.context_or_error(context)?;
-                self.memory(backend)?.memory_context_reset_only(context)?;
-                self.backend_mut(backend)?.variables.end_life(context, false);
-            }
+            Op::ResetOnly { backend, context } => self.reset_only(backend, context)?,
             Op::ResetChildren { backend, context } => self.reset_children(backend, context)?,
             Op::Delete { backend, context } => self.delete(backend, context)?,
             Op::DeleteChildren { backend, context } => self.delete_children(backend, context)?,
             Op::SetParent { backend, context, parent } => {
-                let vars = self.backend_mut(backend)?;
-                let parent = vars.context_or_error(parent)?;
-                let context = vars.context_or_error(context)?;
-                self.memory(backend)?.memory_context_set_parent(context, parent)?;
+                self.set_parent(backend, context, parent)?;
             }
             Op::RegisterResetCallback { backend, context, callback } => {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
@@ -210,6 +206,16 @@ impl Server {
                 let copy = memory.memory_context_copy_and_set_identifier(context, ident)?;
                 return Ok(Outcome::Pointer(copy));
             }
+            Op::Transaction { backend, ref statement } => {
+                self.transaction_statement(backend, statement)?;
+            }
+            Op::QueryBegin { backend } => self.exec_simple_query(backend, false)?,
+            Op::QueryRun { backend, columns } => self.run_portal(backend, columns)?,
+            Op::QueryEnd { backend } => self.end_statement(backend)?,
+            Op::TupleBegin { backend } => self.tuple_begin(backend)?,
+            Op::TupleEnd { backend } => self.tuple_end(backend)?,
+            Op::SpiConnect { backend } => self.spi_connect(backend)?,
+            Op::SpiFinish { backend } => self.spi_finish(backend)?,
             Op::CallBegin { backend, ref function } => self.call_begin(backend, function)?,
             Op::CallEnd { backend } => self.call_end(backend)?,
         }

@@ -1,5 +1,6 @@
 //! A backend: one process, and what it keeps to itself.
 
+use super::session::Session;
 use super::variables::{ChunkVar, ContextVar, Variables};
 use crate::bufmgr::LocalBufferState;
 use crate::error::Error;
@@ -22,6 +23,7 @@ pub struct Backend {
     pub(super) variables: Variables,
     pub(super) pins: Vec<Option<Buffer>>,
     pub(super) calls: Vec<Call>,
+    pub(super) session: Session,
 }
 
 /// A function call that is running.
@@ -45,6 +47,7 @@ impl Backend {
             variables: Variables::default(),
             pins: Vec::new(),
             calls: Vec::new(),
+            session: Session::default(),
         }
     }
 
@@ -76,6 +79,16 @@ impl Backend {
     /// Function calls that are running, the innermost last.
     pub fn calls(&self) -> &[Call] {
         &self.calls
+    }
+
+    /// Whether its client has sent BEGIN, and no COMMIT or ROLLBACK yet.
+    pub fn is_transaction_block(&self) -> bool {
+        self.session.in_block
+    }
+
+    /// Whether it is in a transaction.
+    pub fn is_in_transaction(&self) -> bool {
+        !self.session.levels.is_empty()
     }
 
     pub(super) fn context_or_error(&self, slot: ContextSlot) -> Result<Addr, Error> {

@@ -39,8 +39,9 @@ impl Checker {
             let own = self.names.locals(backend).map(|locals| &locals.contexts);
             let known = ContextSlot::WELL_KNOWN.iter().map(|&(name, _)| name);
             let meant = nearest(&name.text, known.chain(own.into_iter().flat_map(Register::iter)));
+            let meant = meant.map(|meant| Name { text: meant.into(), span: name.span }.to_string());
             let help = format!("create it before: create context {name}");
-            let problem = missing("memory context", name).help(help).suggest(meant);
+            let problem = missing("memory context", name).help(help).suggest(meant.as_deref());
             self.unknown(problem)
         })
     }
@@ -103,5 +104,5 @@ const PIN: Handles = ("pin", |locals| &locals.pins);
 const CHUNK: Handles = ("chunk", |locals| &locals.chunks);
 
 fn missing(kind: &str, name: &Name) -> Problem {
-    Problem::new(name.span, format!("there is no {kind} \"{name}\""))
+    Problem::new(name.span, format!("there is no {kind} \"{}\"", name.text))
 }

@@ -22,6 +22,17 @@ use crate::units::{BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, Quantity, SHARED_BUFFE
 /// Steeper than this, nearly all draws are block 0.
 const MAX_EXPONENT: f64 = 10.0;
 
+/// Contexts whose names a scenario can't give to its own. The others got their names later:
+/// in a text that uses one for a context of its own, it is that.
+const RESERVED: [&str; 6] = [
+    "TopMemoryContext",
+    "ErrorContext",
+    "CacheMemoryContext",
+    "MessageContext",
+    "TopPortalContext",
+    "FunctionCallContext",
+];
+
 impl Checker {
     pub(super) fn action(
         &mut self,
@@ -56,6 +67,15 @@ impl Checker {
                 op(Op::BackgroundWriter { backend: None, round })
             }
             Action::Repeat { times, body } => self.repeat(*times, body, span, place),
+            Action::Begin
+            | Action::Commit
+            | Action::Rollback(_)
+            | Action::Savepoint(_)
+            | Action::Release(_) => self.transaction(action, span, place),
+            Action::Query { utility, body } => self.query(*utility, body, span, place),
+            Action::Plan(body) => self.plan(body, span, place),
+            Action::Tuple(body) => self.tuple(body, span, place),
+            Action::Spi(body) => self.spi(body, span, place),
             Action::Call { function, body } => self.call(&function.text, body, span, place),
             Action::Expect { metric, comparison, value } => {
                 let metric = self.metric(metric)?;
@@ -157,11 +177,11 @@ impl Checker {
 
     fn server(&mut self, server: &Server) {
         if let Some(version) = &server.version {
-            let known = Version::ALL.iter().find(|it| f64::from(it.number()) == version.value);
+            let known = Version::OFFERED.iter().find(|it| f64::from(it.number()) == version.value);
             match known {
                 Some(&version) => self.config.version = version,
                 None => {
-                    let all = Version::ALL.iter().map(|it| it.number().to_string());
+                    let all = Version::OFFERED.iter().map(|it| it.number().to_string());
                     let all = all.collect::<Vec<_>>().join(", ");
                     let message = format!("there is no PostgreSQL {version} here");
                     let problem = Problem::new(version.span, message);
@@ -348,8 +368,7 @@ impl Checker {
     }
 
     fn define_context(&mut self, backend: BackendId, name: &Name) -> Option<ContextSlot> {
-        let known = ContextSlot::WELL_KNOWN.iter();
-        if known.clone().any(|(known, _)| **known == *name.text) {
+        if RESERVED.contains(&&*name.text) {
             let message = format!("\"{name}\" is a memory context of PostgreSQL's own");
             self.problems.push(Problem::new(name.span, message));
             return None;

@@ -67,6 +67,13 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
                 ": a FunctionCallContext is made for it, and what it allocates goes there",
             );
             narration.say(Tone::Plain, if scene.recycled() { RECYCLED } else { "." });
+            let outermost =
+                |event: &MemoryEvent| matches!(event, MemoryEvent::CallBegan { depth: 1, .. });
+            if scene.memory_events().any(outermost) {
+                let truth = " PostgreSQL has none of that name: a function works in its \
+                             caller's context, mostly an ExprContext, or in an SPI Proc.";
+                narration.say(Tone::Plain, truth);
+            }
         }
         Op::CallEnd { .. } => {
             let function = scene.memory_events().find_map(|event| match event {
@@ -85,7 +92,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
 const RECYCLED: &str = ", a deleted one used again with its first block.";
 
 impl Scene<'_> {
-    fn memory_events(&self) -> impl Iterator<Item = &MemoryEvent> {
+    pub(super) fn memory_events(&self) -> impl Iterator<Item = &MemoryEvent> {
         self.events.iter().filter_map(|event| match event {
             Event::Memory(_, event) => Some(event),
             _ => None,
@@ -100,7 +107,7 @@ impl Scene<'_> {
         self.names.chunk(backend, slot).map_or("a chunk", |name| name).to_owned()
     }
 
-    fn name_of(&self, context: Addr) -> String {
+    pub(super) fn name_of(&self, context: Addr) -> String {
         self.server.text(self.server.context(context).name()).to_owned()
     }
 

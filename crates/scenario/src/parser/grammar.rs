@@ -9,7 +9,7 @@ use crate::ast::{
 use crate::decimal;
 use crate::diagnostic::{Problem, Span, quoted};
 use crate::highlight::Class;
-use crate::lexer::TokenKind;
+use crate::lexer::{Token, TokenKind};
 use crate::metrics::{METRICS, MetricKind};
 use crate::suggest::nearest;
 use crate::units::{MEMORY_UNITS, Quantity, TIME_UNITS, Unit};
@@ -150,7 +150,7 @@ impl Parser<'_> {
 
     pub(crate) fn switch_to(&mut self) -> Result<Action, Problem> {
         self.expect_keyword("to")?;
-        self.name(Class::Context, CONTEXT).map(Action::SwitchTo)
+        self.context_name().map(Action::SwitchTo)
     }
 
     pub(crate) fn palloc(&mut self) -> Result<Action, Problem> {
@@ -182,11 +182,56 @@ impl Parser<'_> {
     }
 
     pub(crate) fn reset(&mut self) -> Result<Action, Problem> {
-        self.name(Class::Context, CONTEXT).map(Action::Reset)
+        self.context_name().map(Action::Reset)
     }
 
     pub(crate) fn delete(&mut self) -> Result<Action, Problem> {
-        self.name(Class::Context, CONTEXT).map(Action::Delete)
+        self.context_name().map(Action::Delete)
+    }
+
+    pub(crate) fn begin(&mut self) -> Result<Action, Problem> {
+        Ok(Action::Begin)
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<Action, Problem> {
+        Ok(Action::Commit)
+    }
+
+    pub(crate) fn rollback(&mut self) -> Result<Action, Problem> {
+        let to = if self.keyword("to") { Some(self.savepoint_name()?) } else { None };
+        Ok(Action::Rollback(to))
+    }
+
+    pub(crate) fn savepoint(&mut self) -> Result<Action, Problem> {
+        self.savepoint_name().map(Action::Savepoint)
+    }
+
+    pub(crate) fn release(&mut self) -> Result<Action, Problem> {
+        self.savepoint_name().map(Action::Release)
+    }
+
+    fn savepoint_name(&mut self) -> Result<Name, Problem> {
+        self.name(Class::Handle, "the name of a savepoint")
+    }
+
+    pub(crate) fn query(&mut self) -> Result<Action, Problem> {
+        self.block().map(|body| Action::Query { utility: false, body })
+    }
+
+    pub(crate) fn utility(&mut self) -> Result<Action, Problem> {
+        self.block().map(|body| Action::Query { utility: true, body })
+    }
+
+    pub(crate) fn plan(&mut self) -> Result<Action, Problem> {
+        self.block().map(Action::Plan)
+    }
+
+    pub(crate) fn tuple(&mut self) -> Result<Action, Problem> {
+        self.block().map(Action::Tuple)
+    }
+
+    pub(crate) fn spi(&mut self) -> Result<Action, Problem> {
+        self.block().map(Action::Spi)
     }
 
     pub(crate) fn call(&mut self) -> Result<Action, Problem> {
@@ -242,7 +287,7 @@ impl Parser<'_> {
             MetricKind::Context(metric) => {
                 let backend = self.name(Class::Backend, BACKEND)?;
                 self.symbol(",")?;
-                Measured::Context(metric, backend, self.name(Class::Context, CONTEXT)?)
+                Measured::Context(metric, backend, self.context_name()?)
             }
             MetricKind::Backend(metric) => {
                 Measured::Backend(metric, self.name(Class::Backend, BACKEND)?)
@@ -269,7 +314,7 @@ impl Parser<'_> {
     /// `in Work`, if it is there.
     fn in_context(&mut self) -> Result<Option<Name>, Problem> {
         let given = self.keyword("in");
-        given.then(|| self.name(Class::Context, CONTEXT)).transpose()
+        given.then(|| self.context_name()).transpose()
     }
 
     /// `hold as p`, if it is there.
@@ -314,6 +359,17 @@ impl Parser<'_> {
                 return Ok(Pages::Listed(ranges));
             }
         }
+    }
+
+    /// The name of a context, in quotes if it is no word: `"SPI Exec"`.
+    fn context_name(&mut self) -> Result<Name, Problem> {
+        let Token { kind, span } = self.peek();
+        if kind != TokenKind::Text {
+            return self.name(Class::Context, CONTEXT);
+        }
+        let text = self.text(span)?;
+        self.take(Class::Context);
+        Ok(Name { text: text.into(), span })
     }
 
     // Numbers and texts.

@@ -105,6 +105,7 @@ impl Teller<'_> {
             Event::Memory(backend, event) => {
                 self.memory_event(event).text("backend", self.backend(*backend))
             }
+            Event::Warned(warning) => Told::new("warned").text("message", warning.to_string()),
             Event::Failed(code) => Told::new("failed").text("code", format!("{code:?}")),
         }
     }

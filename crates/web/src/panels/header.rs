@@ -45,7 +45,7 @@ pub fn header(
             Action::Server(setting, select.value().into())
         })
     };
-    let versions = Version::ALL.iter().map(|version| {
+    let versions = Version::OFFERED.iter().map(|version| {
         let number = version.number().to_string();
         let selected = *version == config.version;
         html! { <option value={number.clone()} {selected}>{ number }</option> }

@@ -234,10 +234,14 @@ impl Process<'_> {
         let spare = self.arena.read_ptr(spare_field(profile, set));
         let active = self.arena.read_ptr(active_field(profile, set)) == block.addr;
         let keeper = keeper_block(profile, set) == block.addr;
-        let (in_place, becomes_spare) = match profile.mmgr.generation.recycling {
+        let layout = &profile.mmgr.generation;
+        let (in_place, becomes_spare) = match layout.recycling {
             Recycling::SpareOrKeeper => (keeper, spare.is_null() || spare == block.addr),
             Recycling::Spare => (keeper || active, spare.is_null()),
         };
+        let too_large =
+            layout.spare_within_max && block.size(self.arena) > sizes(profile, set).max(self.arena);
+        let becomes_spare = becomes_spare && !too_large;
         if !in_place && !becomes_spare {
             if active {
                 self.arena.write_ptr(active_field(profile, set), Addr::NULL);

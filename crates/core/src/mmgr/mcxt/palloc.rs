@@ -108,6 +108,16 @@ impl Process<'_> {
         Ok(ident)
     }
 
+    /// `MemoryContextSetIdentifier`: the identifier is a constant of the program.
+    ///
+    /// # Errors
+    /// Too many names.
+    pub fn memory_context_set_identifier(&mut self, context: Addr, text: &str) -> Fallible<()> {
+        let ident = self.program.intern(self.arena, text)?;
+        self.arena.write_ptr(context.offset(IDENT), ident);
+        self.emit(MemoryEvent::IdentifierSet { context, ident })
+    }
+
     /// `pfree`.
     ///
     /// # Errors

@@ -8,58 +8,24 @@ use crate::error::Error;
 use crate::event::{Event, MemoryEvent};
 use crate::ids::{BackendId, ContextSlot};
 use crate::memory::Addr;
-use crate::mmgr::{Context, LocalMemory};
+use crate::mmgr::Context;
 use crate::op::{Allocator, Name};
 use crate::server::Server;
-use crate::server::backend::{Backend, Call};
+use crate::server::backend::Call;
 
-/// Backends that a server of the playground may have.
-const MAX_BACKENDS: usize = 1000;
 /// Calls within calls.
 const MAX_CALL_DEPTH: usize = 1000;
 
 impl Server {
-    /// The postmaster forks: the contexts that every backend has, in the order of its start.
-    pub(super) fn connect(&mut self, id: BackendId, name: &Name) -> Result<(), Error> {
-        self.check_touched()?;
-        if usize::from(id.0) != self.backends.len() {
-            return Err(Error::Protocol("backends must connect in the order of their ids"));
-        }
-        if self.backends.len() >= MAX_BACKENDS {
-            return Err(Error::Limit { what: "backends", limit: MAX_BACKENDS as u64 });
-        }
-        Allocator::check_plain(self.profile)?;
-        self.backends.push(Backend::new(name.clone(), LocalMemory::new(id)));
-        self.log.emit(Event::BackendStarted(id))?;
-
-        // MemoryContextInit, mcxt.c
-        let default = Allocator::PLAIN;
-        let top = self.create_named(id, Addr::NULL, ContextSlot::TOP, default)?;
-        let backend = self.backend_mut(id)?;
-        backend.memory.top = top;
-        backend.memory.current = top;
-        let reserve = Allocator::plain(8192, 8192, 8192);
-        let error = self.create_named(id, top, ContextSlot::ERROR, reserve)?;
-        self.memory(id)?.memory_context_allow_in_critical_section(error, true);
-        // CreateCacheMemoryContext, catcache.c; EnablePortalManager, portalmem.c
-        self.create_named(id, top, ContextSlot::CACHE, default)?;
-        self.create_named(id, top, ContextSlot::TOP_PORTAL, default)?;
-        // PostgresMain, postgres.c
-        let message = self.create_named(id, top, ContextSlot::MESSAGE, default)?;
-        self.memory(id)?.memory_context_switch_to(message)?;
-        Ok(())
-    }
-
-    fn create_named(
+    /// One of PostgreSQL's own contexts.
+    pub(super) fn create_named(
         &mut self,
         id: BackendId,
         parent: Addr,
         slot: ContextSlot,
         allocator: Allocator,
     ) -> Result<Addr, Error> {
-        let known = ContextSlot::WELL_KNOWN.iter().find(|(_, known)| *known == slot);
-        let name = known.map_or("", |(name, _)| name);
-        let addr = self.create_context(id, parent, name, allocator)?;
+        let addr = self.create_context(id, parent, slot.known_name(), allocator)?;
         self.backend_mut(id)?.variables.set_context_to(slot, addr)?;
         Ok(addr)
     }
@@ -79,6 +45,11 @@ impl Server {
     pub(super) fn reset(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
         let context = self.backend_mut(id)?.context_or_error(slot)?;
         self.check_unused(id, context, false)?;
+        self.reset_family(id, context)
+    }
+
+    /// `MemoryContextReset`, and the lives that it ends.
+    pub(super) fn reset_family(&mut self, id: BackendId, context: Addr) -> Result<(), Error> {
         let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
         self.memory(id)?.memory_context_reset(context)?;
         let backend = self.backend_mut(id)?;
@@ -87,9 +58,34 @@ impl Server {
         Ok(())
     }
 
+    /// Free the chunks of a context, but leave its children alone.
+    pub(super) fn reset_only(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
+        let context = self.backend_mut(id)?.context_or_error(slot)?;
+        self.check_keeps_nothing(id, &[context])?;
+        self.memory(id)?.memory_context_reset_only(context)?;
+        self.backend_mut(id)?.variables.end_life(context, false);
+        Ok(())
+    }
+
+    pub(super) fn set_parent(
+        &mut self,
+        id: BackendId,
+        slot: ContextSlot,
+        parent: ContextSlot,
+    ) -> Result<(), Error> {
+        let backend = self.backend_mut(id)?;
+        let parent = backend.context_or_error(parent)?;
+        let context = backend.context_or_error(slot)?;
+        // PostgreSQL's own contexts have their places, on which their ends rely.
+        self.check_permanent(id, context, true)?;
+        self.check_owned(id, context, true)?;
+        Ok(self.memory(id)?.memory_context_set_parent(context, parent)?)
+    }
+
     pub(super) fn reset_children(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
         let context = self.backend_mut(id)?.context_or_error(slot)?;
         let below: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
+        self.check_keeps_nothing(id, &below)?;
         self.memory(id)?.memory_context_reset_children(context)?;
         let backend = self.backend_mut(id)?;
         below.into_iter().for_each(|context| backend.variables.end_life(context, false));
@@ -103,6 +99,11 @@ impl Server {
     ) -> Result<(), Error> {
         let context = self.backend_mut(id)?.context_or_error(slot)?;
         self.check_unused(id, context, false)?;
+        self.delete_below(id, context)
+    }
+
+    /// `MemoryContextDeleteChildren`, and the lives that it ends.
+    pub(super) fn delete_below(&mut self, id: BackendId, context: Addr) -> Result<(), Error> {
         let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
         self.memory(id)?.memory_context_delete_children(context)?;
         let backend = self.backend_mut(id)?;
@@ -116,7 +117,10 @@ impl Server {
         self.delete_family(id, context)
     }
 
-    fn delete_family(&mut self, id: BackendId, context: Addr) -> Result<(), Error> {
+    /// `MemoryContextDelete`, and the lives that it ends.
+    pub(super) fn delete_family(&mut self, id: BackendId, context: Addr) -> Result<(), Error> {
+        self.check_owned(id, context, true)?;
+        self.check_current(id, context, true)?;
         let gone = self.family(context);
         self.memory(id)?.memory_context_delete(context)?;
         let backend = self.backend_mut(id)?;
@@ -124,27 +128,61 @@ impl Server {
         Ok(())
     }
 
-    /// A context that is current, of a running call, or one that a backend never deletes, must
-    /// not go with all that is below `doomed`, nor with `itself`.
-    fn check_unused(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
+    /// Nothing that is needed must go with all that is below `doomed`, nor with `itself`.
+    pub(super) fn check_unused(
+        &mut self,
+        id: BackendId,
+        doomed: Addr,
+        itself: bool,
+    ) -> Result<(), Error> {
+        self.check_permanent(id, doomed, itself)?;
+        self.check_owned(id, doomed, itself)?;
+        self.check_current(id, doomed, itself)
+    }
+
+    /// Contexts that a backend never deletes.
+    fn check_permanent(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
         let backend = self.backend_mut(id)?;
-        let current = [backend.memory.current];
-        let calls = backend.calls.iter().flat_map(|call| [call.context, call.caller]);
-        let in_use: Vec<Addr> = calls.chain(current).collect();
-        let permanent: Vec<Addr> = ContextSlot::WELL_KNOWN
-            .iter()
-            .filter(|(_, slot)| *slot != ContextSlot::FUNCTION_CALL)
-            .filter_map(|(_, slot)| backend.context(*slot))
-            .collect();
-        let name = |context: Addr| self.text(self.context(context).name()).to_owned();
+        let known = ContextSlot::WELL_KNOWN.iter().filter(|(_, slot)| slot.is_permanent());
+        let permanent: Vec<Addr> = known.filter_map(|(_, slot)| backend.context(*slot)).collect();
+        let found = self.goes_with(doomed, itself, &permanent);
+        found.map_or(Ok(()), |name| Err(Error::PermanentContext(name)))
+    }
+
+    /// Contexts of a transaction, a statement or a call that is running.
+    fn check_owned(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
+        let backend = self.backend_mut(id)?;
+        let mut in_use = backend.session.in_use();
+        in_use.extend(backend.calls.iter().flat_map(|call| [call.context, call.caller]));
+        in_use.extend(backend.context(ContextSlot::TOP_TRANSACTION));
+        let found = self.goes_with(doomed, itself, &in_use);
+        found.map_or(Ok(()), |name| Err(Error::ContextInUse(name)))
+    }
+
+    fn check_current(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Result<(), Error> {
+        let current = self.backend_mut(id)?.memory.current;
+        let found = self.goes_with(doomed, itself, &[current]);
+        found.map_or(Ok(()), |name| Err(Error::ContextInUse(name)))
+    }
+
+    /// The name of the first context that goes with `doomed`.
+    fn goes_with(&self, doomed: Addr, itself: bool, contexts: &[Addr]) -> Option<String> {
         let goes = |context: &&Addr| {
             (itself || **context != doomed) && self.context(**context).is_within(doomed)
         };
-        if let Some(&found) = permanent.iter().find(goes) {
-            return Err(Error::PermanentContext(name(found)));
-        }
-        match in_use.iter().find(goes) {
-            Some(&found) => Err(Error::ContextInUse(name(found))),
+        let found = contexts.iter().find(goes)?;
+        Some(self.text(self.context(*found).name()).to_owned())
+    }
+
+    /// What a portal keeps in a context is freed with the portal: not before, by a reset.
+    fn check_keeps_nothing(&mut self, id: BackendId, contexts: &[Addr]) -> Result<(), Error> {
+        let backend = self.backend_mut(id)?;
+        let Some(portal) = backend.session.portal else { return Ok(()) };
+        let keepers = [Some(portal.context), backend.context(ContextSlot::TOP_PORTAL)];
+        match keepers.into_iter().flatten().find(|keeper| contexts.contains(keeper)) {
+            Some(found) => {
+                Err(Error::ContextInUse(self.text(self.context(found).name()).to_owned()))
+            }
             None => Ok(()),
         }
     }
@@ -181,9 +219,9 @@ impl Server {
         let backend = self.backend_mut(id)?;
         let call = *backend.calls.last().ok_or(Error::NoCallRunning)?;
         self.memory(id)?.memory_context_switch_to(call.caller)?;
+        self.backend_mut(id)?.calls.pop();
         self.delete_family(id, call.context)?;
         let backend = self.backend_mut(id)?;
-        backend.calls.pop();
         backend.variables.set_context(ContextSlot::FUNCTION_CALL, call.outer)?;
         let depth = backend.calls.len() as u32;
         self.emit_memory(id, MemoryEvent::CallEnded { function: call.function, depth })

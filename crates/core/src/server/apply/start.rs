@@ -1,0 +1,63 @@
+//! A backend's start: the contexts that it has when it waits for its first command.
+//!
+//! The postmaster forks, so the first of them are copies of its own; `InitPostgres` makes the
+//! rest, within a transaction where it has to look at the catalogs, and `PostgresMain` the last.
+
+use crate::error::Error;
+use crate::event::Event;
+use crate::ids::{BackendId, ContextSlot};
+use crate::memory::Addr;
+use crate::mmgr::LocalMemory;
+use crate::op::{Allocator, Name};
+use crate::profile::StartStep;
+use crate::server::Server;
+use crate::server::backend::Backend;
+
+/// Backends that a server of the playground may have.
+const MAX_BACKENDS: usize = 1000;
+
+impl Server {
+    pub(super) fn connect(&mut self, id: BackendId, name: &Name) -> Result<(), Error> {
+        self.check_touched()?;
+        if usize::from(id.0) != self.backends.len() {
+            return Err(Error::Protocol("backends must connect in the order of their ids"));
+        }
+        if self.backends.len() >= MAX_BACKENDS {
+            return Err(Error::Limit { what: "backends", limit: MAX_BACKENDS as u64 });
+        }
+        Allocator::check_plain(self.profile)?;
+        self.backends.push(Backend::new(name.clone(), LocalMemory::new(id)));
+        self.log.emit(Event::BackendStarted(id))?;
+
+        let default = Allocator::PLAIN;
+        let top = self.create_named(id, Addr::NULL, ContextSlot::TOP, default)?;
+        let backend = self.backend_mut(id)?;
+        backend.memory.top = top;
+        backend.memory.current = top;
+        for step in self.profile.backend.start {
+            self.start_step(id, top, step)?;
+        }
+        self.main_loop_top(id)
+    }
+
+    fn start_step(&mut self, id: BackendId, top: Addr, step: &StartStep) -> Result<(), Error> {
+        match *step {
+            StartStep::Create { context: slot, sizes, chunks } => {
+                let context = self.create_named(id, top, slot, sizes)?;
+                if slot == ContextSlot::ERROR {
+                    self.memory(id)?.memory_context_allow_in_critical_section(context, true);
+                }
+                for size in chunks.into_iter().take_while(|size| *size > 0) {
+                    self.keep(id, context, size)?;
+                }
+                Ok(())
+            }
+            StartStep::StartTransaction => self.start_transaction(id),
+            StartStep::CommitTransaction => self.commit_transaction(id),
+            StartStep::Delete(slot) => {
+                let context = self.backend_mut(id)?.context_or_error(slot)?;
+                self.delete_family(id, context)
+            }
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! What transactions and savepoints do with memory contexts (`xact.c`).
+//!
+//! A transaction has `TopTransactionContext`; a savepoint gets a `CurTransactionContext` under
+//! that of the level it stands in. At top level both names are pointers to one context. What
+//! aborts a level works in `TransactionAbortContext`, whose 32 kB are there even if malloc has
+//! no more. Locks, snapshots and resource owners are not here, nor what they allocate.
+
+use crate::error::{Error, Warning};
+use crate::event::Event;
+use crate::ids::{BackendId, ContextSlot};
+use crate::memory::Addr;
+use crate::op::{Allocator, Name, TransactionStmt};
+use crate::profile::TransactionEnd;
+use crate::profile::contexts::TRANSACTION_ABORT_SIZES;
+use crate::server::Server;
+use crate::server::session::TransactionState;
+
+/// Savepoints within savepoints.
+const MAX_LEVELS: usize = 1000;
+
+/// What `CommitTransactionCommand` finds to do when a statement has been executed.
+enum Then {
+    /// Nothing, or the end of a statement's own transaction.
+    Next,
+    /// `TBLOCK_BEGIN`
+    Begin,
+    /// `TBLOCK_END`
+    Commit,
+    /// `TBLOCK_ABORT_PENDING`, `TBLOCK_ABORT_END`
+    Rollback,
+    /// `TBLOCK_SUBBEGIN`
+    Savepoint(Name),
+    /// `TBLOCK_SUBRELEASE` for all levels from this one on.
+    Release(usize),
+    /// `TBLOCK_SUBRESTART` for this level, the end for those within.
+    RollbackTo(usize),
+}
+
+impl Server {
+    /// A statement of the client's that has to do with the transaction, from its message to
+    /// the top of the main loop.
+    pub(super) fn transaction_statement(
+        &mut self,
+        id: BackendId,
+        statement: &TransactionStmt,
+    ) -> Result<(), Error> {
+        use TransactionStmt::{Commit, Rollback, RollbackTo};
+        let exit = matches!(statement, Commit | Rollback | RollbackTo(_));
+        self.exec_simple_query(id, exit)?;
+        self.run_portal(id, None)?;
+        match self.transaction_block(id, statement) {
+            Ok(then) => {
+                self.finish_portal(id)?;
+                self.commit_transaction_command(id, then)?;
+                self.main_loop_top(id)
+            }
+            Err(error) => {
+                self.recover_from_error(id)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// `BeginTransactionBlock`, `EndTransactionBlock` and the others, which only note what is
+    /// to be done.
+    fn transaction_block(
+        &mut self,
+        id: BackendId,
+        statement: &TransactionStmt,
+    ) -> Result<Then, Error> {
+        let session = &self.backend_mut(id)?.session;
+        let in_block = session.in_block;
+        let aborted = session.levels.last().is_some_and(|level| level.aborted);
+        let savepoint = |name: &Name, statement| {
+            let mut levels = session.levels.iter().enumerate().skip(1);
+            let found = levels.rfind(|(_, level)| level.name == *name);
+            match found {
+                _ if !in_block => Err(Error::NoTransactionBlock(statement)),
+                Some((level, _)) => Ok(level),
+                None => Err(Error::NoSuchSavepoint(name.clone())),
+            }
+        };
+        let too_many = session.levels.len() > MAX_LEVELS;
+        Ok(match statement {
+            TransactionStmt::Begin if in_block => {
+                self.log.emit(Event::Warned(Warning::TransactionInProgress))?;
+                Then::Next
+            }
+            TransactionStmt::Begin => Then::Begin,
+            TransactionStmt::Commit if !in_block => {
+                self.log.emit(Event::Warned(Warning::NoTransactionInProgress))?;
+                Then::Next
+            }
+            TransactionStmt::Commit if aborted => Then::Rollback,
+            TransactionStmt::Commit => Then::Commit,
+            TransactionStmt::Rollback => {
+                if !in_block {
+                    self.log.emit(Event::Warned(Warning::NoTransactionInProgress))?;
+                }
+                Then::Rollback
+            }
+            TransactionStmt::Savepoint(_) if !in_block => {
+                return Err(Error::NoTransactionBlock("SAVEPOINT"));
+            }
+            TransactionStmt::Savepoint(_) if too_many => {
+                return Err(Error::Limit { what: "savepoints", limit: MAX_LEVELS as u64 });
+            }
+            TransactionStmt::Savepoint(name) => Then::Savepoint(name.clone()),
+            TransactionStmt::Release(name) => Then::Release(savepoint(name, "RELEASE SAVEPOINT")?),
+            TransactionStmt::RollbackTo(name) => {
+                Then::RollbackTo(savepoint(name, "ROLLBACK TO SAVEPOINT")?)
+            }
+        })
+    }
+
+    /// `StartTransactionCommand`.
+    pub(super) fn start_transaction_command(&mut self, id: BackendId) -> Result<(), Error> {
+        if self.backend_mut(id)?.session.levels.is_empty() {
+            self.start_transaction(id)?;
+        }
+        let context = self.level(id)?.context;
+        self.switch(id, context)
+    }
+
+    /// `CommitTransactionCommand` at the end of a query.
+    pub(super) fn commit_query(&mut self, id: BackendId) -> Result<(), Error> {
+        self.commit_transaction_command(id, Then::Next)
+    }
+
+    /// `CommitTransactionCommand`.
+    fn commit_transaction_command(&mut self, id: BackendId, then: Then) -> Result<(), Error> {
+        match then {
+            Then::Next if self.backend_mut(id)?.session.in_block => Ok(()),
+            Then::Next => self.commit_transaction(id),
+            Then::Begin => {
+                self.backend_mut(id)?.session.in_block = true;
+                Ok(())
+            }
+            Then::Commit => {
+                self.commit_sub_transactions(id, 1)?;
+                self.commit_transaction(id)
+            }
+            Then::Rollback => {
+                self.abort_sub_transactions(id, 1)?;
+                if !self.level(id)?.aborted {
+                    self.abort_transaction(id)?;
+                }
+                self.cleanup_transaction(id)
+            }
+            Then::Savepoint(name) => self.start_sub_transaction(id, name),
+            Then::Release(level) => self.commit_sub_transactions(id, level),
+            Then::RollbackTo(level) => {
+                self.abort_sub_transactions(id, level + 1)?;
+                let name = self.level(id)?.name;
+                self.abort_sub_transactions(id, level)?;
+                self.start_sub_transaction(id, name)
+            }
+        }
+    }
+
+    /// `AbortCurrentTransaction`: what an error does to the transaction it happens in.
+    pub(super) fn abort_current_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+        let session = &self.backend_mut(id)?.session;
+        let (levels, in_block) = (session.levels.len(), session.in_block);
+        match levels {
+            0 => return Ok(()),
+            _ if self.level(id)?.aborted => return Ok(()),
+            1 => self.abort_transaction(id)?,
+            _ => self.abort_sub_transaction(id)?,
+        }
+        if !in_block {
+            return self.cleanup_transaction(id);
+        }
+        if let Some(level) = self.backend_mut(id)?.session.levels.last_mut() {
+            level.aborted = true;
+        }
+        Ok(())
+    }
+
+    /// `StartTransaction`, `AtStart_Memory`.
+    pub(super) fn start_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+        let backend = self.backend_mut(id)?;
+        let (top, prior) = (backend.memory.top, backend.memory.current);
+        if backend.context(ContextSlot::TRANSACTION_ABORT).is_none() {
+            let slot = ContextSlot::TRANSACTION_ABORT;
+            self.create_named(id, top, slot, TRANSACTION_ABORT_SIZES)?;
+        }
+        let slot = ContextSlot::TOP_TRANSACTION;
+        let context = match self.backend_mut(id)?.context(slot) {
+            Some(kept) => kept,
+            None => self.create_named(id, top, slot, Allocator::PLAIN)?,
+        };
+        self.push_level(id, TransactionState { name: "".into(), context, prior, aborted: false })
+    }
+
+    /// `PushTransaction`, `StartSubTransaction`, `AtSubStart_Memory`.
+    fn start_sub_transaction(&mut self, id: BackendId, name: Name) -> Result<(), Error> {
+        let parent = self.level(id)?.context;
+        let prior = self.backend_mut(id)?.memory.current;
+        let slot = ContextSlot::CUR_TRANSACTION;
+        let context = self.create_named(id, parent, slot, Allocator::PLAIN)?;
+        self.push_level(id, TransactionState { name, context, prior, aborted: false })
+    }
+
+    fn push_level(&mut self, id: BackendId, level: TransactionState) -> Result<(), Error> {
+        let context = level.context;
+        let backend = self.backend_mut(id)?;
+        backend.session.levels.push(level);
+        backend.variables.set_context_to(ContextSlot::CUR_TRANSACTION, context)?;
+        self.switch(id, context)
+    }
+
+    /// `CommitTransaction`, `AtCommit_Memory`.
+    pub(super) fn commit_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+        self.end_transaction(id, false)
+    }
+
+    /// `AbortTransaction`, `AtAbort_Memory`, `AtAbort_Portals`.
+    fn abort_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+        self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
+        self.abort_portal(id, 1)
+    }
+
+    /// `CleanupTransaction`, `AtCleanup_Portals`, `AtCleanup_Memory`.
+    fn cleanup_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+        self.portal_drop(id)?;
+        self.end_transaction(id, true)
+    }
+
+    /// The common part of `AtCommit_Memory` and `AtCleanup_Memory`.
+    fn end_transaction(&mut self, id: BackendId, aborted: bool) -> Result<(), Error> {
+        let TransactionState { context, prior, .. } = self.level(id)?;
+        let end = self.profile.backend.transaction_end;
+        let top = self.backend_mut(id)?.memory.top;
+        self.switch(id, if end == TransactionEnd::Reset { prior } else { top })?;
+        if aborted {
+            self.reset_slot(id, ContextSlot::TRANSACTION_ABORT)?;
+        }
+        let backend = self.backend_mut(id)?;
+        backend.session.levels.clear();
+        backend.session.in_block = false;
+        backend.variables.set_context(ContextSlot::CUR_TRANSACTION, None)?;
+        match end {
+            TransactionEnd::Reset => self.reset_family(id, context),
+            TransactionEnd::Delete => {
+                backend.variables.set_context(ContextSlot::TOP_TRANSACTION, None)?;
+                self.delete_family(id, context)
+            }
+        }
+    }
+
+    /// `CommitSubTransaction` for the levels from `until` on, the innermost first.
+    fn commit_sub_transactions(&mut self, id: BackendId, until: usize) -> Result<(), Error> {
+        while self.backend_mut(id)?.session.levels.len() > until {
+            let ended = self.pop_level(id)?;
+            // AtSubCommit_Memory
+            let parent = self.level(id)?.context;
+            self.switch(id, parent)?;
+            if self.context(ended.context).is_empty(self.profile) {
+                self.delete_family(id, ended.context)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `AbortSubTransaction` and `CleanupSubTransaction` for the levels from `until` on, the
+    /// innermost first.
+    fn abort_sub_transactions(&mut self, id: BackendId, until: usize) -> Result<(), Error> {
+        while self.backend_mut(id)?.session.levels.len() > until {
+            if !self.level(id)?.aborted {
+                self.abort_sub_transaction(id)?;
+            }
+            self.cleanup_sub_transaction(id)?;
+        }
+        Ok(())
+    }
+
+    /// `AbortSubTransaction`, `AtSubAbort_Memory`, `AtSubAbort_Portals`.
+    fn abort_sub_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+        self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
+        let level = self.backend_mut(id)?.session.levels.len();
+        self.abort_portal(id, level)
+    }
+
+    /// `CleanupSubTransaction`, `AtSubCleanup_Portals`, `AtSubCleanup_Memory`, `PopTransaction`.
+    fn cleanup_sub_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+        let session = &self.backend_mut(id)?.session;
+        let level = session.levels.len();
+        if session.portal.is_some_and(|portal| portal.level == level) {
+            self.portal_drop(id)?;
+        }
+        let ended = self.pop_level(id)?;
+        let parent = self.level(id)?.context;
+        let reset = self.profile.backend.transaction_end == TransactionEnd::Reset;
+        self.switch(id, if reset { ended.prior } else { parent })?;
+        self.reset_slot(id, ContextSlot::TRANSACTION_ABORT)?;
+        self.delete_family(id, ended.context)?;
+        self.switch(id, parent)
+    }
+
+    /// The innermost level goes; the variable points at that around it.
+    fn pop_level(&mut self, id: BackendId) -> Result<TransactionState, Error> {
+        let backend = self.backend_mut(id)?;
+        let ended = backend.session.levels.pop().ok_or(NO_TRANSACTION)?;
+        let parent = self.level(id)?.context;
+        self.backend_mut(id)?.variables.set_context_to(ContextSlot::CUR_TRANSACTION, parent)?;
+        Ok(ended)
+    }
+
+    /// The innermost level.
+    fn level(&mut self, id: BackendId) -> Result<TransactionState, Error> {
+        self.backend_mut(id)?.session.levels.last().cloned().ok_or(NO_TRANSACTION)
+    }
+
+    /// Whether the innermost level waits for its ROLLBACK.
+    pub(super) fn is_aborted(&mut self, id: BackendId) -> Result<bool, Error> {
+        Ok(self.level(id)?.aborted)
+    }
+
+    /// `MemoryContextSwitchTo`, where it changes anything.
+    pub(super) fn switch(&mut self, id: BackendId, context: Addr) -> Result<(), Error> {
+        let mut memory = self.memory(id)?;
+        if memory.local.current != context {
+            memory.memory_context_switch_to(context)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn switch_to_slot(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
+        let context = self.backend_mut(id)?.context_or_error(slot)?;
+        self.switch(id, context)
+    }
+
+    pub(super) fn reset_slot(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
+        let context = self.backend_mut(id)?.context_or_error(slot)?;
+        self.check_unused(id, context, false)?;
+        self.reset_family(id, context)
+    }
+}
+
+const NO_TRANSACTION: Error = Error::Protocol("there is no transaction");

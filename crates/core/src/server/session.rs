@@ -1,0 +1,99 @@
+//! What a backend is in the middle of: its transaction, its portal, the statement in it.
+//!
+//! PostgreSQL keeps these in static variables and on the C stack. The contexts that go with
+//! them are made and dropped in `apply::transaction` and `apply::query`.
+
+use crate::memory::Addr;
+use crate::op::Name;
+
+/// A backend's session, between and within statements.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Session {
+    /// `TransactionStateData`, the transaction first, then its savepoints.
+    pub(super) levels: Vec<TransactionState>,
+    /// There was a BEGIN (`TBLOCK_INPROGRESS` and what follows it).
+    pub(super) in_block: bool,
+    /// The unnamed portal.
+    pub(super) portal: Option<Portal>,
+    /// A statement is being executed: what was current before `exec_simple_query` planned it.
+    pub(super) statement: Option<Addr>,
+    /// Within a per-tuple cycle: what was current before it.
+    pub(super) tuple: Option<Addr>,
+    /// SPI connections, the innermost last.
+    pub(super) spi: Vec<SpiConnection>,
+}
+
+/// The transaction, or a savepoint of it (`TransactionStateData`).
+#[derive(Clone, Debug)]
+pub(super) struct TransactionState {
+    /// The savepoint's name; empty for the transaction.
+    pub(super) name: Name,
+    /// `curTransactionContext`.
+    pub(super) context: Addr,
+    /// `priorContext`.
+    pub(super) prior: Addr,
+    /// An error ended it, and it waits for its ROLLBACK.
+    pub(super) aborted: bool,
+}
+
+/// A portal (`PortalData`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Portal {
+    /// The structure.
+    pub(super) pointer: Addr,
+    /// `portalContext`.
+    pub(super) context: Addr,
+    /// How many levels of the transaction there were when it was created.
+    pub(super) level: usize,
+    /// It is being run (`PORTAL_ACTIVE`): what was current before.
+    pub(super) active: Option<Addr>,
+    /// The executor's part, unless the statement is a utility command.
+    pub(super) query: Option<Query>,
+}
+
+/// A query in the executor (`QueryDesc`, `EState`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Query {
+    /// The `QueryDesc`.
+    pub(super) descriptor: Addr,
+    /// `es_query_cxt`.
+    pub(super) per_query: Addr,
+    /// `ecxt_per_tuple_memory`.
+    pub(super) per_tuple: Addr,
+    /// The receiver's `tmpcontext`; null before the executor runs.
+    pub(super) receiver: Addr,
+}
+
+/// A connection of a function to SPI (`_SPI_connection`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SpiConnection {
+    /// `procCxt`.
+    pub(super) proc: Addr,
+    /// `execCxt`.
+    pub(super) exec: Addr,
+    /// `savedcxt`.
+    pub(super) saved: Addr,
+}
+
+impl Session {
+    /// Contexts that code still uses.
+    pub(super) fn in_use(&self) -> Vec<Addr> {
+        let mut found: Vec<Addr> =
+            self.levels.iter().flat_map(|it| [it.context, it.prior]).collect();
+        found.extend(self.statement.into_iter().chain(self.tuple));
+        found.extend(self.spi.iter().flat_map(|it| [it.proc, it.exec, it.saved]));
+        if let Some(portal) = self.portal {
+            found.push(portal.context);
+            found.extend(portal.active);
+            found.extend(
+                portal
+                    .query
+                    .map(|it| [it.per_query, it.per_tuple, it.receiver])
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        found.retain(|context| !context.is_null());
+        found
+    }
+}

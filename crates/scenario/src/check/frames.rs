@@ -1,0 +1,189 @@
+//! Statements with a beginning and an end: calls, queries, tuples, SPI connections.
+//!
+//! Their braces keep both together, and tell what a backend is in the middle of: what a
+//! client sends, it sends between statements; a tuple belongs to a query.
+
+use std::rc::Rc;
+
+use pgscope_core::Op;
+use pgscope_core::ids::BackendId;
+use pgscope_core::op::TransactionStmt;
+
+use super::{Backend, Checker, Compiled, Place};
+use crate::ast::{Action, Block, Item, Statement};
+use crate::diagnostic::{Problem, Span};
+use crate::program::{Body, Node, Sequence, StepKind};
+
+/// What a backend is in the middle of.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Within {
+    /// It waits for its client.
+    Nothing,
+    /// A function that nothing called.
+    Call,
+    /// Planning.
+    Plan,
+    /// A query.
+    Query,
+    /// A utility command.
+    Utility,
+    /// A query's tuple.
+    Tuple,
+    /// A connection to SPI.
+    Spi,
+}
+
+impl Checker {
+    /// A statement that a client sends, to do with the transaction.
+    pub(super) fn transaction(&mut self, action: &Action, span: Span, place: Place) -> Compiled {
+        self.sent_by_client(action.keyword(), span, place);
+        let Backend::Known(backend) = place.backend else { return None };
+        let statement = match action {
+            Action::Commit => TransactionStmt::Commit,
+            Action::Rollback(None) => TransactionStmt::Rollback,
+            Action::Rollback(Some(name)) => TransactionStmt::RollbackTo(name.text.clone()),
+            Action::Savepoint(name) => TransactionStmt::Savepoint(name.text.clone()),
+            Action::Release(name) => TransactionStmt::Release(name.text.clone()),
+            _ => TransactionStmt::Begin,
+        };
+        let op = Op::Transaction { backend, statement };
+        Some((Body::Once(StepKind::Op(op)), 1))
+    }
+
+    /// `query` and `do`: planning, the portal, the body in it, the end.
+    pub(super) fn query(
+        &mut self,
+        utility: bool,
+        body: &Block,
+        span: Span,
+        place: Place,
+    ) -> Compiled {
+        self.sent_by_client(if utility { "do" } else { "query" }, span, place);
+        let statement = self.statements.saturating_sub(1);
+        let is_statement = |item: &Item| matches!(item, Item::Statement(_));
+        let first = body.items.iter().position(is_statement);
+        let (before, rest) = body.items.split_at(first.map_or(0, |first| first + 1));
+        let (planned, run_line, rest) = match before.last() {
+            Some(Item::Statement(Statement {
+                action: Action::Plan(plan), backend: None, ..
+            })) => {
+                self.statements = self.statements.saturating_add(1);
+                (self.inner(plan, Place { within: Within::Plan, ..place }), plan.close.line, rest)
+            }
+            _ => (Sequence::default(), span.line, &*body.items),
+        };
+        let within = if utility { Within::Utility } else { Within::Query };
+        let executed = self.sequence(rest, Place { top: false, within, ..place });
+        let Backend::Known(backend) = place.backend else { return None };
+        let mut frame = Frame { statement, line: span.line, steps: Sequence::default() };
+        frame.op(span.line, Op::QueryBegin { backend });
+        frame.body(planned);
+        let columns = (!utility).then_some(1);
+        frame.op(run_line, Op::QueryRun { backend, columns });
+        frame.body(executed);
+        frame.op(body.close.line, Op::QueryEnd { backend });
+        frame.compiled()
+    }
+
+    /// `plan` where it can't stand.
+    pub(super) fn plan(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
+        self.inner(body, Place { within: Within::Plan, ..place });
+        let problem = Problem::new(span, "\"plan\" comes first in a query");
+        self.problems.push(problem.help("write it so: query { plan { … } … }"));
+        None
+    }
+
+    /// `tuple`
+    pub(super) fn tuple(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
+        if place.within != Within::Query {
+            let problem = Problem::new(span, "\"tuple\" stands in a query");
+            self.problems.push(problem.help("write it so: query { tuple { … } }"));
+        }
+        let ops = |backend| [Op::TupleBegin { backend }, Op::TupleEnd { backend }];
+        self.framed(ops, body, span, Place { within: Within::Tuple, ..place })
+    }
+
+    /// `spi`
+    pub(super) fn spi(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
+        if matches!(place.within, Within::Nothing | Within::Call | Within::Plan) {
+            let problem = Problem::new(span, "\"spi\" stands in a query, a tuple or a do");
+            self.problems.push(problem.help("write it so: query { spi { … } }"));
+        }
+        let ops = |backend| [Op::SpiConnect { backend }, Op::SpiFinish { backend }];
+        self.framed(ops, body, span, Place { within: Within::Spi, ..place })
+    }
+
+    /// `call`
+    pub(super) fn call(
+        &mut self,
+        function: &Rc<str>,
+        body: &Block,
+        span: Span,
+        place: Place,
+    ) -> Compiled {
+        let within = if place.within == Within::Nothing { Within::Call } else { place.within };
+        let ops = |backend| {
+            [Op::CallBegin { backend, function: function.clone() }, Op::CallEnd { backend }]
+        };
+        self.framed(ops, body, span, Place { within, ..place })
+    }
+
+    /// A body between its beginning and its end.
+    fn framed(
+        &mut self,
+        ops: impl Fn(BackendId) -> [Op; 2],
+        body: &Block,
+        span: Span,
+        place: Place,
+    ) -> Compiled {
+        let statement = self.statements.saturating_sub(1);
+        let inner = self.inner(body, place);
+        let Backend::Known(backend) = place.backend else { return None };
+        let [begin, end] = ops(backend);
+        let mut frame = Frame { statement, line: span.line, steps: Sequence::default() };
+        frame.op(span.line, begin);
+        frame.body(inner);
+        frame.op(body.close.line, end);
+        frame.compiled()
+    }
+
+    fn inner(&mut self, body: &Block, place: Place) -> Sequence {
+        self.sequence(&body.items, Place { top: false, ..place })
+    }
+
+    /// A client waits for the end of one statement before it sends the next.
+    fn sent_by_client(&mut self, keyword: &str, span: Span, place: Place) {
+        if place.within != Within::Nothing {
+            let message = format!("a client sends \"{keyword}\" between its statements");
+            let help = "write it outside of what the backend is in the middle of";
+            self.problems.push(Problem::new(span, message).help(help));
+        }
+    }
+}
+
+/// The steps of one statement.
+struct Frame {
+    statement: u32,
+    line: u32,
+    steps: Sequence,
+}
+
+impl Frame {
+    fn op(&mut self, line: u32, op: Op) {
+        let body = Body::Once(StepKind::Op(op));
+        self.steps.push(Node { line, statement: self.statement, body }, 1);
+    }
+
+    fn body(&mut self, inner: Sequence) {
+        let steps = inner.len();
+        if steps > 0 {
+            let (line, statement) = (self.line, self.statement);
+            self.steps.push(Node { line, statement, body: Body::Repeated(inner) }, steps);
+        }
+    }
+
+    fn compiled(self) -> Compiled {
+        let steps = self.steps.len();
+        Some((Body::Repeated(self.steps), steps))
+    }
+}
