@@ -29,5 +29,4 @@ pub use arena::Arena;
 pub use heap::{Heap, HeapChunk, HeapStats, MALLOC_ALIGN};
 pub use program::ProgramText;
 pub use segment::PAGE_SIZE;
-pub(crate) use window::Window;
 pub use window::Words;

@@ -281,6 +281,7 @@ impl Map {
 // struct MemoryContextData (nodes/memnodes.h): offsets of its links.
 const PARENT: u64 = 24;
 const LINKS: [u64; 4] = [PARENT, 32, 40, 48];
+#[cfg(feature = "aset")]
 const NEXTCHILD: u64 = 48;
 const RESET_CBS: u64 = 72;
 
@@ -448,6 +449,18 @@ proptest! {
             bytes = heap_bytes(&server);
             prop_assert!(heap_bytes(&before) == bytes, "{:?} did something else", op);
         }
+    }
+
+    #[test]
+    fn with_and_without_events_the_bytes_are_the_same(version in version(), ops in ops()) {
+        let mut watched = server(version);
+        let mut unwatched = watched.clone();
+        unwatched.log_mut().off();
+        for op in &ops {
+            prop_assert_eq!(watched.apply(op), unwatched.apply(op), "{:?}", op);
+        }
+        prop_assert!(heap_bytes(&watched) == heap_bytes(&unwatched));
+        check(&unwatched);
     }
 
     #[test]

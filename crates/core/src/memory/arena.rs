@@ -12,7 +12,7 @@
 
 use super::Addr;
 use super::segment::{PAGE_SIZE, Segment};
-use super::window::{Window, Words, index, shift_of, word_of};
+use super::window::{Window, Windows, Words, index, shift_of, word_of};
 use crate::ids::BackendId;
 
 /// How far a heap's window may grow.
@@ -53,6 +53,8 @@ pub struct Arena {
     near: Local,
     /// Where it begins.
     near_base: Addr,
+    /// Where what it has mapped begins.
+    near_mapped_base: Addr,
     /// Which backend that is: its place in `locals` is empty.
     near_index: usize,
     locals: Vec<Local>,
@@ -73,6 +75,7 @@ impl Arena {
         Self {
             near: Local::new(),
             near_base: Addr::local(BackendId(0)),
+            near_mapped_base: Addr::mapped(BackendId(0)),
             near_index: 0,
             locals: Vec::new(),
             program: Segment::default(),
@@ -99,6 +102,7 @@ impl Arena {
         std::mem::swap(&mut self.near, &mut self.locals[next]);
         self.near_index = next;
         self.near_base = Addr::local(backend);
+        self.near_mapped_base = Addr::mapped(backend);
         self.other_pages = self.locals.iter().map(Local::pages).sum();
     }
 
@@ -158,6 +162,14 @@ impl Arena {
     #[inline]
     pub(crate) fn window(&mut self) -> Window<'_> {
         Window { words: self.near.heap.words_mut(), base: self.near_base }
+    }
+
+    /// That window, and the one of what the backend has mapped.
+    #[inline]
+    pub(crate) fn windows(&mut self) -> Windows<'_> {
+        let mapped = Window { words: self.near.mapped.words_mut(), base: self.near_mapped_base };
+        let heap = Window { words: self.near.heap.words_mut(), base: self.near_base };
+        Windows { heap, mapped }
     }
 
     /// Whether the page that holds `addr` takes up memory.
@@ -299,7 +311,7 @@ impl Arena {
         let mut at = addr;
         while at < end {
             let next = Addr((at.0 / PAGE_SIZE as u64 + 1) * PAGE_SIZE as u64).min(end);
-            if self.has(at) {
+            if self.is_resident(at) {
                 self.fill(at, next.since(at), byte);
             }
             at = next;
@@ -393,6 +405,17 @@ mod tests {
         arena.write_u64(heap(), 2);
         assert_eq!(snapshot.read_u64(heap()), 1);
         assert_eq!(arena.read_u64(heap()), 2);
+    }
+
+    #[test]
+    fn what_was_never_written_can_be_left_out() {
+        let mut arena = Arena::new();
+        let far = heap().offset(1 << 31);
+        arena.write_u8(far, 1);
+        arena.fill_written(far.back(1 << 20), 2 << 20, 0x7f);
+        assert_eq!(arena.resident(), PAGE_SIZE);
+        assert_eq!(arena.read_u8(far.offset(1)), 0x7f);
+        assert_eq!(arena.read_u8(far.back(1)), 0);
     }
 
     #[test]

@@ -46,10 +46,16 @@ pub trait Words {
     }
 }
 
-/// The words of the working backend's heap.
+/// The words of the working backend's heap, or of what it has mapped.
 pub(crate) struct Window<'a> {
     pub(super) words: &'a mut [Word],
     pub(super) base: Addr,
+}
+
+/// Both: more to look through, for what one window does not have.
+pub(crate) struct Windows<'a> {
+    pub(super) heap: Window<'a>,
+    pub(super) mapped: Window<'a>,
 }
 
 /// The index of a word: past any window if the address is not a multiple of eight.
@@ -87,5 +93,24 @@ impl Words for Window<'_> {
         if let Some(word) = self.words.get_mut(index(self.base, addr)) {
             *word = value.to_le_bytes();
         }
+    }
+}
+
+impl Words for Windows<'_> {
+    #[inline]
+    fn has(&self, addr: Addr) -> bool {
+        self.heap.has(addr) || self.mapped.has(addr)
+    }
+
+    #[inline]
+    fn word(&self, addr: Addr) -> u64 {
+        // Where one has nothing it says 0, and no address is in both.
+        self.heap.word(addr) | self.mapped.word(addr)
+    }
+
+    #[inline]
+    fn set_word(&mut self, addr: Addr, value: u64) {
+        self.heap.set_word(addr, value);
+        self.mapped.set_word(addr, value);
     }
 }

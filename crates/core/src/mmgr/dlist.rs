@@ -19,17 +19,20 @@ pub(super) fn init(arena: &mut impl Words, head: Addr) {
 }
 
 /// `dlist_head_node`, or `None` if the list is empty.
+#[inline]
 pub(super) fn first(arena: &impl Words, head: Addr) -> Option<Addr> {
     let first = arena.ptr(head.offset(NEXT));
     (first != head).then_some(first)
 }
 
 /// `dlist_is_empty`.
+#[inline]
 pub(super) fn is_empty(arena: &impl Words, head: Addr) -> bool {
     first(arena, head).is_none()
 }
 
 /// `dlist_push_head`.
+#[inline]
 pub(super) fn push_head(arena: &mut impl Words, head: Addr, node: Addr) {
     let next = arena.ptr(head.offset(NEXT));
     insert_between(arena, head, node, next);
@@ -41,6 +44,7 @@ pub(super) fn push_tail(arena: &mut impl Words, head: Addr, node: Addr) {
     insert_between(arena, prev, node, head);
 }
 
+#[inline]
 fn insert_between(arena: &mut impl Words, prev: Addr, node: Addr, next: Addr) {
     arena.set_ptr(node.offset(PREV), prev);
     arena.set_ptr(node.offset(NEXT), next);
@@ -49,11 +53,21 @@ fn insert_between(arena: &mut impl Words, prev: Addr, node: Addr, next: Addr) {
 }
 
 /// `dlist_delete`.
+#[inline]
 pub(super) fn delete(arena: &mut impl Words, node: Addr) {
     let prev = arena.ptr(node.offset(PREV));
     let next = arena.ptr(node.offset(NEXT));
     arena.set_ptr(prev.offset(NEXT), next);
     arena.set_ptr(next.offset(PREV), prev);
+}
+
+/// Whether a node and its neighbours are at hand, so that the node can be moved.
+#[inline]
+pub(super) fn is_at_hand(words: &impl Words, node: Addr) -> bool {
+    words.has(node)
+        && words.has(node.offset(NEXT))
+        && words.has(words.ptr(node.offset(PREV)).offset(NEXT))
+        && words.has(words.ptr(node.offset(NEXT)))
 }
 
 /// The list's nodes, from its head on.

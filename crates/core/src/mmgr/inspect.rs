@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::Context;
 use super::chunk::ChunkHeader;
 use crate::memory::{Addr, Arena};
-use crate::profile::{ChunkHeaders, Profile};
+use crate::profile::{ChunkHeaders, MEMORY_CONTEXT_CHECKING, Profile};
 
 /// One block of a context, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +98,12 @@ pub fn header_fields(
 ) -> Option<(&'static str, &'static [&'static str])> {
     match (profile.mmgr.chunk_headers, kind) {
         (ChunkHeaders::Packed, _) => None,
+        (ChunkHeaders::Owner, "Generation") if MEMORY_CONTEXT_CHECKING => {
+            Some(("GenerationChunk", &["size", "requested_size", "block", "context"]))
+        }
+        (ChunkHeaders::Owner, "AllocSet") if MEMORY_CONTEXT_CHECKING => {
+            Some(("AllocChunkData", &["size", "requested_size", "aset"]))
+        }
         (ChunkHeaders::Owner, "Generation") => {
             Some(("GenerationChunk", &["size", "block", "context"]))
         }

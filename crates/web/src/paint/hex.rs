@@ -60,7 +60,7 @@ pub fn fields(names: &[&str], bytes: &[u8]) -> String {
         let word = word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
         let gap = if text.is_empty() { "" } else { ", " };
         let _ = match *name {
-            "size" => write!(text, "{gap}size {}", words::bytes(word)),
+            "size" | "requested_size" => write!(text, "{gap}{name} {}", words::bytes(word)),
             name => write!(text, "{gap}{name} {}", local(Addr(word))),
         };
     }

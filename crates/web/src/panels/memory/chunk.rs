@@ -2,6 +2,7 @@
 
 use pgscope_core::memory::Addr;
 use pgscope_core::mmgr::inspect;
+use pgscope_core::profile::MEMORY_CONTEXT_CHECKING;
 use pgscope_core::views;
 use yew::prelude::*;
 
@@ -18,11 +19,19 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
     let bytes = views::chunk_bytes(server, pointer, header, chunk.size, LOOKED_AT);
     let header_words = header as usize / hex::GROUP;
     let fields = inspect::header_fields(server.profile(), view.open.kind);
-    let linked = chunk.free && (fields.is_none() || view.open.kind == "AllocSet");
+    let linked = match view.open.kind {
+        "AllocSet" => chunk.free,
+        "Slab" => chunk.free && fields.is_none(),
+        _ => false,
+    };
     let (name, words) = match fields {
         // The place of the set's address is the link's while the chunk is free.
-        Some((name, [size, _])) if linked => (name, hex::fields(&[size], &bytes)),
+        Some((name, [sizes @ .., _])) if linked => (name, hex::fields(sizes, &bytes)),
         Some((name, fields)) => (name, hex::fields(fields, &bytes)),
+        None if MEMORY_CONTEXT_CHECKING && !chunk.free => {
+            let requested = hex::fields(&["requested_size"], &bytes);
+            ("MemoryChunk", requested + ", " + &hex::header(chunk.header))
+        }
         None => ("MemoryChunk", hex::header(chunk.header)),
     };
     let variable = view.variable(pointer).filter(|_| !chunk.free);
@@ -45,8 +54,7 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
     let rest = (chunk.size + header).saturating_sub(shown as u64);
     let group = |(index, group): (usize, hex::Group)| {
         let class = match index {
-            // The second word of a free chunk links to the next one on the list.
-            1 if linked => "link",
+            LINK if linked => "link",
             index if index < header_words => "head",
             _ => "data",
         };
@@ -87,10 +95,14 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
     })
 }
 
-/// The link in a free chunk's second word, be that its data or what was the set's address: to the
+/// Which word of a free chunk links to the next one on the list; with the size that was asked for
+/// in front of it, it is the third.
+const LINK: usize = if MEMORY_CONTEXT_CHECKING { 2 } else { 1 };
+
+/// The link in a free chunk, be that its data or what was the set's address: to the
 /// next one's header, or nowhere.
 fn link(server: &pgscope_core::Server, chunk: Addr) -> String {
-    let next = server.arena().read_ptr(chunk.offset(hex::GROUP as u64));
+    let next = server.arena().read_ptr(chunk.offset((LINK * hex::GROUP) as u64));
     if next.is_null() {
         return ": the last on its freelist".into();
     }
