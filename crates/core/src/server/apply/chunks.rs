@@ -9,6 +9,7 @@ use crate::memory::Addr;
 use crate::mmgr::Process;
 use crate::op::AllocFlags;
 use crate::server::Server;
+use crate::server::backend::Backend;
 use crate::server::variables::{ChunkVar, Variables};
 
 /// Bytes of the arena that may be written before allocating is refused.
@@ -31,6 +32,19 @@ impl Server {
             profile: self.profile,
         };
         Ok((&mut backend.variables, process))
+    }
+
+    /// A backend, for what is not done by the million: looked up in one place.
+    #[inline(never)]
+    pub(super) fn at(&mut self, id: BackendId) -> Fallible<&mut Backend> {
+        let backend = self.backends.get_mut(usize::from(id.0));
+        backend.ok_or_else(|| Error::Protocol(super::NO_BACKEND).into())
+    }
+
+    /// Memory management as a backend sees it.
+    #[inline(never)]
+    pub(super) fn memory_of(&mut self, id: BackendId) -> Fallible<Process<'_>> {
+        Ok(self.process(id)?.1)
     }
 
     pub(super) fn context_or_current(
