@@ -37,8 +37,8 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             narration.say(Tone::Who, format!("{who}'s query gets a portal"));
             narration.say(
                 Tone::Plain,
-                ": a PortalContext, in it ExecutorState for the whole query, and below that \
-                 ExprContext for one tuple at a time. ExecutorState is current.",
+                ": in its PortalContext is ExecutorState, for the whole query, and in that \
+                 ExprContext, for a tuple at a time. ExecutorState is current.",
             );
         }
         Op::QueryRun { columns: None, .. } => {
@@ -191,13 +191,11 @@ impl Scene<'_> {
     }
 }
 
-const MCXT: &str = "backend/utils/mmgr/mcxt.c";
 const XACT: &str = "backend/access/transam/xact.c";
 const POSTGRES: &str = "backend/tcop/postgres.c";
 const PORTALMEM: &str = "backend/utils/mmgr/portalmem.c";
 const EXEC_UTILS: &str = "backend/executor/execUtils.c";
 const SPI: &str = "backend/executor/spi.c";
-const PRINTTUP: &str = "backend/access/common/printtup.c";
 
 /// The routine that the whole operation follows, if it is one of these.
 pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
@@ -221,6 +219,33 @@ pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
     })
 }
 
+/// A context of PostgreSQL's own: its name, the routine that makes it, the one that deletes or
+/// resets it, and their file.
+type Maker = (&'static str, &'static str, &'static str, &'static str);
+
+#[rustfmt::skip]
+const MAKERS: [Maker; 19] = [
+    ("TopMemoryContext", "MemoryContextInit", "", "backend/utils/mmgr/mcxt.c"),
+    ("ErrorContext", "MemoryContextInit", "", "backend/utils/mmgr/mcxt.c"),
+    ("Postmaster", "PostmasterMain", "", "backend/postmaster/postmaster.c"),
+    ("GUCMemoryContext", "build_guc_variables", "", "backend/utils/misc/guc.c"),
+    ("MdSmgr", "mdinit", "", "backend/storage/smgr/md.c"),
+    ("WAL record construction", "InitXLogInsert", "", "backend/access/transam/xloginsert.c"),
+    ("CacheMemoryContext", "CreateCacheMemoryContext", "", "backend/utils/cache/catcache.c"),
+    ("TopPortalContext", "EnablePortalManager", "", PORTALMEM),
+    ("MessageContext", "PostgresMain", "PostgresMain", POSTGRES),
+    ("RowDescriptionContext", "PostgresMain", "", POSTGRES),
+    ("TransactionAbortContext", "AtStart_Memory", "AtCleanup_Memory", XACT),
+    ("TopTransactionContext", "AtStart_Memory", "AtCommit_Memory", XACT),
+    ("CurTransactionContext", "AtSubStart_Memory", "AtSubCleanup_Memory", XACT),
+    ("PortalContext", "CreatePortal", "PortalDrop", PORTALMEM),
+    ("ExecutorState", "CreateExecutorState", "FreeExecutorState", EXEC_UTILS),
+    ("ExprContext", "CreateExprContext", "FreeExprContext", EXEC_UTILS),
+    ("printtup", "printtup_startup", "printtup_shutdown", "backend/access/common/printtup.c"),
+    ("SPI Proc", "SPI_connect_ext", "SPI_finish", SPI),
+    ("SPI Exec", "SPI_connect_ext", "SPI_finish", SPI),
+];
+
 /// Which routine makes a context of PostgreSQL's own, and which deletes or resets it.
 pub(super) fn routine(
     scene: &Scene<'_>,
@@ -233,36 +258,8 @@ pub(super) fn routine(
         }
         _ => return None,
     };
-    Some(match (scene.server.text(*name), created) {
-        ("TopMemoryContext" | "ErrorContext", _) => ("MemoryContextInit", MCXT),
-        ("Postmaster", true) => ("PostmasterMain", "backend/postmaster/postmaster.c"),
-        ("GUCMemoryContext", _) => ("build_guc_variables", "backend/utils/misc/guc.c"),
-        ("MdSmgr", _) => ("mdinit", "backend/storage/smgr/md.c"),
-        ("WAL record construction", _) => ("InitXLogInsert", "backend/access/transam/xloginsert.c"),
-        ("CacheMemoryContext", _) => ("CreateCacheMemoryContext", "backend/utils/cache/catcache.c"),
-        ("TopPortalContext", _) => ("EnablePortalManager", PORTALMEM),
-        ("PgStat Pending", _) => ("pgstat_prep_pending_entry", "backend/utils/activity/pgstat.c"),
-        ("PgStat Shared Ref" | "PgStat Shared Ref Hash", _) => {
-            ("pgstat_setup_memcxt", "backend/utils/activity/pgstat_shmem.c")
-        }
-        ("Postmaster" | "MessageContext" | "RowDescriptionContext", _) => {
-            ("PostgresMain", POSTGRES)
-        }
-        ("TransactionAbortContext" | "TopTransactionContext", true) => ("AtStart_Memory", XACT),
-        ("TransactionAbortContext", false) => ("AtCleanup_Memory", XACT),
-        ("TopTransactionContext", false) => ("AtCommit_Memory", XACT),
-        ("CurTransactionContext", true) => ("AtSubStart_Memory", XACT),
-        ("CurTransactionContext", false) => ("AtSubCleanup_Memory", XACT),
-        ("PortalContext", true) => ("CreatePortal", PORTALMEM),
-        ("PortalContext", false) => ("PortalDrop", PORTALMEM),
-        ("ExecutorState", true) => ("CreateExecutorState", EXEC_UTILS),
-        ("ExecutorState", false) => ("FreeExecutorState", EXEC_UTILS),
-        ("ExprContext", true) => ("CreateExprContext", EXEC_UTILS),
-        ("ExprContext", false) => ("FreeExprContext", EXEC_UTILS),
-        ("printtup", true) => ("printtup_startup", PRINTTUP),
-        ("printtup", false) => ("printtup_shutdown", PRINTTUP),
-        ("SPI Proc" | "SPI Exec", true) => ("SPI_connect_ext", SPI),
-        ("SPI Proc" | "SPI Exec", false) => ("SPI_finish", SPI),
-        _ => return None,
-    })
+    let name = scene.server.text(*name);
+    let (_, creates, drops, file) = MAKERS.iter().find(|maker| maker.0 == name)?;
+    let routine = if created { creates } else { drops };
+    (!routine.is_empty()).then_some((routine, file))
 }
