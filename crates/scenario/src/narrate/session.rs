@@ -219,22 +219,12 @@ pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// A context of PostgreSQL's own: its name, the routine that makes it, the one that deletes or
+/// A context of a transaction or a statement: its name, the routine that makes it, the one that deletes or
 /// resets it, and their file.
 type Maker = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-const MAKERS: [Maker; 19] = [
-    ("TopMemoryContext", "MemoryContextInit", "", "backend/utils/mmgr/mcxt.c"),
-    ("ErrorContext", "MemoryContextInit", "", "backend/utils/mmgr/mcxt.c"),
-    ("Postmaster", "PostmasterMain", "", "backend/postmaster/postmaster.c"),
-    ("GUCMemoryContext", "build_guc_variables", "", "backend/utils/misc/guc.c"),
-    ("MdSmgr", "mdinit", "", "backend/storage/smgr/md.c"),
-    ("WAL record construction", "InitXLogInsert", "", "backend/access/transam/xloginsert.c"),
-    ("CacheMemoryContext", "CreateCacheMemoryContext", "", "backend/utils/cache/catcache.c"),
-    ("TopPortalContext", "EnablePortalManager", "", PORTALMEM),
-    ("MessageContext", "PostgresMain", "PostgresMain", POSTGRES),
-    ("RowDescriptionContext", "PostgresMain", "", POSTGRES),
+const MAKERS: [Maker; 9] = [
     ("TransactionAbortContext", "AtStart_Memory", "AtCleanup_Memory", XACT),
     ("TopTransactionContext", "AtStart_Memory", "AtCommit_Memory", XACT),
     ("CurTransactionContext", "AtSubStart_Memory", "AtSubCleanup_Memory", XACT),
@@ -246,7 +236,7 @@ const MAKERS: [Maker; 19] = [
     ("SPI Exec", "SPI_connect_ext", "SPI_finish", SPI),
 ];
 
-/// Which routine makes a context of PostgreSQL's own, and which deletes or resets it.
+/// Which routine makes a context of a transaction or a statement, and which ends it.
 pub(super) fn routine(
     scene: &Scene<'_>,
     event: &MemoryEvent,
@@ -260,6 +250,5 @@ pub(super) fn routine(
     };
     let name = scene.server.text(*name);
     let (_, creates, drops, file) = MAKERS.iter().find(|maker| maker.0 == name)?;
-    let routine = if created { creates } else { drops };
-    (!routine.is_empty()).then_some((routine, file))
+    Some((if created { creates } else { drops }, file))
 }

@@ -50,11 +50,9 @@ impl Server {
 
     /// `MemoryContextReset`, and the lives that it ends.
     pub(super) fn reset_family(&mut self, id: BackendId, context: Addr) -> Fallible<()> {
-        let gone: Vec<Addr> = self.context(context).descendants().map(|c| c.addr).collect();
-        self.memory_of(id)?.memory_context_reset(context)?;
-        let backend = self.at(id)?;
-        backend.variables.end_life(context, false);
-        gone.into_iter().for_each(|context| backend.variables.end_life(context, true));
+        self.delete_below(id, context)?;
+        self.memory_of(id)?.memory_context_reset_only(context)?;
+        self.at(id)?.variables.end_life(context, false);
         Ok(())
     }
 
@@ -117,10 +115,9 @@ impl Server {
     pub(super) fn delete_family(&mut self, id: BackendId, context: Addr) -> Fallible<()> {
         self.check_owned(id, context, true)?;
         self.check_current(id, context, true)?;
-        let gone = self.family(context);
+        self.delete_below(id, context)?;
         self.memory_of(id)?.memory_context_delete(context)?;
-        let backend = self.at(id)?;
-        gone.into_iter().for_each(|context| backend.variables.end_life(context, true));
+        self.at(id)?.variables.end_life(context, true);
         Ok(())
     }
 
@@ -148,7 +145,9 @@ impl Server {
     fn check_owned(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Fallible<()> {
         let backend = self.at(id)?;
         let mut in_use = backend.session.in_use();
-        in_use.extend(backend.calls.iter().flat_map(|call| [call.context, call.caller]));
+        for call in &backend.calls {
+            in_use.extend_from_slice(&[call.context, call.caller]);
+        }
         in_use.extend(backend.context(ContextSlot::TOP_TRANSACTION));
         self.goes_with(doomed, itself, &in_use, Error::ContextInUse)
     }
@@ -167,7 +166,9 @@ impl Server {
         error: fn(String) -> Error,
     ) -> Fallible<()> {
         let goes = |context: &&Addr| {
-            (itself || **context != doomed) && self.context(**context).is_within(doomed)
+            !context.is_null()
+                && (itself || **context != doomed)
+                && self.context(**context).is_within(doomed)
         };
         match contexts.iter().find(goes) {
             Some(found) => Err(error(self.text(self.context(*found).name()).to_owned()).into()),
@@ -183,12 +184,6 @@ impl Server {
         let kept = |keeper: &Addr| contexts.contains(keeper);
         let keeper = keepers.into_iter().flatten().find(kept);
         keeper.map_or(Ok(()), |keeper| self.goes_with(keeper, true, &[keeper], Error::ContextInUse))
-    }
-
-    /// A context and everything below it.
-    fn family(&self, context: Addr) -> Vec<Addr> {
-        let context = self.context(context);
-        std::iter::once(context).chain(context.descendants()).map(|c| c.addr).collect()
     }
 
     /// Make the function's context and switch to it.

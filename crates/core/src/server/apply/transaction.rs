@@ -29,7 +29,7 @@ enum Then {
     /// `TBLOCK_ABORT_PENDING`, `TBLOCK_ABORT_END`
     Rollback,
     /// `TBLOCK_SUBBEGIN`
-    Savepoint(Name),
+    Savepoint(Addr),
     /// `TBLOCK_SUBRELEASE` for all levels from this one on.
     Release(usize),
     /// `TBLOCK_SUBRESTART` for this level, the end for those within.
@@ -67,15 +67,6 @@ impl Server {
         let session = &self.at(id)?.session;
         let in_block = session.in_block;
         let aborted = session.levels.last().is_some_and(|level| level.aborted);
-        let savepoint = |name: &Name, statement| {
-            let mut levels = session.levels.iter().enumerate().skip(1);
-            let found = levels.rfind(|(_, level)| level.name == *name);
-            match found {
-                _ if !in_block => Err(Error::NoTransactionBlock(statement)),
-                Some((level, _)) => Ok(level),
-                None => Err(Error::NoSuchSavepoint(name.clone())),
-            }
-        };
         let too_many = session.levels.len() > MAX_LEVELS;
         Ok(match statement {
             TransactionStmt::Begin if in_block => {
@@ -101,12 +92,35 @@ impl Server {
             TransactionStmt::Savepoint(_) if too_many => {
                 return Err(Error::Limit { what: "savepoints", limit: MAX_LEVELS as u64 }.into());
             }
-            TransactionStmt::Savepoint(name) => Then::Savepoint(name.clone()),
-            TransactionStmt::Release(name) => Then::Release(savepoint(name, "RELEASE SAVEPOINT")?),
+            TransactionStmt::Savepoint(name) => Then::Savepoint(self.savepoint_name(id, name)?),
+            TransactionStmt::Release(name) => {
+                Then::Release(self.find_savepoint(id, name, "RELEASE SAVEPOINT")?)
+            }
             TransactionStmt::RollbackTo(name) => {
-                Then::RollbackTo(savepoint(name, "ROLLBACK TO SAVEPOINT")?)
+                Then::RollbackTo(self.find_savepoint(id, name, "ROLLBACK TO SAVEPOINT")?)
             }
         })
+    }
+
+    fn savepoint_name(&mut self, id: BackendId, name: &Name) -> Fallible<Addr> {
+        let process = self.memory_of(id)?;
+        Ok(process.program.intern(process.arena, name)?)
+    }
+
+    /// The level of a savepoint, the innermost of its name.
+    fn find_savepoint(
+        &mut self,
+        id: BackendId,
+        name: &Name,
+        statement: &'static str,
+    ) -> Fallible<usize> {
+        let wanted = self.savepoint_name(id, name)?;
+        let session = &self.at(id)?.session;
+        if !session.in_block {
+            return Err(Error::NoTransactionBlock(statement).into());
+        }
+        let found = session.levels.iter().rposition(|level| level.name == wanted);
+        found.ok_or_else(|| Error::NoSuchSavepoint(name.clone()).into())
     }
 
     /// `StartTransactionCommand`.
@@ -186,11 +200,11 @@ impl Server {
             Some(kept) => kept,
             None => self.create_named(id, top, slot, Allocator::PLAIN)?,
         };
-        self.push_level(id, TransactionState { name: "".into(), context, prior, aborted: false })
+        self.push_level(id, TransactionState { name: Addr::NULL, context, prior, aborted: false })
     }
 
     /// `PushTransaction`, `StartSubTransaction`, `AtSubStart_Memory`.
-    fn start_sub_transaction(&mut self, id: BackendId, name: Name) -> Fallible<()> {
+    fn start_sub_transaction(&mut self, id: BackendId, name: Addr) -> Fallible<()> {
         let parent = self.level(id)?.context;
         let prior = self.at(id)?.memory.current;
         let slot = ContextSlot::CUR_TRANSACTION;
@@ -305,7 +319,7 @@ impl Server {
 
     /// The innermost level.
     fn level(&mut self, id: BackendId) -> Fallible<TransactionState> {
-        self.at(id)?.session.levels.last().cloned().ok_or_else(no_transaction)
+        self.at(id)?.session.levels.last().copied().ok_or_else(no_transaction)
     }
 
     /// Whether the innermost level waits for its ROLLBACK.
