@@ -88,7 +88,7 @@ impl Checker {
     pub(super) fn plan(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
         self.inner(body, Place { within: Within::Plan, ..place });
         let problem = Problem::new(span, "\"plan\" comes first in a query");
-        self.problems.push(problem.help("write it so: query { plan { … } … }"));
+        self.problems.push(problem.help("query { plan { … } … }"));
         None
     }
 
@@ -96,7 +96,7 @@ impl Checker {
     pub(super) fn tuple(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
         if place.within != Within::Query {
             let problem = Problem::new(span, "\"tuple\" stands in a query");
-            self.problems.push(problem.help("write it so: query { tuple { … } }"));
+            self.problems.push(problem.help("query { tuple { … } }"));
         }
         let ops = |backend| [Op::TupleBegin { backend }, Op::TupleEnd { backend }];
         let ops = place.backend.known().map(ops);
@@ -107,7 +107,7 @@ impl Checker {
     pub(super) fn spi(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
         if matches!(place.within, Within::Nothing | Within::Call | Within::Plan) {
             let problem = Problem::new(span, "\"spi\" stands in a query, a tuple or a do");
-            self.problems.push(problem.help("write it so: query { spi { … } }"));
+            self.problems.push(problem.help("query { spi { … } }"));
         }
         let ops = |backend| [Op::SpiConnect { backend }, Op::SpiFinish { backend }];
         let ops = place.backend.known().map(ops);
@@ -149,8 +149,7 @@ impl Checker {
     fn sent_by_client(&mut self, keyword: &str, span: Span, place: Place) {
         if place.within != Within::Nothing {
             let message = format!("a client sends \"{keyword}\" between its statements");
-            let help = "write it outside of what the backend is in the middle of";
-            self.problems.push(Problem::new(span, message).help(help));
+            self.problems.push(Problem::new(span, message).help("write it outside of the braces"));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Sentences about transactions, statements, tuples and SPI.
 
 use pgscope_core::event::MemoryEvent;
-use pgscope_core::ids::{BackendId, ContextSlot};
+use pgscope_core::ids::BackendId;
 use pgscope_core::op::{Op, TransactionStmt};
 use pgscope_core::profile::TransactionEnd;
 
@@ -55,14 +55,13 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         Op::TupleBegin { .. } => {
             narration.say(Tone::Who, format!("{who}'s query goes on to the next tuple"));
             let reset = |event: &MemoryEvent| matches!(event, MemoryEvent::ContextReset { .. });
-            match scene.memory_events().any(reset) {
-                true => narration.say(
-                    Tone::Plain,
-                    ": ExprContext is reset, so that what the last one left goes now, and it is \
-                     current.",
-                ),
-                false => narration.say(Tone::Plain, ": ExprContext is empty, and it is current."),
-            }
+            narration.say(
+                Tone::Plain,
+                match scene.memory_events().any(reset) {
+                    true => ": what the last one left in ExprContext goes now. It is current.",
+                    false => ": ExprContext is empty. It is current.",
+                },
+            );
         }
         Op::TupleEnd { .. } => {
             narration.say(Tone::Who, "The tuple is done");
@@ -73,16 +72,9 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         }
         Op::SpiConnect { .. } => {
             narration.say(Tone::Who, format!("{who}'s function connects to SPI"));
-            let proc =
-                scene.server.backend(backend).and_then(|it| it.context(ContextSlot::SPI_PROC));
-            let parent = proc.and_then(|proc| scene.server.context(proc).parent());
-            let parent = parent.map_or_else(String::new, |parent| scene.name_of(parent.addr));
             narration.say(
                 Tone::Plain,
-                format!(
-                    ": under {parent} it gets SPI Proc for itself and SPI Exec for the queries \
-                     that it runs. SPI Proc is current."
-                ),
+                ": it gets SPI Proc, which is current, and SPI Exec for the queries that it runs.",
             );
         }
         Op::SpiFinish { .. } => {
@@ -129,24 +121,19 @@ fn transaction(
         }
         TransactionStmt::Commit => ".",
         TransactionStmt::Rollback => {
-            ": what was done is undone, in TransactionAbortContext, which is there even if there \
-             is no memory left."
+            ": it works in TransactionAbortContext, which is there even without memory left."
         }
         TransactionStmt::Savepoint(_) => {
-            ": a subtransaction starts, with a CurTransactionContext of its own below the one so \
-             far."
+            ": it gets a CurTransactionContext of its own, below the one so far."
         }
         TransactionStmt::Release(_) if scene.deleted_contexts().any(|name| name == sub) => {
-            ": the subtransaction becomes part of what is around it. Its CurTransactionContext is \
-             empty, and is deleted."
+            ". CurTransactionContext is empty, and is deleted."
         }
         TransactionStmt::Release(_) => {
-            ": the subtransaction becomes part of what is around it. Its CurTransactionContext is \
-             not empty, and stays until that ends."
+            ". CurTransactionContext is not empty: it stays until what is around it ends."
         }
         TransactionStmt::RollbackTo(_) => {
-            ": what came after it is undone, its CurTransactionContext is deleted. The savepoint \
-             is still there, with a new one."
+            ": CurTransactionContext is deleted. The savepoint is still there, with a new one."
         }
     };
     narration.say(Tone::Plain, more);

@@ -136,8 +136,8 @@ impl Server {
     /// Contexts that a backend never deletes.
     fn check_permanent(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Fallible<()> {
         let backend = self.at(id)?;
-        let known = ContextSlot::WELL_KNOWN.iter().filter(|(_, slot)| slot.is_permanent());
-        let permanent: Vec<Addr> = known.filter_map(|(_, slot)| backend.context(*slot)).collect();
+        let slots = (0..ContextSlot::TOP_TRANSACTION.0).map(ContextSlot);
+        let permanent: Vec<Addr> = slots.filter_map(|slot| backend.context(slot)).collect();
         self.goes_with(doomed, itself, &permanent, Error::PermanentContext)
     }
 
