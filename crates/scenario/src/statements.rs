@@ -23,10 +23,12 @@ pub struct StatementInfo {
     pub by: By,
     /// How it is written: capitals stand for what to fill in, brackets for what may be left out.
     pub syntax: &'static str,
-    /// What it does.
+    /// What it does: for the reference, which is not part of the page.
+    #[cfg(not(target_arch = "wasm32"))]
     pub meaning: &'static str,
     /// An example that compiles in a scenario with a table `orders` of 200 pages, a backend
     /// `alice`, her context `Work`, chunk `a` and pin `p`.
+    #[cfg(not(target_arch = "wasm32"))]
     pub example: &'static str,
     pub(crate) grammar: Grammar,
 }
@@ -38,6 +40,7 @@ impl StatementInfo {
     }
 }
 
+#[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "the reference's words"))]
 const fn statement(
     keyword: &'static str,
     by: By,
@@ -46,7 +49,16 @@ const fn statement(
     example: &'static str,
     grammar: Grammar,
 ) -> StatementInfo {
-    StatementInfo { keyword, by, syntax, meaning, example, grammar }
+    StatementInfo {
+        keyword,
+        by,
+        syntax,
+        #[cfg(not(target_arch = "wasm32"))]
+        meaning,
+        #[cfg(not(target_arch = "wasm32"))]
+        example,
+        grammar,
+    }
 }
 
 /// Every statement.
