@@ -38,6 +38,16 @@ impl Args {
         Ok(Some(number))
     }
 
+    /// Takes the option `name` and the word after it out; the example is for who forgets the word.
+    pub(crate) fn text(&mut self, name: &str, example: &str) -> Result<Option<String>, String> {
+        let Some(at) = self.words.iter().position(|word| word == name) else { return Ok(None) };
+        match self.words.get(at + 1) {
+            Some(word) if !word.starts_with("--") => {}
+            _ => return Err(format!("`{name}` needs a word after it, such as `{name} {example}`")),
+        }
+        Ok(self.words.drain(at..=at + 1).nth(1))
+    }
+
     /// All the words that are left, none of which may look like an option.
     pub(crate) fn rest(self, command: &str) -> Result<Vec<String>, String> {
         match self.words.iter().find(|word| word.starts_with("--")) {
@@ -78,8 +88,27 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_taken_with_its_option() {
+        let mut given = args("--pg-bin /opt/pg/bin --install");
+        assert_eq!(given.text("--pg-bin", "/opt/pg/bin"), Ok(Some("/opt/pg/bin".into())));
+        assert!(given.flag("--install"));
+        assert_eq!(given.finish("oracle"), Ok(()));
+        assert!(args("--pg-bin").text("--pg-bin", "/opt/pg/bin").is_err());
+    }
+
+    #[test]
     fn a_mistyped_option_is_named() {
         assert!(args("--opne").finish("serve").unwrap_err().contains("`--opne`"));
+    }
+
+    #[test]
+    fn an_option_with_a_word_takes_it_along() {
+        let mut known = args("--features a,b --open");
+        assert_eq!(known.text("--features", "c"), Ok(Some("a,b".into())));
+        assert!(known.flag("--open"));
+        assert_eq!(known.finish("serve"), Ok(()));
+        assert!(args("--features").text("--features", "c").is_err());
+        assert!(args("--features --open").text("--features", "c").is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::process::Command;
 
+use crate::features;
 use crate::page;
 use crate::process;
 use crate::setup::target::TRIPLE;
@@ -30,11 +31,17 @@ pub(crate) fn test() -> Result<(), String> {
             let packages = ["-p", "pgscope-core", "-p", "pgscope-scenario", "-p", "xtask"];
             run(process::cargo().arg("test").args(packages), screen, MEND)
         })
+        .step("tests of the core with other features", |_, screen| {
+            features::test_choices(screen, MEND)
+        })
         .step("conformance with real servers", |_, screen| {
             screen.break_line();
             crate::conformance::run(&[]).map_err(|closing| {
                 Trouble::new(closing, "a difference is a bug in the core: find the rule behind it")
             })
+        })
+        .step("random scenarios beside PostgreSQL 15", |_, screen| {
+            crate::oracle::check(screen, 20_000, 1)
         })
         .step("tests of the page's parts, in Chromium", wasm_tests);
     page::for_release(plan)

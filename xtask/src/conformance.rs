@@ -20,7 +20,7 @@ mod trace;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use record::Verdict;
+pub(crate) use record::Verdict;
 use trace::Trace;
 
 /// The kind under which stories are counted.
@@ -104,6 +104,11 @@ fn replay(files: &[PathBuf]) -> Tally {
         }
     }
     tally
+}
+
+/// Replay the text of one trace; an error if it is none.
+pub(crate) fn replay_text(text: &str) -> Result<Verdict, String> {
+    Trace::parse(text).map(|trace| verdict(&trace))
 }
 
 /// A file of stories is one JSON object, a trace has one on each line.

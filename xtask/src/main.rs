@@ -11,14 +11,20 @@
 //! | `size`        | [`size`]        | none                          |
 //! | `test`        | [`checks`]      | all of these and a browser    |
 //! | `conformance` | [`conformance`] | none                          |
+//! | `oracle`      | [`oracle`]      | PostgreSQL, with `--install`  |
+//! | `bench`       | [`bench`]       | none                          |
 //! | `screenshots` | [`screenshots`] | all of these and a browser    |
 //!
 //! What it is not: a build system. Trunk builds the page, cargo builds the rest.
 
 mod args;
+mod bench;
 mod checks;
 mod conformance;
+mod features;
+mod oracle;
 mod page;
+mod postgres;
 mod process;
 mod screenshots;
 mod setup;
@@ -29,6 +35,7 @@ mod trouble;
 use std::process::ExitCode;
 
 use args::Args;
+use features::Features;
 
 const HELP: &str = "\
 The commands of pgscope. Each sets up what it needs first, under target/.
@@ -40,11 +47,26 @@ The commands of pgscope. Each sets up what it needs first, under target/.
         --port N    serve on port N instead of 8080
   cargo xtask build
       Build the page for publishing into dist/ and print the size of its first load.
+        --features LIST, --no-default-features (of both)
+                    build it with other cargo features than usual, such as
+                    clobber-freed-memory,memory-context-checking or default-slab
   cargo xtask test
       Run every check and every test, from rustfmt to a reader's way through the page in Chromium.
   cargo xtask conformance [FILE or DIR ...]
       Replay recorded traces of real servers in the core and compare every operation; without a
       path, those under tests/traces. Exits non-zero if one differs.
+  cargo xtask oracle [--ops N] [--seed S] [--pg-bin DIR] [--install]
+      Run random memory-context scenarios inside a real server and in the core, compare after
+      every operation, and report the first difference as the shortest scenario that shows it.
+        --ops N       this many operations instead of 100000
+        --seed S      from this seed instead of 1
+        --pg-bin DIR  the server whose programs lie in DIR, instead of Debian's PostgreSQL 15
+        --install     have apt install PostgreSQL 15 if it is missing
+  cargo xtask bench [--pg-bin DIR] [--steps N] [--runs N]
+      Time palloc and pfree in the core, beside the same work inside a real server if there is one.
+        --pg-bin DIR  as above
+        --steps N     this many steps of each workload instead of 3000000
+        --runs N      the median of this many runs instead of 7
   cargo xtask size
       Print the size of what lies in dist/, compressed, against budget.toml.
   cargo xtask screenshots
@@ -76,13 +98,15 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
                 open: args.flag("--open"),
                 release: args.flag("--release"),
                 port: args.number("--port")?.unwrap_or(8080),
+                features: Features::of(&mut args)?,
             };
             args.finish(command)?;
             page::serve(options)
         }
         "build" => {
+            let features = Features::of(&mut args)?;
             args.finish(command)?;
-            page::build()
+            page::build(features)
         }
         "test" => {
             args.finish(command)?;
@@ -95,6 +119,29 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         "conformance" => {
             let paths = args.rest(command)?;
             conformance::run(&paths).map(drop)
+        }
+        "oracle" => {
+            let options = oracle::Options {
+                pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
+                install: args.flag("--install"),
+                ops: args.number("--ops")?.unwrap_or(100_000),
+                seed: args.number("--seed")?.unwrap_or(1),
+            };
+            let kind = args.text("--kind", "mmgr")?.unwrap_or_else(|| "mmgr".into());
+            args.finish(command)?;
+            if kind != "mmgr" {
+                return Err(format!("the oracle knows no kind `{kind}`, only `mmgr`"));
+            }
+            oracle::run(options)
+        }
+        "bench" => {
+            let options = bench::Options {
+                pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
+                steps: args.number("--steps")?.unwrap_or(3_000_000).max(1000),
+                runs: args.number("--runs")?.unwrap_or(7).max(1),
+            };
+            args.finish(command)?;
+            bench::run(options)
         }
         "screenshots" => {
             args.finish(command)?;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::features::Features;
 use crate::process;
 use crate::setup::{self, Kit};
 use crate::size;
@@ -17,11 +18,12 @@ use crate::steps::{Outcome, Plan, Screen};
 use crate::trouble::Trouble;
 
 /// What the reader asked `serve` for.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct ServeOptions {
     pub(crate) open: bool,
     pub(crate) release: bool,
     pub(crate) port: u16,
+    pub(crate) features: Features,
 }
 
 /// Where the release build lies.
@@ -32,24 +34,36 @@ pub(crate) fn dist() -> PathBuf {
 /// `cargo xtask serve`: stays until it is interrupted.
 pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
     setup::for_the_page(Plan::new())
-        .step("the page, built and served", move |kit, screen| keep_serving(kit, screen, options))
+        .step("the page, built and served", move |kit, screen| keep_serving(kit, screen, &options))
         .run(&mut Kit::default())
 }
 
 /// `cargo xtask build`.
-pub(crate) fn build() -> Result<(), String> {
-    for_release(setup::for_the_page(Plan::new())).run(&mut Kit::default())
+pub(crate) fn build(features: Features) -> Result<(), String> {
+    let plan = setup::for_the_page(Plan::new());
+    let plan = if features.chosen() {
+        // Not what is published, so what it weighs is nobody's concern.
+        plan.step("release build of the page", move |kit, screen| {
+            build_release(kit, screen, &features)
+        })
+    } else {
+        for_release(plan)
+    };
+    plan.run(&mut Kit::default())
 }
 
 /// The steps that make dist/ and weigh it.
 pub(crate) fn for_release(plan: Plan<Kit>) -> Plan<Kit> {
-    plan.step("release build of the page", |kit, screen| build_release(kit, screen))
-        .step("size of the first load", |_, screen| size::check(screen))
+    plan.step("release build of the page", |kit, screen| {
+        build_release(kit, screen, &Features::default())
+    })
+    .step("size of the first load", |_, screen| size::check(screen))
 }
 
-fn build_release(kit: &Kit, screen: &Screen) -> Outcome {
+fn build_release(kit: &Kit, screen: &Screen, features: &Features) -> Outcome {
     let mut trunk = trunk(kit);
     trunk.args(["build", "--release"]);
+    features.tell(&mut trunk);
     process::run(
         &mut trunk,
         screen,
@@ -58,7 +72,7 @@ fn build_release(kit: &Kit, screen: &Screen) -> Outcome {
     Ok("in dist".into())
 }
 
-fn keep_serving(kit: &Kit, screen: &Screen, options: ServeOptions) -> Outcome {
+fn keep_serving(kit: &Kit, screen: &Screen, options: &ServeOptions) -> Outcome {
     let address = SocketAddr::from(([127, 0, 0, 1], options.port));
     if let Err(error) = TcpListener::bind(address) {
         return Err(Trouble::new(
@@ -75,6 +89,7 @@ fn keep_serving(kit: &Kit, screen: &Screen, options: ServeOptions) -> Outcome {
     trunk.arg("serve");
     trunk.args(["--address", "127.0.0.1", "--port", &options.port.to_string()]);
     trunk.arg("--dist").arg(process::root().join(format!("target/serve/{}", options.port)));
+    options.features.tell(&mut trunk);
     if options.open {
         trunk.arg("--open");
     }

@@ -42,6 +42,17 @@ pub(crate) fn run(command: &mut Command, screen: &Screen, way_out: &str) -> Resu
     judge(command, status, way_out)
 }
 
+/// As [`run`], but what the command prints is only shown if it fails.
+pub(crate) fn run_quietly(command: &mut Command, way_out: &str) -> Result<(), Trouble> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| cannot_start(command, &error))?;
+    if !output.status.success() {
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    judge(command, output.status, way_out)
+}
+
 /// As [`run`], but gives up (and ends the child) after `limit`.
 pub(crate) fn run_within(
     limit: Duration,

@@ -2,10 +2,11 @@
 //!
 //! Each part first looks for what is already there, which takes milliseconds, and installs only what
 //! is missing. Tools are built into `target/tools`, never into the reader's home; only the browser
-//! comes from the system's package manager, and only where that needs no password.
+//! and PostgreSQL come from the system's package manager, and only where that needs no password.
 //!
 //! An interrupted run can be repeated: cargo puts a tool in place only once it is complete.
 
+pub(crate) mod apt;
 pub(crate) mod browser;
 pub(crate) mod target;
 pub(crate) mod tools;

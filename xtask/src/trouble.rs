@@ -18,6 +18,18 @@ impl Trouble {
     pub(crate) fn new(cause: impl Into<String>, way_out: impl Into<String>) -> Self {
         Self { cause: cause.into(), way_out: way_out.into() }
     }
+
+    /// What happened.
+    pub(crate) fn cause(&self) -> &str {
+        &self.cause
+    }
+
+    /// The same, with more to know about what happened.
+    pub(crate) fn and(mut self, more: &str) -> Self {
+        self.cause.push('\n');
+        self.cause.push_str(more);
+        self
+    }
 }
 
 impl fmt::Display for Trouble {

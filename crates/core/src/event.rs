@@ -287,6 +287,12 @@ impl EventLog {
         self.events.clear();
     }
 
+    /// Whether nothing is recorded.
+    #[inline]
+    pub(crate) fn is_off(&self) -> bool {
+        self.mode == Mode::Off
+    }
+
     /// Record every event.
     pub fn on(&mut self) {
         self.mode = Mode::All;
@@ -321,7 +327,7 @@ impl EventLog {
     /// [`Error::Stopped`] if this was the last event wanted.
     #[inline]
     pub(crate) fn emit(&mut self, event: impl Into<Event>) -> Fallible<()> {
-        if self.mode == Mode::Off {
+        if self.is_off() {
             return Ok(());
         }
         self.record(event.into())

@@ -26,7 +26,7 @@ mod window;
 
 pub use addr::{Addr, Owner};
 pub use arena::Arena;
-pub use heap::{Heap, HeapStats, MALLOC_ALIGN};
+pub use heap::{Heap, HeapChunk, HeapStats, MALLOC_ALIGN};
 pub use program::ProgramText;
 pub use segment::PAGE_SIZE;
-pub(crate) use window::{Window, Words};
+pub use window::Words;

@@ -2,8 +2,7 @@
 //!
 //! A [`Profile`] is a value that the machine carries; code that depends on the version asks
 //! the profile and never the version's number. One file a version. Traces of real servers of
-//! each replay without a difference; a version is offered to scenarios once the bytes and views
-//! that a reader looks at are its own too.
+//! each replay without a difference.
 
 pub(crate) mod contexts;
 mod mmgr;
@@ -11,18 +10,24 @@ mod pg15;
 mod pg17;
 mod pg18;
 mod pg19;
+mod routines;
+mod shmem;
 
 pub use contexts::{BackendProfile, StartStep, TransactionEnd};
 pub use mmgr::{
     ChunkHeaders, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags, Recycling,
     SlabLists, SlabProfile, StatsDetail, TreeOrder,
 };
+pub use routines::Renamed;
+pub use shmem::{ContentLock, ShmemProfile};
 
 /// A major version of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// PostgreSQL 15.
+    /// PostgreSQL 15, up to 15.18 and perhaps 15.19.
     V15,
+    /// PostgreSQL 15 from 15.20 on.
+    V15_20,
     /// PostgreSQL 17.
     V17,
     /// PostgreSQL 18.
@@ -33,14 +38,15 @@ pub enum Version {
 
 impl Version {
     /// Every version that the core knows something of.
-    pub const ALL: [Version; 4] = [Version::V15, Version::V17, Version::V18, Version::V19];
-    /// The versions that scenarios may ask for.
-    pub const OFFERED: &'static [Version] = &[Version::V18];
+    pub const ALL: [Version; 5] =
+        [Version::V15, Version::V15_20, Version::V17, Version::V18, Version::V19];
+    /// The versions that scenarios may ask for: those that recorded traces have checked whole.
+    pub const OFFERED: [Version; 4] = [Version::V15, Version::V17, Version::V18, Version::V19];
 
     /// The major version's number.
     pub fn number(self) -> u32 {
         match self {
-            Version::V15 => 15,
+            Version::V15 | Version::V15_20 => 15,
             Version::V17 => 17,
             Version::V18 => 18,
             Version::V19 => 19,
@@ -52,10 +58,19 @@ impl Version {
         Self::ALL.into_iter().find(|version| version.number() == number)
     }
 
+    /// The version that a release is, by its `server_version_num`.
+    pub fn from_release(number: u32) -> Option<Self> {
+        match number {
+            150_020..160_000 => Some(Version::V15_20),
+            _ => Self::from_number(number / 10_000),
+        }
+    }
+
     /// Everything that is particular to it.
     pub fn profile(self) -> &'static Profile {
         match self {
             Version::V15 => &pg15::PROFILE,
+            Version::V15_20 => &pg15::PROFILE_20,
             Version::V17 => &pg17::PROFILE,
             Version::V18 => &pg18::PROFILE,
             Version::V19 => &pg19::PROFILE,
@@ -74,6 +89,18 @@ pub struct Profile {
     pub backend: BackendProfile,
     /// The buffer pool.
     pub bufmgr: BufmgrProfile,
+    /// The shared segment.
+    pub shmem: ShmemProfile,
+    /// Routines of PostgreSQL 18 whose work another one does here.
+    pub routines: &'static [Renamed],
+}
+
+impl Profile {
+    /// A routine of PostgreSQL 18 and its file, as this version has them.
+    pub fn routine(&self, routine: (&'static str, &'static str)) -> (&'static str, &'static str) {
+        let renamed = self.routines.iter().find(|(name, ..)| *name == routine.0);
+        renamed.map_or(routine, |&(_, own, file)| (own, file))
+    }
 }
 
 /// How the buffer manager of a version works.
@@ -89,6 +116,9 @@ pub struct BufmgrProfile {
     pub vacuum_ring_kb: u32,
     /// The size of a ring can be chosen (`GetAccessStrategyWithSize`).
     pub sized_rings: bool,
+    /// A miss enters the new page into the lookup table before its victim's old page leaves it
+    /// (`BufferAlloc`); otherwise the victim is emptied first (`GetVictimBuffer`).
+    pub insert_first: bool,
     /// Extending takes the victims first and looks the new blocks up afterwards, so that
     /// several can be added at once (`ExtendBufferedRelBy`).
     pub bulk_extend: bool,

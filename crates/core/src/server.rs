@@ -54,7 +54,7 @@ impl Server {
         let profile = version.profile();
         Ok(Self {
             profile,
-            shmem: ShmemLayout::new(&settings),
+            shmem: ShmemLayout::new(version.profile(), &settings),
             pool: BufferPool::new(settings.shared_buffers, &profile.bufmgr),
             settings,
             seed,

@@ -2,13 +2,12 @@
 //!
 //! Read-only functions of the [`Server`]; nothing here decides or changes anything.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
 use crate::ids::{BackendId, BufferId, BufferTag, ChunkSlot};
 use crate::memory::Addr;
-use crate::mmgr::chunk::CHUNK_HEADER;
 use crate::mmgr::inspect::{self, BlockView};
 
 /// A row of `pg_buffercache`.
@@ -136,7 +135,8 @@ pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextVie
     let chunk_header = server.context(context).chunk_header(profile);
     let mut blocks = inspect::blocks(arena, profile, context);
     if chunk_header == 0 {
-        let known = variables.keys().copied().collect();
+        let mut known = BTreeSet::new();
+        known.extend(variables.keys().copied());
         blocks.iter_mut().for_each(|block| block.cut_at(&known));
     }
     ContextView {
@@ -149,9 +149,15 @@ pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextVie
 }
 
 /// The bytes of a chunk with its header in front, `limit` at most.
-pub fn chunk_bytes(server: &Server, pointer: Addr, size: u64, limit: usize) -> Vec<u8> {
-    let length = usize::try_from(size.saturating_add(CHUNK_HEADER)).unwrap_or(limit).min(limit);
+pub fn chunk_bytes(
+    server: &Server,
+    pointer: Addr,
+    header: u64,
+    size: u64,
+    limit: usize,
+) -> Vec<u8> {
+    let length = usize::try_from(size.saturating_add(header)).unwrap_or(limit).min(limit);
     let mut bytes = vec![0; length];
-    server.peek(pointer.back(CHUNK_HEADER), &mut bytes);
+    server.peek(pointer.back(header), &mut bytes);
     bytes
 }

@@ -48,7 +48,7 @@ fn sizes(server: &Server, name: &str) -> Option<(u64, u64, u64)> {
 
 /// `[15, 17, 18, 19]`
 fn by_version<T: Copy>(version: Version, values: [T; 4]) -> T {
-    values[Version::ALL.iter().position(|it| *it == version).unwrap()]
+    values[Version::OFFERED.iter().position(|it| *it == version).unwrap()]
 }
 
 fn parent(server: &Server, name: &str) -> String {
@@ -91,7 +91,7 @@ const SPI_END: Op = Op::SpiFinish { backend: ALICE };
 
 #[test]
 fn a_backend_starts_with_the_contexts_of_its_version_newest_first() {
-    for version in Version::ALL {
+    for version in Version::OFFERED {
         let server = connected(version);
         let mut expected = vec![
             "TopMemoryContext",
@@ -121,7 +121,7 @@ fn a_backend_starts_with_the_contexts_of_its_version_newest_first() {
 
 #[test]
 fn what_a_fresh_backend_holds_is_what_a_real_one_holds() {
-    for version in Version::ALL {
+    for version in Version::OFFERED {
         let server = connected(version);
         let old = version == Version::V15;
         let size = |name| sizes(&server, name).unwrap();
@@ -139,7 +139,7 @@ fn what_a_fresh_backend_holds_is_what_a_real_one_holds() {
 
 #[test]
 fn a_query_has_a_portal_and_an_executor_and_leaves_nothing() {
-    for version in Version::ALL {
+    for version in Version::OFFERED {
         let mut server = connected(version);
         let before = names(&server);
         apply(&mut server, &[BEGIN]);
@@ -198,7 +198,7 @@ fn the_message_context_is_empty_for_each_message() {
 
 #[test]
 fn the_transaction_context_is_deleted_or_reset_at_its_end() {
-    for version in Version::ALL {
+    for version in Version::OFFERED {
         for end in [TransactionStmt::Commit, TransactionStmt::Rollback] {
             let mut server = connected(version);
             let stays = by_version(version, [false, false, true, true]);
@@ -219,7 +219,7 @@ fn the_transaction_context_is_deleted_or_reset_at_its_end() {
 
 #[test]
 fn savepoints_nest_and_an_empty_one_goes_at_release() {
-    for version in Version::ALL {
+    for version in Version::OFFERED {
         let mut server = connected(version);
         transaction(&mut server, TransactionStmt::Begin).unwrap();
         transaction(&mut server, savepoint("a")).unwrap();
@@ -244,7 +244,7 @@ fn savepoints_nest_and_an_empty_one_goes_at_release() {
 
 #[test]
 fn a_failed_transaction_waits_for_its_end() {
-    for version in Version::ALL {
+    for version in Version::OFFERED {
         let mut server = connected(version);
         let none = Error::NoTransactionBlock("SAVEPOINT");
         assert_eq!(transaction(&mut server, savepoint("a")), Err(none));
@@ -407,7 +407,7 @@ proptest! {
     #[test]
     fn whatever_is_done_the_current_context_is_in_the_tree(
         ops in proptest::collection::vec(anything(), 0..120),
-        version in select(Version::ALL.to_vec()),
+        version in select(Version::OFFERED.to_vec()),
     ) {
         let mut server = connected(version);
         for op in &ops {

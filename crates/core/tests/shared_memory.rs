@@ -14,7 +14,11 @@ const ALICE: BackendId = BackendId(0);
 const ORDERS: RelId = RelId(0);
 
 fn server() -> Server {
-    let mut server = Server::start(Version::V18, Settings { shared_buffers: 16 }, 7).unwrap();
+    server_of(Version::V18)
+}
+
+fn server_of(version: Version) -> Server {
+    let mut server = Server::start(version, Settings { shared_buffers: 16 }, 7).unwrap();
     let orders = Op::CreateRelation {
         rel: ORDERS,
         name: "orders".into(),
@@ -45,16 +49,18 @@ fn words(server: &Server, addr: Addr, count: usize) -> Vec<u32> {
 
 #[test]
 fn areas_have_the_sizes_that_a_server_with_128_mb_reports() {
-    let layout = ShmemLayout::new(&Settings::default());
-    let sizes: Vec<(&str, u64)> = layout.regions().iter().map(|r| (r.name, r.size)).collect();
-    let reported = [
-        ("Buffer Descriptors", 1_048_576),
-        ("Buffer Blocks", 134_217_728),
-        ("Buffer IO Condition Variables", 262_144),
-        ("Checkpoint BufferIds", 327_680),
-        ("Buffer Strategy Status", 28),
-    ];
-    assert_eq!(sizes, reported);
+    for version in Version::ALL {
+        let layout = ShmemLayout::new(version.profile(), &Settings::default());
+        let sizes: Vec<(&str, u64)> = layout.regions().iter().map(|r| (r.name, r.size)).collect();
+        let reported = [
+            ("Buffer Descriptors", 1_048_576),
+            ("Buffer Blocks", 134_217_728),
+            ("Buffer IO Condition Variables", 262_144),
+            ("Checkpoint BufferIds", 327_680),
+            ("Buffer Strategy Status", if version == Version::V19 { 20 } else { 28 }),
+        ];
+        assert_eq!(sizes, reported, "{version:?}");
+    }
 }
 
 #[test]
@@ -90,17 +96,57 @@ fn a_descriptor_holds_tag_number_and_state_word() {
 }
 
 #[test]
-fn the_strategy_status_follows_the_hand() {
-    let mut server = server();
-    for block in 0..20 {
-        read(&mut server, block, None);
+fn behind_the_state_word_each_version_has_its_own_fields() {
+    let (nobody, old_nobody, not_in_list) = (u32::MAX, i32::MAX as u32, -2_i32 as u32);
+    let state = 1 << 31 | 1 << 25 | 1 << 24 | 1 << 18;
+    for version in Version::ALL {
+        let mut server = server_of(version);
+        read(&mut server, 42, None);
+        let fields = words(&server, region(&server, "Buffer Descriptors").addr, 16);
+        let lock = |tranche, released, nobody| [tranche, released, nobody, nobody];
+        let expected = match version {
+            // state, wait_backend_pgprocno, freeNext, content_lock
+            Version::V15 | Version::V15_20 => {
+                [&[state, old_nobody, not_in_list][..], &lock(56, 1 << 29, old_nobody)].concat()
+            }
+            Version::V17 => {
+                [&[state, nobody, not_in_list][..], &lock(61, 1 << 29, nobody)].concat()
+            }
+            // and io_wref
+            Version::V18 => {
+                let aio = [state, nobody, not_in_list, u32::MAX, 0, 0];
+                [&aio[..], &lock(62, 1 << 30, nobody)].concat()
+            }
+            // state in 64 bits, wait_backend_pgprocno, io_wref, lock_waiters
+            Version::V19 => vec![state, 0, nobody, u32::MAX, 0, 0, nobody, nobody],
+        };
+        let (known, padding) = fields[6..].split_at(expected.len());
+        assert_eq!(known, expected, "{version:?}");
+        assert!(padding.iter().all(|word| *word == 0), "{version:?}");
     }
-    let status = words(&server, region(&server, "Buffer Strategy Status").addr, 7);
-    let strategy = server.pool().strategy();
-    assert_eq!(status[1] % 16, strategy.hand());
-    assert_eq!(status[2] as i32, -1, "the freelist is empty");
-    assert_eq!(status[4] + status[1] / 16, strategy.passes());
-    assert_eq!(status[5], 20);
+}
+
+#[test]
+fn the_strategy_status_follows_the_hand_and_has_the_freelist_where_there_is_one() {
+    for version in Version::ALL {
+        let mut server = server_of(version);
+        for block in 0..20 {
+            read(&mut server, block, None);
+        }
+        let status = region(&server, "Buffer Strategy Status");
+        let status = words(&server, status.addr, status.size as usize / 4);
+        let (passes, hand) = (server.pool().strategy().passes(), server.pool().strategy().hand());
+        let nobody = u32::MAX;
+        match version {
+            Version::V19 => assert_eq!(status[2..], [status[2], 20, nobody]),
+            _ => {
+                // Its end is empty; where it ended is never put right.
+                assert_eq!(status[2..], [u32::MAX, 15, status[4], 20, nobody]);
+            }
+        }
+        let completed = status[status.len() - 3];
+        assert_eq!((status[1] % 16, completed + status[1] / 16), (hand, passes));
+    }
 }
 
 #[test]

@@ -9,15 +9,12 @@ mod frames;
 mod names;
 mod statement;
 
-use std::collections::BTreeSet;
-use std::rc::Rc;
-
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
 
 use crate::ast::{Action, Block, Item, Script, Statement};
 use crate::diagnostic::{Diagnostic, Problem, Span};
 use crate::limits::{MAX_DIAGNOSTICS, MAX_STEPS};
-use crate::names::Names;
+use crate::names::{Names, Register};
 use crate::parser::parse;
 use crate::program::{Body, Node, Program, Sequence, ServerConfig};
 use crate::statements::{By, STATEMENTS};
@@ -33,9 +30,14 @@ pub fn compile(source: &str) -> Result<Program, Vec<Diagnostic>> {
     match check(&parsed.script) {
         Ok(program) if diagnostics.is_empty() => return Ok(program),
         Ok(_) => {}
-        Err(found) => diagnostics.extend(found),
+        Err(found) => {
+            for diagnostic in found {
+                let start = diagnostic.span.start;
+                let at = diagnostics.partition_point(|before| before.span.start <= start);
+                diagnostics.insert(at, diagnostic);
+            }
+        }
     }
-    diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
     diagnostics.truncate(MAX_DIAGNOSTICS);
     Err(diagnostics)
 }
@@ -49,12 +51,15 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
         config: ServerConfig::default(),
         names: Names::default(),
         tables: Vec::new(),
-        extended: BTreeSet::new(),
-        tolerated: script.doubtful.iter().cloned().collect(),
+        extended: Register::default(),
+        tolerated: Register::default(),
         statements: 0,
         too_long: false,
         problems: Vec::new(),
     };
+    for name in &script.doubtful {
+        checker.tolerated.define(name);
+    }
     checker.find_extended(&script.items);
     let steps = checker.sequence(
         &script.items,
@@ -73,9 +78,9 @@ struct Checker {
     /// Blocks of each table at first.
     tables: Vec<BlockNumber>,
     /// Tables that grow somewhere in the scenario, whose size is not known beforehand.
-    extended: BTreeSet<Rc<str>>,
+    extended: Register,
     /// Unknown names that nothing more is said about.
-    tolerated: BTreeSet<Rc<str>>,
+    tolerated: Register,
     statements: u32,
     too_long: bool,
     problems: Vec<Problem>,
@@ -117,7 +122,7 @@ impl Checker {
         for item in items {
             match item {
                 Item::Statement(Statement { action: Action::Extend { table, .. }, .. }) => {
-                    self.extended.insert(table.text.clone());
+                    self.extended.define(&table.text);
                 }
                 Item::Statement(Statement { action, .. }) => {
                     if let Some(body) = action.block() {
@@ -209,7 +214,7 @@ impl Checker {
 
     /// Blocks of a table, if that is known beforehand.
     fn fixed_size(&self, name: &str, rel: RelId) -> Option<BlockNumber> {
-        let grows = self.extended.contains(name);
+        let grows = self.extended.number(name).is_some();
         let size = usize::try_from(rel.0).ok().and_then(|rel| self.tables.get(rel));
         size.copied().filter(|_| !grows)
     }

@@ -1,9 +1,11 @@
 //! Numbers with a decimal point, rounded as IEEE 754 wants them.
 //!
 //! The standard library reads any number of digits and needs a table of 10 kB for that, which no
-//! compression makes smaller: a thirtieth of what the whole page may weigh. Nineteen digits are
-//! enough for every number in a scenario and every number that a formatter writes, and for these
-//! one division of integers is exact.
+//! compression makes smaller: a thirtieth of what the whole page may weigh; what it takes to write
+//! them weighs half as much again. Nineteen digits are enough for every number in a scenario and
+//! every number that a formatter writes, and for these one division of integers is exact.
+
+use std::fmt;
 
 /// The most digits that count, and the most behind the point.
 const DIGITS: u32 = 19;
@@ -45,9 +47,58 @@ fn quotient(over: u64, under: u64) -> f64 {
     quotient as f64 / (1_u128 << (shift / 2)) as f64 / (1_u128 << (shift - shift / 2)) as f64
 }
 
+/// A number that is not negative, as the shortest text that [`parse`] reads as the same.
+#[derive(Clone, Copy)]
+pub(crate) struct Decimal(pub(crate) f64);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.0;
+        let mut places = 0;
+        loop {
+            let under = 10_u64.pow(places);
+            let digits = rounded_product(value, under);
+            if places < DIGITS && quotient_of(digits, under) != Some(value) {
+                places += 1;
+                continue;
+            }
+            let (whole, rest) = (digits / u128::from(under), digits % u128::from(under));
+            return match places as usize {
+                0 => write!(f, "{whole}"),
+                places => write!(f, "{whole}.{rest:0places$}"),
+            };
+        }
+    }
+}
+
+/// [`quotient`], if there are not too many digits for it.
+fn quotient_of(over: u128, under: u64) -> Option<f64> {
+    match under {
+        1 => Some(over as f64),
+        _ => Some(quotient(u64::try_from(over).ok()?, under)),
+    }
+}
+
+/// `value * by`, exact to the last bit and then rounded to the nearest integer.
+fn rounded_product(value: f64, by: u64) -> u128 {
+    const FRACTION: u32 = 52;
+    let (bits, hidden) = (value.to_bits(), 1_u64 << FRACTION);
+    // No number here is so near to zero that it has lost its hidden bit.
+    let mantissa = if value > 0.0 { (bits % hidden) | hidden } else { 0 };
+    let product = u128::from(mantissa) * u128::from(by);
+    let exponent = (bits >> FRACTION) as i32 - 1023 - FRACTION as i32;
+    match (exponent.unsigned_abs(), exponent < 0) {
+        (shift, false) => product.checked_shl(shift).unwrap_or(u128::MAX),
+        (shift, true) => match product.checked_shr(shift - 1) {
+            Some(twice) => twice.div_ceil(2),
+            None => 0,
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{Decimal, parse};
     use proptest::prelude::*;
 
     #[test]
@@ -70,6 +121,16 @@ mod tests {
         #[test]
         fn what_is_written_is_read_again(value in 0.000_1_f64..1e6) {
             prop_assert_eq!(parse(&value.to_string()), Ok(value));
+            prop_assert_eq!(parse(&Decimal(value).to_string()), Ok(value));
+        }
+
+        #[test]
+        fn what_is_read_is_written_as_the_standard_library_has_it(
+            digits in 0..=9_999_999_999_999_999_u64,
+            places in 0..=19_u32,
+        ) {
+            let value = super::quotient(digits, 10_u64.pow(places));
+            prop_assert_eq!(Decimal(value).to_string(), value.to_string());
         }
     }
 }

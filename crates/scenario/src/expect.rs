@@ -4,6 +4,7 @@ use pgscope_core::event::BufferEvent;
 use pgscope_core::views;
 use pgscope_core::{Error, Event, Server};
 
+use crate::decimal::Decimal;
 use crate::metrics::{
     BackendMetric, ContextMetric, Metric, PageMetric, RelationMetric, ServerMetric,
 };
@@ -30,12 +31,13 @@ pub(crate) fn check(
     match expectation {
         Expectation::Compare { metric, comparison, value } => {
             let wanted = || {
-                format!("expected {} {} {value}", describe(*metric, program), comparison.symbol())
+                let (metric, value) = (describe(*metric, program), Decimal(*value));
+                format!("expected {metric} {} {value}", comparison.symbol())
             };
             match measure(*metric, server) {
                 None => Some(format!("{}, but there is no such thing now", wanted())),
                 Some(got) if comparison.holds(got, *value) => None,
-                Some(got) => Some(format!("{}, it is {got}", wanted())),
+                Some(got) => Some(format!("{}, it is {}", wanted(), Decimal(got))),
             }
         }
         Expectation::Error(message) => {

@@ -9,6 +9,7 @@ use std::fmt;
 use crate::ast::{
     Action, Block, Dirtying, Generator, Item, Measured, PageRange, Pages, Script, Server, Statement,
 };
+use crate::decimal::Decimal;
 use crate::diagnostic::Diagnostic;
 use crate::lexer::is_word;
 use crate::metrics::MetricKind;
@@ -215,7 +216,7 @@ impl fmt::Display for Pages {
             Pages::Drawn { generator, times, .. } => {
                 match generator {
                     Generator::Uniform => f.write_str("uniform")?,
-                    Generator::Zipf { exponent } => write!(f, "zipf({exponent})")?,
+                    Generator::Zipf { exponent } => write!(f, "zipf({})", Decimal(*exponent))?,
                 }
                 Maybe(" times ", times).fmt(f)
             }

@@ -54,14 +54,15 @@ pub(crate) fn is_word(text: &str) -> bool {
     text.starts_with(begins_name) && text.chars().all(continues_name)
 }
 
-/// Whether `c` may begin a name, by SQL's rules.
+/// Whether `c` may begin a name, by PostgreSQL's rules (`ident_start`, `scan.l`): what is not ASCII
+/// may, unless it is white space.
 fn begins_name(c: char) -> bool {
-    c.is_alphabetic() || c == '_'
+    c.is_ascii_alphabetic() || c == '_' || (!c.is_ascii() && !is_blank(c))
 }
 
 /// Whether `c` may go on a name.
 fn continues_name(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$'
+    begins_name(c) || c.is_ascii_digit() || c == '$'
 }
 
 /// White space within a line. The mark that some editors put before a text counts as such.

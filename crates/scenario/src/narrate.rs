@@ -76,7 +76,8 @@ impl Narration {
         }
     }
 
-    fn at(&mut self, version: Version, (routine, file): (&'static str, &'static str)) {
+    fn at(&mut self, version: Version, routine: (&'static str, &'static str)) {
+        let (routine, file) = version.profile().routine(routine);
         self.routine = routine;
         self.file = file;
         self.url.clear();
@@ -293,6 +294,43 @@ mod tests {
             "alice frees a: its chunk goes to the freelist of class 128 in MessageContext. \
              Nothing goes back to malloc."
         );
+    }
+
+    #[test]
+    fn routines_are_the_versions_own() {
+        let told = |version: u32, text: &str| {
+            let program = compile(&format!("server {version}\n{text}")).unwrap();
+            let mut history = History::new(Rc::new(program)).unwrap();
+            history.run_slice(u64::MAX);
+            let narration = narrate(&history);
+            (narration.routine, narration.url)
+        };
+        let source = "https://github.com/postgres/postgres/blob";
+        let buf_init = |branch| format!("{source}/{branch}/src/backend/storage/buffer/buf_init.c");
+        assert_eq!(told(15, ""), ("InitBufferPool", buf_init("REL_15_STABLE")));
+        assert_eq!(told(18, ""), ("BufferManagerShmemInit", buf_init("REL_18_STABLE")));
+        let large = "backend a\na: palloc 9000";
+        assert_eq!(told(15, large).0, "AllocSetAlloc");
+        assert_eq!(told(19, large).0, "AllocSetAllocLarge");
+    }
+
+    #[test]
+    fn a_page_leaves_before_the_new_one_comes_unless_the_version_is_older() {
+        for (version, leaves_first) in [(15, false), (17, true), (18, true), (19, true)] {
+            let text = format!("server {version}\ntable t pages=20\nbackend a\na: read t 0..16");
+            let mut history = History::new(Rc::new(compile(&text).unwrap())).unwrap();
+            history.run_slice(u64::MAX);
+            let order: Vec<bool> = history
+                .events()
+                .iter()
+                .filter_map(|event| match event {
+                    Event::Buffer(BufferEvent::Unhashed { .. }) => Some(true),
+                    Event::Buffer(BufferEvent::Hashed { .. }) => Some(false),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(order, [leaves_first, !leaves_first], "{version}");
+        }
     }
 
     #[test]

@@ -18,16 +18,16 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters to insert, delete, replace or swap with their neighbour; case counts
-/// for nothing.
+/// How many letters to insert, delete, replace or swap with their neighbour; the case of
+/// ASCII letters counts for nothing.
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().flat_map(char::to_lowercase).collect();
+    let b: Vec<char> = b.chars().map(|letter| letter.to_ascii_lowercase()).collect();
     // Rows of the usual table: how far each prefix of `b` is from the prefix of `a` so far,
     // from the one a letter shorter, and from the one two letters shorter.
     let mut row: Vec<usize> = (0..=b.len()).collect();
     let mut before: Vec<usize> = Vec::new();
     let mut previous = None;
-    for (i, letter) in a.chars().flat_map(char::to_lowercase).enumerate() {
+    for (i, letter) in a.chars().map(|letter| letter.to_ascii_lowercase()).enumerate() {
         let mut next = Vec::with_capacity(row.len());
         let mut left = i + 1;
         next.push(left);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
 
+use crate::decimal::Decimal;
 use crate::diagnostic::{Problem, Span};
 
 /// A unit and how many of the smallest one it is.
@@ -77,6 +78,7 @@ impl Quantity {
         if (f64::from(*min)..=f64::from(*max)).contains(&value) {
             return Ok(value as u32);
         }
+        let value = Decimal(value);
         Err(Problem::new(
             self.span,
             format!(
@@ -92,7 +94,7 @@ impl fmt::Display for Quantity {
         let unit = self.unit.map_or("", |unit| unit.name);
         match self.digits {
             Some(digits) => write!(f, "{digits}{unit}"),
-            None => write!(f, "{}{unit}", self.value),
+            None => write!(f, "{}{unit}", Decimal(self.value)),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod heap_story;
 pub mod hex;
 pub mod polar;
 pub mod relations;
+pub mod short;
 pub mod story;
 pub mod timeline;
 pub mod words;

@@ -28,7 +28,7 @@ use pgscope_scenario::link::{Link, LinkError};
 use pgscope_scenario::{Diagnostic, compile};
 use yew::Reducible;
 
-use compose::Draft;
+use compose::{Draft, Setting};
 use run::{Run, View};
 
 /// What a reader, a timer or the address asks for.
@@ -40,8 +40,8 @@ pub enum Action {
     Compile,
     /// Write a statement at the end of the script and go through it.
     Append(Draft),
-    /// Choose how many shared buffers the scenario's server has, as a size with its unit.
-    SharedBuffers(Rc<str>),
+    /// Choose something of the scenario's server: its version, a size of shared_buffers.
+    Server(Setting, Rc<str>),
     /// Go somewhere in time.
     Go(Move),
     /// Play if it rests, rest if it plays.
@@ -368,8 +368,8 @@ impl Reducible for State {
             }
             Action::Compile => next.compile_if_stale(),
             Action::Append(draft) => next.append(&draft),
-            Action::SharedBuffers(size) => {
-                next.text = compose::with_shared_buffers(&next.text, &size).into();
+            Action::Server(setting, value) => {
+                next.text = compose::with_setting(&next.text, setting, &value).into();
                 next.compile(None);
             }
             Action::Go(to) => next.go(to),

@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use pgscope_core::event::{BufferEvent, Event, Tick};
+use pgscope_core::profile::Version;
 use pgscope_scenario::link::{self, Link, LinkError};
 use pgscope_scenario::{Mark, Position};
 use pgscope_web::bridge::keys::{Wish, wish};
-use pgscope_web::state::compose::{BUTTONS, Blank, Kind, with_shared_buffers};
+use pgscope_web::state::compose::{BUTTONS, Blank, Kind, Setting, with_setting};
 use pgscope_web::state::run::View;
 use pgscope_web::state::timeline::{COLUMNS, Timeline};
 use pgscope_web::state::{Action, Activity, Move, Notice, State, Theme, guide};
@@ -166,7 +167,7 @@ fn every_button_writes_a_statement_that_runs() {
 
 #[wasm_bindgen_test]
 fn shared_buffers_is_written_into_the_script() {
-    let set = |script: &str| with_shared_buffers(script, "256kB");
+    let set = |script: &str| with_setting(script, Setting::SharedBuffers, "256kB");
     assert_eq!(set("-- x\nbackend a\n"), "-- x\nserver shared_buffers=256kB\nbackend a\n");
     assert_eq!(
         set("server 18 shared_buffers=128kB seed=1"),
@@ -174,8 +175,23 @@ fn shared_buffers_is_written_into_the_script() {
     );
     assert_eq!(set("server 18 -- x\n"), "server 18 shared_buffers=256kB -- x\n");
     assert_eq!(set(""), "server shared_buffers=256kB\n");
-    let state = after(&page(guide::TEXT), [Action::SharedBuffers("512kB".into())]);
+    let state = after(&page(guide::TEXT), [Action::Server(Setting::SharedBuffers, "512kB".into())]);
     assert_eq!(view(&state).frame.server.pool().nbuffers(), 64);
+}
+
+#[wasm_bindgen_test]
+fn the_version_is_written_into_the_script() {
+    let set = |script: &str| with_setting(script, Setting::Version, "15");
+    assert_eq!(set("-- x\nbackend a\n"), "-- x\nserver 15\nbackend a\n");
+    assert_eq!(set("server 18 shared_buffers=128kB"), "server 15 shared_buffers=128kB");
+    assert_eq!(set("  server   seed=1 -- x"), "  server 15   seed=1 -- x");
+    assert_eq!(set("server\n"), "server 15\n");
+    assert_eq!(set(""), "server 15\n");
+    for version in Version::OFFERED {
+        let number = version.number().to_string();
+        let state = after(&page(guide::TEXT), [Action::Server(Setting::Version, number.into())]);
+        assert_eq!(view(&state).frame.server.profile().version, version);
+    }
 }
 
 #[wasm_bindgen_test]

@@ -67,8 +67,8 @@ fn failed(error: Error) -> Stop {
 impl Replay {
     fn new(header: &Value) -> Result<Self, Stop> {
         let record = Record(header);
-        let number = record.number("server_version_num")? / 10_000;
-        let version = u32::try_from(number).ok().and_then(Version::from_number);
+        let number = record.number("server_version_num")?;
+        let version = u32::try_from(number).ok().and_then(Version::from_release);
         let version =
             version.ok_or_else(|| Stop::Unsupported(format!("the buffer manager of {number}")))?;
         let settings = Settings { shared_buffers: record.small("nbuffers")? };

@@ -60,7 +60,7 @@ pub(super) fn replay(trace: &Trace) -> Verdict {
 }
 
 fn run(trace: &Trace, compared: &mut u64) -> Result<(), Stop> {
-    let version = u32::try_from(trace.version()).ok().and_then(Version::from_number);
+    let version = u32::try_from(trace.release()).ok().and_then(Version::from_release);
     let version =
         version.ok_or_else(|| Stop::Unsupported(format!("version {}", trace.version())))?;
     let server = Server::start(version, Settings::default(), 0);
@@ -202,13 +202,15 @@ impl Replay {
     fn apply(&mut self, op: &Op) -> Result<Outcome, Error> {
         let outcome = self.server.apply(op);
         for event in self.server.events() {
-            if let Event::Memory(
-                _,
+            let Event::Memory(_, event) = *event else { continue };
+            let gone = match event {
                 MemoryEvent::BlockAllocated { block, .. }
                 | MemoryEvent::BlockFreed { block, .. }
-                | MemoryEvent::BlockResized { from: block, .. },
-            ) = *event
-            {
+                | MemoryEvent::ContextDeleted { context: block, kept: false, .. } => [block; 2],
+                MemoryEvent::BlockResized { from, to, .. } => [from, to],
+                _ => continue,
+            };
+            for block in gone {
                 self.real.remove(&block);
                 self.aligned.remove(&block);
             }

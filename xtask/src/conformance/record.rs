@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// What a trace came to.
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Every operation gave the same.
     Equal {
         /// Operations compared.

@@ -21,16 +21,21 @@ impl Trace {
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let wrong = |what: String| format!("{}: {what}", path.display());
         let text = unpack(path).map_err(|error| wrong(error.to_string()))?;
+        Self::parse(&text).map_err(wrong)
+    }
+
+    /// Read the text of one trace.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut records = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let record: Value = serde_json::from_str(line)
-                .map_err(|error| wrong(format!("line {}: {error}", number + 1)))?;
+                .map_err(|error| format!("line {}: {error}", number + 1))?;
             records.push(record);
         }
         let end = records.pop().filter(|end| end["type"] == "end");
-        let end = end.ok_or_else(|| wrong("the last line is not an end record".into()))?;
+        let end = end.ok_or("the last line is not an end record")?;
         if records.first().is_none_or(|header| header["type"] != "header") {
-            return Err(wrong("the first line is not a header".into()));
+            return Err("the first line is not a header".into());
         }
         let header = records.remove(0);
         Ok(Self { header, ops: records, end })
@@ -48,7 +53,12 @@ impl Trace {
 
     /// The server's major version.
     pub(super) fn version(&self) -> u64 {
-        self.header["server_version_num"].as_u64().unwrap_or(0) / 10_000
+        self.release() / 10_000
+    }
+
+    /// The server's `server_version_num`.
+    pub(super) fn release(&self) -> u64 {
+        self.header["server_version_num"].as_u64().unwrap_or(0)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use super::apt;
 use crate::process;
 use crate::steps::Screen;
 use crate::trouble::Trouble;
@@ -33,22 +34,19 @@ impl Browser {
         }
         let packages = packages();
         let missing = "no Chromium or Chrome with its chromedriver was found on PATH";
-        if process::on_path("apt-get").is_none() {
+        if !apt::is_there() {
             return Err(Trouble::new(missing, by_hand()));
         }
-        let command = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
+        let command = apt::typed(&packages);
         let way_out = format!("run `{command}` by hand (apt-get update first), or {}", by_hand());
-        if !is_root() {
+        if !apt::is_root() {
             return Err(Trouble::new(
                 format!("{missing}, and only root may install one"),
                 format!("sudo apt-get update && sudo {command}\nor {}", by_hand()),
             ));
         }
         screen.note("not there yet; apt installs it (about 1 minute)");
-        process::run(apt().arg("update"), screen, &way_out)?;
-        let mut install = apt();
-        install.args(["install", "-y", "--no-install-recommends"]).args(packages);
-        process::run(&mut install, screen, &way_out)?;
+        apt::install(&packages, screen, &way_out)?;
         match find() {
             Some(found) => check(found),
             None => Err(Trouble::new(
@@ -107,16 +105,6 @@ fn packages() -> [&'static str; 4] {
         ["chromium", "chromium-driver"]
     };
     [browser, driver, "fonts-dejavu-core", "fonts-inter"]
-}
-
-fn apt() -> std::process::Command {
-    let mut apt = process::command("apt-get");
-    apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-o", "Dpkg::Use-Pty=0"]);
-    apt
-}
-
-fn is_root() -> bool {
-    process::answer(process::command("id").arg("-u")).as_deref() == Some("0")
 }
 
 fn by_hand() -> &'static str {

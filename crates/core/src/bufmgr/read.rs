@@ -1,7 +1,8 @@
 //! The way of a page into the pool (`ReadBufferExtended` and what it calls, `bufmgr.c`).
 //!
 //! As of PostgreSQL 16 a miss gets a victim first, clean and free of its old page, and only
-//! then claims the new tag for it.
+//! then claims the new tag for it. Before, the victim kept its old page until the new tag was in
+//! the lookup table.
 
 use super::BufferAccess;
 use super::desc::{BM_DIRTY, BM_TAG_VALID, BM_VALID};
@@ -90,13 +91,21 @@ impl BufferAccess<'_> {
         Ok((victim, false))
     }
 
-    /// The buffer belongs to this page from now on.
+    /// The buffer belongs to this page from now on, and no longer to an old one that it may have.
     pub(super) fn claim(&mut self, buffer: BufferId, tag: BufferTag) -> Result<(), Error> {
         let persistence =
             self.pool.smgr.relation(tag.rel).map(|r| r.persistence).unwrap_or_default();
+        let old = self.desc(buffer).tag();
         self.pool.table.insert(tag, buffer);
+        if old.is_some() {
+            self.desc(buffer).forget();
+        }
         self.desc(buffer).assign(tag, persistence);
-        self.emit(BufferEvent::Hashed { buffer, tag })
+        self.emit(BufferEvent::Hashed { buffer, tag })?;
+        let Some(old) = old else { return Ok(()) };
+        self.local.evictions += 1;
+        self.pool.table.delete(old);
+        self.emit(BufferEvent::Unhashed { buffer, tag: old })
     }
 
     /// The page's bytes are in its buffer, read or zeroed.
@@ -115,7 +124,8 @@ impl BufferAccess<'_> {
         self.emit(BufferEvent::Loaded { buffer, tag, read })
     }
 
-    /// `GetVictimBuffer`: a pinned buffer that belongs to no page.
+    /// `GetVictimBuffer`: a pinned buffer that belongs to no page, or before there was this
+    /// routine, still to its old one.
     pub(super) fn get_victim_buffer(&mut self, strategy: Option<usize>) -> Result<BufferId, Error> {
         loop {
             let buffer = self.strategy_get_buffer(strategy)?;
@@ -131,7 +141,7 @@ impl BufferAccess<'_> {
                 }
                 self.flush_buffer(buffer, WriteReason::Eviction)?;
             }
-            if self.desc(buffer).is(BM_TAG_VALID) {
+            if self.desc(buffer).is(BM_TAG_VALID) && !self.profile.insert_first {
                 self.local.evictions += 1;
                 self.invalidate_victim_buffer(buffer)?;
             }

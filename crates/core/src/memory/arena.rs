@@ -12,7 +12,7 @@
 
 use super::Addr;
 use super::segment::{PAGE_SIZE, Segment};
-use super::window::{Window, Words, index};
+use super::window::{Window, Windows, Words, index, shift_of, word_of};
 use crate::ids::BackendId;
 
 /// How far a heap's window may grow.
@@ -53,6 +53,8 @@ pub struct Arena {
     near: Local,
     /// Where it begins.
     near_base: Addr,
+    /// Where what it has mapped begins.
+    near_mapped_base: Addr,
     /// Which backend that is: its place in `locals` is empty.
     near_index: usize,
     locals: Vec<Local>,
@@ -73,6 +75,7 @@ impl Arena {
         Self {
             near: Local::new(),
             near_base: Addr::local(BackendId(0)),
+            near_mapped_base: Addr::mapped(BackendId(0)),
             near_index: 0,
             locals: Vec::new(),
             program: Segment::default(),
@@ -99,6 +102,7 @@ impl Arena {
         std::mem::swap(&mut self.near, &mut self.locals[next]);
         self.near_index = next;
         self.near_base = Addr::local(backend);
+        self.near_mapped_base = Addr::mapped(backend);
         self.other_pages = self.locals.iter().map(Local::pages).sum();
     }
 
@@ -160,8 +164,16 @@ impl Arena {
         Window { words: self.near.heap.words_mut(), base: self.near_base }
     }
 
+    /// That window, and the one of what the backend has mapped.
+    #[inline]
+    pub(crate) fn windows(&mut self) -> Windows<'_> {
+        let mapped = Window { words: self.near.mapped.words_mut(), base: self.near_mapped_base };
+        let heap = Window { words: self.near.heap.words_mut(), base: self.near_base };
+        Windows { heap, mapped }
+    }
+
     /// Whether the page that holds `addr` takes up memory.
-    fn has(&self, addr: Addr) -> bool {
+    fn is_resident(&self, addr: Addr) -> bool {
         self.segment(addr).is_some_and(|(segment, offset)| segment.has(page(offset)))
     }
 
@@ -243,21 +255,13 @@ impl Arena {
     /// Store a 32-bit integer.
     #[inline]
     pub fn write_u32(&mut self, addr: Addr, value: u32) {
-        self.write_part(addr, u32::MAX.into(), value.into());
+        self.set_part(addr, u32::MAX.into(), value.into());
     }
 
     /// Store a byte.
     #[inline]
     pub fn write_u8(&mut self, addr: Addr, value: u8) {
-        self.write_part(addr, u8::MAX.into(), value.into());
-    }
-
-    /// Store an integer in the bits of its word that `mask` has.
-    #[inline]
-    fn write_part(&mut self, addr: Addr, mask: u64, value: u64) {
-        let (word, shift) = (word_of(addr), shift_of(addr));
-        let others = self.read_u64(word) & !(mask << shift);
-        self.write_u64(word, others | value << shift);
+        self.set_part(addr, u8::MAX.into(), value.into());
     }
 
     /// Store a pointer.
@@ -307,7 +311,7 @@ impl Arena {
         let mut at = addr;
         while at < end {
             let next = Addr((at.0 / PAGE_SIZE as u64 + 1) * PAGE_SIZE as u64).min(end);
-            if self.has(at) {
+            if self.is_resident(at) {
                 self.fill(at, next.since(at), byte);
             }
             at = next;
@@ -321,7 +325,7 @@ impl Arena {
         let mut done = 0;
         while done < len {
             let (source, target) = (from.offset(done), to.offset(done));
-            if self.has(source) || self.has(target) {
+            if self.is_resident(source) || self.is_resident(target) {
                 let count = (len - done).min(buffer.len() as u64) as usize;
                 self.read(source, &mut buffer[..count]);
                 self.write(target, &buffer[..count]);
@@ -338,8 +342,13 @@ impl Arena {
 /// The whole arena has every word at hand.
 impl Words for Arena {
     #[inline]
-    fn word(&self, addr: Addr) -> Option<u64> {
-        Some(self.read_u64(addr))
+    fn has(&self, _: Addr) -> bool {
+        true
+    }
+
+    #[inline]
+    fn word(&self, addr: Addr) -> u64 {
+        self.read_u64(addr)
     }
 
     #[inline]
@@ -351,18 +360,6 @@ impl Words for Arena {
 /// The page that holds an offset.
 fn page(offset: u64) -> usize {
     (offset / PAGE_SIZE as u64) as usize
-}
-
-/// Where the word begins that holds an address.
-#[inline]
-fn word_of(addr: Addr) -> Addr {
-    Addr(addr.0 & !7)
-}
-
-/// Bits of that word below the address.
-#[inline]
-fn shift_of(addr: Addr) -> u64 {
-    (addr.0 & 7) * 8
 }
 
 #[cfg(test)]
@@ -408,6 +405,17 @@ mod tests {
         arena.write_u64(heap(), 2);
         assert_eq!(snapshot.read_u64(heap()), 1);
         assert_eq!(arena.read_u64(heap()), 2);
+    }
+
+    #[test]
+    fn what_was_never_written_can_be_left_out() {
+        let mut arena = Arena::new();
+        let far = heap().offset(1 << 31);
+        arena.write_u8(far, 1);
+        arena.fill_written(far.back(1 << 20), 2 << 20, 0x7f);
+        assert_eq!(arena.resident(), PAGE_SIZE);
+        assert_eq!(arena.read_u8(far.offset(1)), 0x7f);
+        assert_eq!(arena.read_u8(far.back(1)), 0);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! steps of 16, each with its size in the eight bytes before the pointer; a free chunk
 //! merges with free neighbours; a request takes the smallest free chunk that fits, lowest
 //! address first, and otherwise grows the heap at its top. Requests of 128 kB and more
-//! (`M_MMAP_THRESHOLD`) are mapped on their own, by the page, and unmapped when freed.
+//! (`M_MMAP_THRESHOLD`) are mapped on their own, by the page, and unmapped when freed. As in
+//! glibc the threshold is dynamic: whoever frees a mapped request will ask for such sizes again,
+//! so from then on they come from the heap, up to 32 MB.
 //!
 //! Which address malloc returns is not part of what pgscope promises: real addresses differ
 //! from run to run, and the traces are compared relative to their block. What matters is
@@ -20,6 +22,7 @@ pub const MALLOC_ALIGN: u64 = 16;
 const HEADER: u64 = 8;
 const MIN_CHUNK: u64 = 32;
 const MMAP_THRESHOLD: u64 = 128 << 10;
+const MMAP_THRESHOLD_MAX: u64 = 32 << 20;
 /// Offsets from here on are of mapped requests, below it of the heap proper.
 const MMAP_START: u64 = Addr::SEGMENT_SIZE;
 
@@ -35,6 +38,8 @@ pub struct Heap {
     free_by_size: BTreeSet<(u64, u64)>,
     /// Mapped ranges that are in use: where and how long.
     mapped: BTreeMap<u64, u64>,
+    /// Requests from this size on are mapped.
+    mmap_threshold: u64,
     limit: u64,
     stats: HeapStats,
 }
@@ -52,6 +57,19 @@ pub struct HeapStats {
     pub frees: u64,
 }
 
+/// A piece of the heap: what malloc handed out, or what is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapChunk {
+    /// What malloc returned, or would: the chunk's header is in the eight bytes before it.
+    pub pointer: Addr,
+    /// Bytes behind the header.
+    pub room: u64,
+    /// Nobody has it.
+    pub free: bool,
+    /// It has pages of its own, which begin sixteen bytes before the pointer.
+    pub mapped: bool,
+}
+
 impl Heap {
     /// A backend's heap, which may obtain `limit` bytes.
     pub fn new(backend: BackendId, limit: u64) -> Self {
@@ -62,6 +80,7 @@ impl Heap {
             free_by_addr: BTreeMap::new(),
             free_by_size: BTreeSet::new(),
             mapped: BTreeMap::new(),
+            mmap_threshold: MMAP_THRESHOLD,
             limit,
             stats: HeapStats::default(),
         }
@@ -70,6 +89,28 @@ impl Heap {
     /// What the heap costs now.
     pub fn stats(&self) -> HeapStats {
         self.stats
+    }
+
+    /// What the heap consists of, in the order of the addresses; what is mapped comes last.
+    pub fn chunks(&self, arena: &Arena) -> Vec<HeapChunk> {
+        let mut chunks = Vec::new();
+        let mut at = MALLOC_ALIGN;
+        while at < self.top {
+            let pointer = self.addr(at + MALLOC_ALIGN);
+            let free = self.free_by_addr.get(&at).copied();
+            let size = free.unwrap_or_else(|| arena.read_u64(pointer.back(HEADER)));
+            let room = size.saturating_sub(HEADER);
+            chunks.push(HeapChunk { pointer, room, free: free.is_some(), mapped: false });
+            // A header that somebody wrote over must not end in a circle.
+            at = at.saturating_add(size.max(MIN_CHUNK));
+        }
+        chunks.extend(self.mapped.iter().map(|(&at, &size)| HeapChunk {
+            pointer: self.addr(at + MALLOC_ALIGN),
+            room: size - MALLOC_ALIGN,
+            free: false,
+            mapped: true,
+        }));
+        chunks
     }
 
     /// Whether a pointer is to pages that were mapped for it alone, and go when it is freed.
@@ -81,7 +122,7 @@ impl Heap {
     /// bytes are whatever was there before.
     pub fn malloc(&mut self, arena: &mut Arena, size: u64) -> Option<Addr> {
         let need = chunk_size(size)?;
-        let at = if need >= MMAP_THRESHOLD { self.map(need)? } else { self.carve(need)? };
+        let at = if need >= self.mmap_threshold { self.map(need)? } else { self.carve(need)? };
         let need = self.mapped.get(&at).copied().unwrap_or(need);
         self.stats.mallocs += 1;
         self.stats.used += need;
@@ -96,6 +137,9 @@ impl Heap {
         self.stats.used -= size;
         if self.mapped.remove(&at).is_some() {
             self.stats.obtained -= size;
+            if size <= MMAP_THRESHOLD_MAX {
+                self.mmap_threshold = self.mmap_threshold.max(size + 1);
+            }
             arena.fill(self.addr(at), size, 0);
         } else {
             self.release(at, size);
@@ -107,10 +151,10 @@ impl Heap {
     pub fn realloc(&mut self, arena: &mut Arena, pointer: Addr, size: u64) -> Option<Addr> {
         let need = chunk_size(size)?;
         let (at, old) = self.chunk_of(arena, pointer);
-        if at >= MMAP_START && need >= MMAP_THRESHOLD {
+        if at >= MMAP_START && need >= self.mmap_threshold {
             return self.remap(arena, at, need);
         }
-        if at < MMAP_START && need < MMAP_THRESHOLD {
+        if at < MMAP_START && need < self.mmap_threshold {
             if need <= old {
                 if old - need >= MIN_CHUNK {
                     self.stats.used -= old - need;
@@ -272,9 +316,10 @@ impl Heap {
     }
 }
 
-/// Bytes of the pages that hold this many bytes.
+/// Bytes of the pages that hold this many bytes. A mapped chunk has no neighbour whose first
+/// eight bytes it could use as the others do.
 fn pages(need: u64) -> Option<u64> {
-    need.checked_next_multiple_of(PAGE_SIZE as u64)
+    need.checked_add(HEADER)?.checked_next_multiple_of(PAGE_SIZE as u64)
 }
 
 /// Bytes of the chunk that serves a request, its header included.

@@ -4,7 +4,7 @@
 //! context's header leads somewhere, the names are bytes in the arena too: each once, ended
 //! by a zero byte, at the same address in every process.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{Addr, Arena};
@@ -16,8 +16,10 @@ const LIMIT: u64 = 16 << 20;
 /// The strings of the program, by address and by text.
 #[derive(Clone, Default)]
 pub struct ProgramText {
-    by_text: HashMap<Rc<str>, Addr>,
-    by_addr: HashMap<Addr, Rc<str>>,
+    /// In the order of their addresses.
+    texts: Vec<(Addr, Rc<str>)>,
+    /// Where in `texts` each is.
+    places: BTreeMap<Rc<str>, u32>,
     used: u64,
 }
 
@@ -27,8 +29,9 @@ impl ProgramText {
     /// # Errors
     /// [`Error::Limit`] if the names of a scenario fill more than 16 MB.
     pub fn intern(&mut self, arena: &mut Arena, text: &str) -> Result<Addr, Error> {
-        if let Some(&addr) = self.by_text.get(text) {
-            return Ok(addr);
+        let known = self.places.get(text).and_then(|place| self.texts.get(*place as usize));
+        if let Some((addr, _)) = known {
+            return Ok(*addr);
         }
         let addr = Addr::PROGRAM.offset(self.used);
         let end = self.used + text.len() as u64 + 1;
@@ -39,14 +42,16 @@ impl ProgramText {
         arena.write_u8(addr.offset(text.len() as u64), 0);
         self.used = end;
         let text: Rc<str> = text.into();
-        self.by_text.insert(text.clone(), addr);
-        self.by_addr.insert(addr, text);
+        // Fewer than LIMIT, so it fits.
+        self.places.insert(text.clone(), self.texts.len() as u32);
+        self.texts.push((addr, text));
         Ok(addr)
     }
 
     /// The string that begins at `addr`; empty if none does.
     pub fn text(&self, addr: Addr) -> &str {
-        self.by_addr.get(&addr).map_or("", |text| text)
+        let place = self.texts.binary_search_by_key(&addr, |(start, _)| *start);
+        place.ok().and_then(|place| self.texts.get(place)).map_or("", |(_, text)| text)
     }
 }
 

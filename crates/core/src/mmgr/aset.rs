@@ -34,13 +34,13 @@ use super::chunk::{ALLOC_MINBITS, MCTX_ASET_ID, class_size};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::{Context, MEMORY_CONTEXT_DATA};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{Process, memdebug};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Profile};
+use crate::profile::{ChunkHeaders, MmgrProfile, Profile};
 pub use store::AllocSetFreeList;
 
 /// Size classes: 8, 16, 32, ... 8192 bytes.
@@ -84,6 +84,12 @@ fn sizes(profile: &Profile, set: Addr) -> BlockSizes {
     BlockSizes::at(profile, set.offset(SIZES))
 }
 
+/// `allocChunkLimit` for a set with this largest block.
+fn chunk_limit(layout: &MmgrProfile, max_block_size: u64) -> u64 {
+    let (chunk, block) = (layout.chunk, layout.aset_block);
+    growth::chunk_limit(ALLOC_CHUNK_LIMIT, chunk, max_block_size, block, ALLOC_CHUNK_FRACTION)
+}
+
 fn keeper_block(profile: &Profile, set: Addr) -> Addr {
     set.offset(profile.mmgr.aset_context)
 }
@@ -113,13 +119,7 @@ impl Process<'_> {
         let headers = layout.aset_context + layout.aset_block + layout.chunk;
         let first = growth::first_block_size(headers, min_context_size, init_block_size);
         let set = self.malloc_context(first, name)?;
-        let limit = growth::chunk_limit(
-            ALLOC_CHUNK_LIMIT,
-            layout.chunk,
-            max_block_size,
-            layout.aset_block,
-            ALLOC_CHUNK_FRACTION,
-        );
+        let limit = chunk_limit(layout, max_block_size);
         let keeper = keeper_block(self.profile, set);
         let arena = &mut *self.arena;
         arena.fill(set, layout.aset_context, 0);
@@ -138,6 +138,45 @@ impl Process<'_> {
         self.mem_allocated_add(set, first as i64);
         self.emit(MemoryEvent::ContextCreated { context: set, name, recycled: false })?;
         Ok(set)
+    }
+}
+
+impl Quick for AllocSet {
+    #[inline(always)]
+    fn quick_alloc(
+        words: &mut impl Words,
+        profile: &Profile,
+        set: Addr,
+        size: u64,
+    ) -> Option<Addr> {
+        if size > sizes(profile, set).chunk_limit(words) {
+            return None;
+        }
+        let index = alloc_set_free_index(size);
+        let list = freelist_addr(set, index);
+        let chunk = words.ptr(list);
+        if !chunk.is_null() {
+            let at_hand = words.has(chunk.offset(profile.mmgr.chunk)) && words.has(chunk);
+            return at_hand.then(|| header::take(words, profile, list, chunk, set));
+        }
+        let block = words.ptr(set.offset(BLOCKS));
+        if block::available(words, block) < class_size(index) + profile.mmgr.chunk {
+            return None;
+        }
+        let chunk = words.ptr(block.offset(FREEPTR));
+        let at_hand = words.has(chunk) && words.has(chunk.offset(profile.mmgr.chunk - 8));
+        at_hand.then(|| block::cut_chunk(words, profile, block, index))
+    }
+
+    #[inline(always)]
+    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+        let set = header::set_of(words, profile, pointer);
+        if header::is_dedicated(words, profile, set, pointer) {
+            return None;
+        }
+        let index = header::freelist_index(words, profile, pointer);
+        let at_hand = words.has(freelist_addr(set, index)) && words.has(pointer);
+        at_hand.then(|| header::push_free(words, profile, set, pointer, index))
     }
 }
 
@@ -173,11 +212,7 @@ impl MemoryContextMethods for AllocSet {
             return Ok(pointer);
         }
         let block = process.arena.read_ptr(set.offset(BLOCKS));
-        let available = process
-            .arena
-            .read_ptr(block.offset(ENDPTR))
-            .since(process.arena.read_ptr(block.offset(FREEPTR)));
-        if available < class + process.profile.mmgr.chunk {
+        if block::available(process.arena, block) < class + process.profile.mmgr.chunk {
             return process.alloc_set_alloc_from_new_block(set, size, index, flags);
         }
         process.alloc_set_alloc_chunk_from_block(set, block, size, index)

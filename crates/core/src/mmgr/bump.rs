@@ -24,11 +24,11 @@ use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{Process, StatsText, dlist};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::chunk::ChunkHeader;
 use crate::op::AllocFlags;
 use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
@@ -67,8 +67,8 @@ fn size(arena: &Arena, block: Addr) -> u64 {
     arena.read_ptr(block.offset(ENDPTR)).since(block)
 }
 
-fn free_bytes(arena: &Arena, block: Addr) -> u64 {
-    arena.read_ptr(block.offset(ENDPTR)).since(arena.read_ptr(block.offset(FREEPTR)))
+fn free_bytes(arena: &impl Words, block: Addr) -> u64 {
+    arena.ptr(block.offset(ENDPTR)).since(arena.ptr(block.offset(FREEPTR)))
 }
 
 /// `BumpBlockInit`.
@@ -202,6 +202,29 @@ impl Process<'_> {
         self.mem_allocated_add(set, -(size as i64));
         self.wipe_and_free(block, size);
         self.emit(MemoryEvent::BlockFreed { context: set, block, size })
+    }
+}
+
+impl Quick for Bump {
+    #[inline(always)]
+    fn quick_alloc(
+        words: &mut impl Words,
+        profile: &Profile,
+        set: Addr,
+        size: u64,
+    ) -> Option<Addr> {
+        let limit = sizes(profile, set).chunk_limit(words);
+        let chunk_size = memdebug::chunk_size(profile, size);
+        if size > limit || chunk_size > limit {
+            return None;
+        }
+        let block = dlist::first(words, set.offset(BLOCKS))?;
+        if free_bytes(words, block) < chunk_size + CHUNK {
+            return None;
+        }
+        let chunk = words.ptr(block.offset(FREEPTR));
+        words.set_ptr(block.offset(FREEPTR), chunk.offset(chunk_size));
+        Some(chunk)
     }
 }
 

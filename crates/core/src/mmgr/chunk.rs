@@ -16,7 +16,7 @@
 //! Older versions keep a pointer to the context in that place, behind fields that each
 //! allocator has for itself.
 
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Words};
 use crate::profile::MEMORY_CONTEXT_CHECKING;
 
 /// Bytes of the word before a chunk.
@@ -54,8 +54,8 @@ pub struct ChunkHeader(pub u64);
 impl ChunkHeader {
     /// The header of the chunk that `pointer` points to.
     #[inline]
-    pub fn of(arena: &Arena, pointer: Addr) -> Self {
-        Self(arena.read_u64(pointer.back(CHUNK_HEADER)))
+    pub fn of(arena: &impl Words, pointer: Addr) -> Self {
+        Self(arena.word(pointer.back(CHUNK_HEADER)))
     }
 
     /// `MemoryChunkSetHdrMask`: a chunk `offset` bytes behind its block's start.

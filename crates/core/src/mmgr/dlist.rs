@@ -4,7 +4,7 @@
 //! itself both ways. So no link is ever null, and a member leaves its list without knowing
 //! which one it was.
 
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 
 // struct dlist_node: offsets of its fields.
 const PREV: u64 = 0;
@@ -13,47 +13,61 @@ const NEXT: u64 = 8;
 pub(super) const DLIST_HEAD: u64 = 16;
 
 /// `dlist_init`.
-pub(super) fn init(arena: &mut Arena, head: Addr) {
-    arena.write_ptr(head.offset(PREV), head);
-    arena.write_ptr(head.offset(NEXT), head);
+pub(super) fn init(arena: &mut impl Words, head: Addr) {
+    arena.set_ptr(head.offset(PREV), head);
+    arena.set_ptr(head.offset(NEXT), head);
 }
 
 /// `dlist_head_node`, or `None` if the list is empty.
-pub(super) fn first(arena: &Arena, head: Addr) -> Option<Addr> {
-    let first = arena.read_ptr(head.offset(NEXT));
+#[inline]
+pub(super) fn first(arena: &impl Words, head: Addr) -> Option<Addr> {
+    let first = arena.ptr(head.offset(NEXT));
     (first != head).then_some(first)
 }
 
 /// `dlist_is_empty`.
-pub(super) fn is_empty(arena: &Arena, head: Addr) -> bool {
+#[inline]
+pub(super) fn is_empty(arena: &impl Words, head: Addr) -> bool {
     first(arena, head).is_none()
 }
 
 /// `dlist_push_head`.
-pub(super) fn push_head(arena: &mut Arena, head: Addr, node: Addr) {
-    let next = arena.read_ptr(head.offset(NEXT));
+#[inline]
+pub(super) fn push_head(arena: &mut impl Words, head: Addr, node: Addr) {
+    let next = arena.ptr(head.offset(NEXT));
     insert_between(arena, head, node, next);
 }
 
 /// `dlist_push_tail`.
-pub(super) fn push_tail(arena: &mut Arena, head: Addr, node: Addr) {
-    let prev = arena.read_ptr(head.offset(PREV));
+pub(super) fn push_tail(arena: &mut impl Words, head: Addr, node: Addr) {
+    let prev = arena.ptr(head.offset(PREV));
     insert_between(arena, prev, node, head);
 }
 
-fn insert_between(arena: &mut Arena, prev: Addr, node: Addr, next: Addr) {
-    arena.write_ptr(node.offset(PREV), prev);
-    arena.write_ptr(node.offset(NEXT), next);
-    arena.write_ptr(prev.offset(NEXT), node);
-    arena.write_ptr(next.offset(PREV), node);
+#[inline]
+fn insert_between(arena: &mut impl Words, prev: Addr, node: Addr, next: Addr) {
+    arena.set_ptr(node.offset(PREV), prev);
+    arena.set_ptr(node.offset(NEXT), next);
+    arena.set_ptr(prev.offset(NEXT), node);
+    arena.set_ptr(next.offset(PREV), node);
 }
 
 /// `dlist_delete`.
-pub(super) fn delete(arena: &mut Arena, node: Addr) {
-    let prev = arena.read_ptr(node.offset(PREV));
-    let next = arena.read_ptr(node.offset(NEXT));
-    arena.write_ptr(prev.offset(NEXT), next);
-    arena.write_ptr(next.offset(PREV), prev);
+#[inline]
+pub(super) fn delete(arena: &mut impl Words, node: Addr) {
+    let prev = arena.ptr(node.offset(PREV));
+    let next = arena.ptr(node.offset(NEXT));
+    arena.set_ptr(prev.offset(NEXT), next);
+    arena.set_ptr(next.offset(PREV), prev);
+}
+
+/// Whether a node and its neighbours are at hand, so that the node can be moved.
+#[inline]
+pub(super) fn is_at_hand(words: &impl Words, node: Addr) -> bool {
+    words.has(node)
+        && words.has(node.offset(NEXT))
+        && words.has(words.ptr(node.offset(PREV)).offset(NEXT))
+        && words.has(words.ptr(node.offset(NEXT)))
 }
 
 /// The list's nodes, from its head on.

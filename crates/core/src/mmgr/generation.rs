@@ -25,11 +25,11 @@ use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{Process, StatsText, dlist};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile};
 use block::Block;
@@ -48,6 +48,7 @@ fn sizes(profile: &Profile, set: Addr) -> BlockSizes {
 }
 
 /// Where a context keeps its active block.
+#[inline]
 fn active_field(profile: &Profile, set: Addr) -> Addr {
     set.offset(SIZES + 4 * profile.mmgr.size_field)
 }
@@ -87,16 +88,18 @@ fn request(profile: &Profile, pointer: Addr) -> Request {
     Request::of(profile, pointer, POINTERS)
 }
 
+#[inline]
 fn chunk_of(profile: &Profile, pointer: Addr) -> Addr {
     pointer.back(profile.mmgr.generation.chunk)
 }
 
 /// The block that a chunk lies in.
-fn block_of(arena: &Arena, profile: &Profile, pointer: Addr) -> Block {
+#[inline]
+fn block_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Block {
     let chunk = chunk_of(profile, pointer);
     let header = ChunkHeader::of(arena, pointer);
     let addr = match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => arena.read_ptr(pointer.back(CHUNK_BLOCK)),
+        ChunkHeaders::Owner => arena.ptr(pointer.back(CHUNK_BLOCK)),
         ChunkHeaders::Packed if header.is_external() => chunk.back(profile.mmgr.generation.block),
         ChunkHeaders::Packed => chunk.back(header.block_offset()),
     };
@@ -104,18 +107,20 @@ fn block_of(arena: &Arena, profile: &Profile, pointer: Addr) -> Block {
 }
 
 /// The context that a live chunk belongs to.
-fn set_of(arena: &Arena, profile: &Profile, pointer: Addr) -> Addr {
+#[inline]
+fn set_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => arena.read_ptr(pointer.back(CHUNK_CONTEXT)),
+        ChunkHeaders::Owner => arena.ptr(pointer.back(CHUNK_CONTEXT)),
         ChunkHeaders::Packed => block_of(arena, profile, pointer).context(arena),
     }
 }
 
 /// Bytes that the caller may use.
-fn chunk_size(arena: &Arena, profile: &Profile, pointer: Addr) -> u64 {
+#[inline]
+fn chunk_size(arena: &impl Words, profile: &Profile, pointer: Addr) -> u64 {
     let header = ChunkHeader::of(arena, pointer);
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => arena.read_u64(chunk_of(profile, pointer).offset(SIZE)),
+        ChunkHeaders::Owner => arena.word(chunk_of(profile, pointer).offset(SIZE)),
         ChunkHeaders::Packed if header.is_external() => {
             block_of(arena, profile, pointer).end(arena).since(pointer)
         }
@@ -124,8 +129,9 @@ fn chunk_size(arena: &Arena, profile: &Profile, pointer: Addr) -> u64 {
 }
 
 /// Write a chunk's header. Returns the chunk's pointer.
+#[inline]
 fn write_header(
-    arena: &mut Arena,
+    arena: &mut impl Words,
     profile: &Profile,
     set: Addr,
     block: Block,
@@ -136,9 +142,9 @@ fn write_header(
     let pointer = chunk.offset(profile.mmgr.generation.chunk);
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Owner => {
-            arena.write_u64(chunk.offset(SIZE), size);
-            arena.write_ptr(pointer.back(CHUNK_BLOCK), block.addr);
-            arena.write_ptr(pointer.back(CHUNK_CONTEXT), set);
+            arena.set_word(chunk.offset(SIZE), size);
+            arena.set_ptr(pointer.back(CHUNK_BLOCK), block.addr);
+            arena.set_ptr(pointer.back(CHUNK_CONTEXT), set);
         }
         ChunkHeaders::Packed => {
             let header = if dedicated {
@@ -146,7 +152,7 @@ fn write_header(
             } else {
                 ChunkHeader::new(chunk.since(block.addr), size, MCTX_GENERATION_ID)
             };
-            arena.write_u64(pointer.back(CHUNK_HEADER), header.0);
+            arena.set_word(pointer.back(CHUNK_HEADER), header.0);
         }
     }
     pointer
@@ -195,6 +201,46 @@ impl Process<'_> {
         self.mem_allocated_add(set, (alloc_size - layout.context) as i64);
         self.emit(MemoryEvent::ContextCreated { context: set, name, recycled: false })?;
         Ok(set)
+    }
+}
+
+impl Quick for Generation {
+    #[inline(always)]
+    fn quick_alloc(
+        words: &mut impl Words,
+        profile: &Profile,
+        set: Addr,
+        size: u64,
+    ) -> Option<Addr> {
+        let limit = sizes(profile, set).chunk_limit(words);
+        let chunk_size = memdebug::chunk_size(profile, size);
+        if size > limit || chunk_size > limit {
+            return None;
+        }
+        let block = Block::at(profile, words.ptr(active_field(profile, set)));
+        let required = chunk_size + profile.mmgr.generation.chunk;
+        let chunk = block.free_start(words);
+        if block.free_bytes(words) < required
+            || !words.has(chunk)
+            || !words.has(chunk.offset(profile.mmgr.generation.chunk - 8))
+        {
+            return None;
+        }
+        let chunk = block.cut(words, required);
+        Some(write_header(words, profile, set, block, chunk, chunk_size, false))
+    }
+
+    #[inline(always)]
+    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+        let block = block_of(words, profile, pointer);
+        if block.free_chunks(words) + 1 >= block.chunks(words) {
+            return None;
+        }
+        if profile.mmgr.chunk_headers == ChunkHeaders::Owner {
+            words.set_ptr(pointer.back(CHUNK_CONTEXT), Addr::NULL);
+        }
+        block.count_free(words);
+        Some(())
     }
 }
 

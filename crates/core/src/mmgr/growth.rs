@@ -10,7 +10,7 @@
 //! allocator goes by.
 
 use crate::error::{Error, Fallible};
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::profile::{MmgrProfile, Profile};
 
 use super::maxalign;
@@ -50,21 +50,31 @@ impl BlockSizes {
         size
     }
 
+    /// The size up to which blocks double.
+    pub(super) fn max(self, arena: &Arena) -> u64 {
+        self.get(arena, 1)
+    }
+
     /// Another maximum, for a context that is used again.
     pub(super) fn set_max(self, arena: &mut Arena, max: u64) {
         self.set(arena, 1, max);
     }
 
+    /// Another chunk limit, for a context that is used again.
+    pub(super) fn set_chunk_limit(self, arena: &mut Arena, limit: u64) {
+        self.set(arena, 3, limit);
+    }
+
     /// Bytes above which a request gets a block of its own.
     #[inline]
-    pub(super) fn chunk_limit(self, arena: &Arena) -> u64 {
+    pub(super) fn chunk_limit(self, arena: &impl Words) -> u64 {
         self.get(arena, 3)
     }
 
     #[inline]
-    fn get(self, arena: &Arena, index: u64) -> u64 {
+    fn get(self, arena: &impl Words, index: u64) -> u64 {
         let at = self.at.offset(index * self.field);
-        if self.field == 4 { arena.read_u32(at).into() } else { arena.read_u64(at) }
+        if self.field == 4 { arena.half(at).into() } else { arena.word(at) }
     }
 
     fn set(self, arena: &mut Arena, index: u64, size: u64) {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::Context;
 use super::chunk::ChunkHeader;
 use crate::memory::{Addr, Arena};
-use crate::profile::Profile;
+use crate::profile::{ChunkHeaders, MEMORY_CONTEXT_CHECKING, Profile};
 
 /// One block of a context, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,28 @@ pub fn blocks(arena: &Arena, profile: &Profile, context: Addr) -> Vec<BlockView>
 pub fn block_of(arena: &Arena, profile: &Profile, context: Addr, pointer: Addr) -> Option<Addr> {
     let blocks = blocks(arena, profile, context);
     blocks.iter().find(|block| block.contains(pointer)).map(|block| block.addr)
+}
+
+/// What stands before a chunk where it is not packed into one word: the structure's name, and what
+/// each of its words is.
+pub fn header_fields(
+    profile: &Profile,
+    kind: &str,
+) -> Option<(&'static str, &'static [&'static str])> {
+    match (profile.mmgr.chunk_headers, kind) {
+        (ChunkHeaders::Packed, _) => None,
+        (ChunkHeaders::Owner, "Generation") if MEMORY_CONTEXT_CHECKING => {
+            Some(("GenerationChunk", &["size", "requested_size", "block", "context"]))
+        }
+        (ChunkHeaders::Owner, "AllocSet") if MEMORY_CONTEXT_CHECKING => {
+            Some(("AllocChunkData", &["size", "requested_size", "aset"]))
+        }
+        (ChunkHeaders::Owner, "Generation") => {
+            Some(("GenerationChunk", &["size", "block", "context"]))
+        }
+        (ChunkHeaders::Owner, "Slab") => Some(("SlabChunk", &["block", "slab"])),
+        (ChunkHeaders::Owner, _) => Some(("AllocChunkData", &["size", "aset"])),
+    }
 }
 
 /// Sizes that a context keeps free chunks of, and how many it has of each.

@@ -9,6 +9,7 @@ mod palloc;
 
 pub(super) use palloc::methods_of_chunk;
 pub use palloc::{MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
+pub(crate) use palloc::{is_headerless, quick_palloc, quick_pfree};
 
 use super::Process;
 use super::methods::{Counters, MemoryContextMethods, methods_addr, methods_at};

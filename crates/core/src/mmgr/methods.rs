@@ -25,7 +25,7 @@ use super::mcxt::Context;
 use super::slab::Slab;
 use super::{Process, StatsText};
 use crate::error::{Error, Fallible};
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::{AllocFlags, Allocator};
 use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
 
@@ -112,6 +112,23 @@ pub(crate) trait MemoryContextMethods: ChunkMethods {
     fn chunk_header(&self, profile: &Profile) -> u64;
 }
 
+/// The short ways: what nearly every `palloc` and `pfree` comes to, for when nobody watches.
+/// Each changes the same bytes as the long way, in a window of the arena; what needs more than
+/// the window, or a block, is left to the long way, and nothing is changed.
+pub(crate) trait Quick {
+    /// `alloc` that takes a chunk that is there already.
+    #[inline]
+    fn quick_alloc(_: &mut impl Words, _: &Profile, _: Addr, _: u64) -> Option<Addr> {
+        None
+    }
+
+    /// `free_p` that leaves the chunk's block where it is.
+    #[inline]
+    fn quick_free(_: &mut impl Words, _: &Profile, _: Addr) -> Option<()> {
+        None
+    }
+}
+
 /// A row of the table.
 #[derive(Clone, Copy)]
 struct Row {
@@ -136,6 +153,37 @@ macro_rules! allocators {
                 Some(Row { chunk: &AlignedRedirect, context: None });
             table
         };
+
+        /// `alloc` the short way, by the allocator's row.
+        #[inline(always)]
+        pub(in crate::mmgr) fn quick_alloc(
+            row: Addr,
+            words: &mut impl Words,
+            profile: &Profile,
+            context: Addr,
+            size: u64,
+        ) -> Option<Addr> {
+            $(#[cfg(feature = $feature)]
+            if row == methods_addr($id) {
+                return $methods::quick_alloc(words, profile, context, size);
+            })*
+            None
+        }
+
+        /// `free_p` the short way, by the allocator's row.
+        #[inline(always)]
+        pub(in crate::mmgr) fn quick_free(
+            row: Addr,
+            words: &mut impl Words,
+            profile: &Profile,
+            pointer: Addr,
+        ) -> Option<()> {
+            $(#[cfg(feature = $feature)]
+            if row == methods_addr($id) {
+                return $methods::quick_free(words, profile, pointer);
+            })*
+            None
+        }
 
         impl Process<'_> {
             /// `MemoryContextMethods.alloc` of a context.
@@ -230,8 +278,9 @@ pub(crate) fn chunk_methods(id: u8) -> Option<&'static dyn ChunkMethods> {
 }
 
 /// The address of an allocator's row in the table.
-pub(crate) fn methods_addr(id: u8) -> Addr {
-    METHODS_TABLE.offset(u64::from(id) * METHODS_SIZE)
+#[inline]
+pub(crate) const fn methods_addr(id: u8) -> Addr {
+    Addr(METHODS_TABLE.0 + id as u64 * METHODS_SIZE)
 }
 
 /// The allocator that a context's `methods` pointer names.
@@ -249,7 +298,7 @@ pub(crate) fn method_id(addr: Addr) -> u8 {
 /// Whether the allocator whose row is at an address puts no header before its chunks.
 #[inline]
 pub(crate) fn is_headerless(addr: Addr, profile: &Profile) -> bool {
-    method_id(addr) == MCTX_BUMP_ID
+    addr == methods_addr(MCTX_BUMP_ID)
         && methods_at(addr).is_some_and(|methods| methods.chunk_header(profile) == 0)
 }
 

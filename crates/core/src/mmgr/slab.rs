@@ -24,11 +24,11 @@ use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_SLAB_ID};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile, SlabLists};
 
@@ -65,10 +65,11 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(arena: &Arena, profile: &Profile, slab: Addr) -> Self {
-        let size = |index| read_size(arena, profile, slab, index);
+    #[inline]
+    fn of(words: &impl Words, profile: &Profile, slab: Addr) -> Self {
+        let size = |index| read_size(words, profile, slab, index);
         let counts = counts(profile, slab);
-        let per_block = arena.read_u32(counts);
+        let per_block = words.half(counts);
         let lists = slab.offset(profile.mmgr.slab.blocklists);
         Self { slab, chunk: size(0), full: size(1), block: size(2), per_block, counts, lists }
     }
@@ -88,6 +89,12 @@ impl Shape {
         self.full - profile.mmgr.slab.chunk
     }
 
+    /// Whether a block is at hand: its first and its last word are.
+    #[inline]
+    fn is_at_hand(self, words: &impl Words, block: Addr) -> bool {
+        words.has(block) && words.has(block.offset((self.block - 8) & !7))
+    }
+
     /// `SlabBlockGetChunk`: where a chunk of a block begins.
     fn chunk_at(self, profile: &Profile, block: Addr, index: u32) -> Addr {
         block.offset(profile.mmgr.slab.block + self.full * u64::from(index))
@@ -98,9 +105,9 @@ fn size_field(profile: &Profile, slab: Addr, index: u64) -> Addr {
     slab.offset(SIZES + index * profile.mmgr.size_field)
 }
 
-fn read_size(arena: &Arena, profile: &Profile, slab: Addr, index: u64) -> u64 {
+fn read_size(words: &impl Words, profile: &Profile, slab: Addr, index: u64) -> u64 {
     let at = size_field(profile, slab, index);
-    if profile.mmgr.size_field == 4 { arena.read_u32(at).into() } else { arena.read_u64(at) }
+    if profile.mmgr.size_field == 4 { words.half(at).into() } else { words.word(at) }
 }
 
 /// Where `chunksPerBlock` is: behind the sizes.
@@ -113,24 +120,46 @@ fn counts(profile: &Profile, slab: Addr) -> Addr {
 }
 
 /// The context that a live chunk belongs to.
-fn slab_of(arena: &Arena, profile: &Profile, pointer: Addr) -> Addr {
+fn slab_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => {
-            arena.read_ptr(pointer.back(profile.mmgr.slab.chunk).offset(CHUNK_SLAB))
-        }
+        ChunkHeaders::Owner => words.ptr(pointer.back(profile.mmgr.slab.chunk).offset(CHUNK_SLAB)),
         ChunkHeaders::Packed => {
-            by_fullness::slab_of_block(arena, block_of(arena, profile, pointer))
+            by_fullness::slab_of_block(words, block_of(words, profile, pointer))
         }
     }
 }
 
 /// The block that a live chunk lies in.
-fn block_of(arena: &Arena, profile: &Profile, pointer: Addr) -> Addr {
+fn block_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     let chunk = pointer.back(profile.mmgr.slab.chunk);
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => arena.read_ptr(chunk.offset(CHUNK_BLOCK)),
-        ChunkHeaders::Packed => chunk.back(ChunkHeader::of(arena, pointer).block_offset()),
+        ChunkHeaders::Owner => words.ptr(chunk.offset(CHUNK_BLOCK)),
+        ChunkHeaders::Packed => chunk.back(ChunkHeader::of(words, pointer).block_offset()),
     }
+}
+
+/// Write a chunk's header. Returns the chunk's pointer.
+#[inline]
+fn write_header(
+    words: &mut impl Words,
+    profile: &Profile,
+    shape: Shape,
+    block: Addr,
+    chunk: Addr,
+) -> Addr {
+    let pointer = chunk.offset(profile.mmgr.slab.chunk);
+    match profile.mmgr.chunk_headers {
+        ChunkHeaders::Owner => {
+            words.set_ptr(chunk.offset(CHUNK_BLOCK), block);
+            words.set_ptr(chunk.offset(CHUNK_SLAB), shape.slab);
+        }
+        ChunkHeaders::Packed => {
+            let usable = maxalign(shape.chunk);
+            let header = ChunkHeader::new(chunk.since(block), usable, MCTX_SLAB_ID);
+            words.set_word(pointer.back(CHUNK_HEADER), header.0);
+        }
+    }
+    pointer
 }
 
 impl Process<'_> {
@@ -235,17 +264,7 @@ impl Process<'_> {
     ) -> Fallible<Addr> {
         let profile = self.profile;
         let usable = maxalign(shape.chunk);
-        let pointer = chunk.offset(profile.mmgr.slab.chunk);
-        match profile.mmgr.chunk_headers {
-            ChunkHeaders::Owner => {
-                self.arena.write_ptr(chunk.offset(CHUNK_BLOCK), block);
-                self.arena.write_ptr(chunk.offset(CHUNK_SLAB), shape.slab);
-            }
-            ChunkHeaders::Packed => {
-                let header = ChunkHeader::new(chunk.since(block), usable, MCTX_SLAB_ID);
-                self.arena.write_u64(pointer.back(CHUNK_HEADER), header.0);
-            }
-        }
+        let pointer = write_header(self.arena, profile, shape, block, chunk);
         let (context, size) = (shape.slab, shape.chunk);
         match noted(profile, pointer) {
             Some(request) => request.set(self.arena, size, shape.room(profile)),
@@ -292,6 +311,38 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
     match profile.mmgr.slab.lists {
         SlabLists::ByFreeChunks => by_free_chunks::nfree(arena, block),
         SlabLists::ByFullness => by_fullness::nfree(arena, block),
+    }
+}
+
+impl Quick for Slab {
+    #[inline(always)]
+    fn quick_alloc(
+        words: &mut impl Words,
+        profile: &Profile,
+        slab: Addr,
+        size: u64,
+    ) -> Option<Addr> {
+        let shape = Shape::of(words, profile, slab);
+        if size != shape.chunk {
+            return None;
+        }
+        let (block, chunk) = match profile.mmgr.slab.lists {
+            SlabLists::ByFreeChunks => by_free_chunks::quick_take(words, profile, shape)?,
+            SlabLists::ByFullness => by_fullness::quick_take(words, profile, shape)?,
+        };
+        Some(write_header(words, profile, shape, block, chunk))
+    }
+
+    #[inline(always)]
+    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+        let block = block_of(words, profile, pointer);
+        let shape = Shape::of(words, profile, slab_of(words, profile, pointer));
+        match profile.mmgr.slab.lists {
+            SlabLists::ByFreeChunks => {
+                by_free_chunks::quick_put(words, profile, shape, block, pointer)
+            }
+            SlabLists::ByFullness => by_fullness::quick_put(words, profile, shape, block, pointer),
+        }
     }
 }
 

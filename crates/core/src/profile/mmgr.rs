@@ -17,6 +17,9 @@ pub struct MmgrProfile {
     pub aset_block: u64,
     /// The least that a dedicated block is resized to, by the set's chunk limit.
     pub aset_realloc_minimum: fn(u64) -> u64,
+    /// A deleted AllocSet that is used again with another largest block gets the chunk limit
+    /// that goes with it; else it keeps that of its first creation.
+    pub recycled_limit_follows_max: bool,
     /// Generation.
     pub generation: GenerationProfile,
     /// Slab.
@@ -62,6 +65,9 @@ pub struct GenerationProfile {
     pub max_chunk_limit: u64,
     /// What becomes of blocks that were emptied.
     pub recycling: Recycling,
+    /// A block larger than the largest that the context makes for small chunks never becomes the
+    /// spare one: a dedicated block is freed with its chunk.
+    pub spare_within_max: bool,
 }
 
 /// What a Generation context does with a block whose last chunk was freed.
@@ -156,12 +162,14 @@ impl MmgrProfile {
             aset_block: 40,
             // The chunk has to stay over the limit: its size tells that its block is dedicated.
             aset_realloc_minimum: |limit| limit + 1,
+            recycled_limit_follows_max: false,
             generation: GenerationProfile {
                 context: 152,
                 block: 48,
                 chunk: 24 + CHECKED,
                 max_chunk_limit: u64::MAX,
                 recycling: Recycling::SpareOrKeeper,
+                spare_within_max: false,
             },
             slab: SlabProfile {
                 context: |chunks| 128 + CHECKED + 16 * (chunks + 1) + FLAG * chunks,
@@ -192,12 +200,14 @@ impl MmgrProfile {
             aset_context: 200,
             aset_block: 40,
             aset_realloc_minimum: |_| 0,
+            recycled_limit_follows_max: false,
             generation: GenerationProfile {
                 context: 128,
                 block: 56,
                 chunk: 8 + CHECKED,
                 max_chunk_limit: CHUNK_BITS_MAX,
                 recycling: Recycling::Spare,
+                spare_within_max: false,
             },
             slab: SlabProfile {
                 // With flags there is a pointer to them, which has to be aligned.

@@ -1,37 +1,56 @@
-//! PostgreSQL 15, as read in its source and confirmed by the traces of 15.18.
+//! PostgreSQL 15, as read in its source and confirmed by the traces of 15.18; and 15.20, as the
+//! oracle found it beside that.
 
 use super::contexts::start_of_15;
 use super::{
-    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, StartStep, TransactionEnd,
-    Version,
+    BackendProfile, BufmgrProfile, GenerationProfile, MmgrProfile, NodeTags, Profile, ShmemProfile,
+    StartStep, TransactionEnd, Version,
+};
+
+pub(super) static PROFILE: Profile = Profile {
+    version: Version::V15,
+    mmgr: MMGR,
+    backend: BACKEND,
+    bufmgr: BUFMGR,
+    shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
+    routines: super::routines::OF_15,
+};
+
+pub(super) static PROFILE_20: Profile = Profile {
+    version: Version::V15_20,
+    mmgr: MmgrProfile {
+        recycled_limit_follows_max: true,
+        generation: GenerationProfile { spare_within_max: true, ..MMGR.generation },
+        ..MMGR
+    },
+    backend: BACKEND,
+    bufmgr: BUFMGR,
+    shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
+    routines: super::routines::OF_15,
 };
 
 static START: [StartStep; 14] = start_of_15(41_960);
 
-pub(super) static PROFILE: Profile = Profile {
-    version: Version::V15,
-    mmgr: MmgrProfile::with_owner_pointers(NodeTags {
-        aset: 223,
-        generation: 225,
-        slab: 224,
-        bump: 0,
-    }),
-    backend: BackendProfile {
-        start: &START,
-        transaction_end: TransactionEnd::Delete,
-        portal: 232,
-        query_desc: 112,
-    },
-    bufmgr: BufmgrProfile {
-        freelist: true,
-        just_dirtied: true,
-        bulkread_ring_kb: |_| 256,
-        vacuum_ring_kb: 256,
-        sized_rings: false,
-        bulk_extend: false,
-        read_rounds: None,
-        evict: false,
-        local_flush_counted: false,
-        processes: 14 + 5,
-    },
+const MMGR: MmgrProfile =
+    MmgrProfile::with_owner_pointers(NodeTags { aset: 223, generation: 225, slab: 224, bump: 0 });
+
+const BACKEND: BackendProfile = BackendProfile {
+    start: &START,
+    transaction_end: TransactionEnd::Delete,
+    portal: 232,
+    query_desc: 112,
+};
+
+const BUFMGR: BufmgrProfile = BufmgrProfile {
+    freelist: true,
+    just_dirtied: true,
+    bulkread_ring_kb: |_| 256,
+    vacuum_ring_kb: 256,
+    sized_rings: false,
+    insert_first: true,
+    bulk_extend: false,
+    read_rounds: None,
+    evict: false,
+    local_flush_counted: false,
+    processes: 14 + 5,
 };

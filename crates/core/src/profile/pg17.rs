@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, StartStep,
-    TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile,
+    StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
@@ -28,10 +28,13 @@ pub(super) static PROFILE: Profile = Profile {
         bulkread_ring_kb: |_| 256,
         vacuum_ring_kb: 2048,
         sized_rings: true,
+        insert_first: false,
         bulk_extend: true,
         read_rounds: Some(ReadRounds::IncludeHit),
         evict: true,
         local_flush_counted: true,
         processes: 15 + 6,
     },
+    shmem: ShmemProfile::ALIGNED,
+    routines: super::routines::OF_17,
 };

@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, StartStep,
-    TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile,
+    StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
@@ -28,12 +28,15 @@ pub(super) static PROFILE: Profile = Profile {
         bulkread_ring_kb,
         vacuum_ring_kb: 2048,
         sized_rings: true,
+        insert_first: false,
         bulk_extend: true,
         read_rounds: Some(ReadRounds::StopBeforeHit),
         evict: true,
         local_flush_counted: true,
         processes: BACKENDS_AND_AUX_PROCS,
     },
+    shmem: ShmemProfile::ASYNCHRONOUS,
+    routines: &[],
 };
 
 /// `MaxBackends` and the auxiliary processes of a server with the defaults that the traces

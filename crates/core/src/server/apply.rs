@@ -85,10 +85,7 @@ impl Server {
         self.log.begin()?;
         let result = match *op {
             Op::Palloc { backend, context, size, zero, chunk } => {
-                let routine = |process: &mut Process<'_>, context| {
-                    process.memory_context_alloc(context, size, zero)
-                };
-                self.allocate(backend, context, size, chunk, routine).map(Outcome::from)
+                self.palloc(backend, context, size, zero, chunk).map(Outcome::from)
             }
             Op::Pfree { backend, chunk } => self.pfree(backend, chunk).map(|()| Outcome::Done),
             _ => return self.execute(op).or_else(|error| self.failed(error)),

@@ -10,9 +10,9 @@ use super::page::render_page;
 use super::{Server, Settings};
 use crate::bufmgr::BLCKSZ;
 use crate::bufmgr::desc::BufferDesc;
-use crate::bufmgr::smgr::Smgr;
 use crate::ids::BufferId;
 use crate::memory::{Addr, Owner};
+use crate::profile::{ContentLock, Profile, ShmemProfile};
 
 /// A named part of the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +28,11 @@ pub struct Region {
 }
 
 const CACHE_LINE: u64 = 128;
-const IO_ALIGN: u64 = 4096;
 /// `BUFFERDESC_PAD_TO_SIZE`.
 const DESCRIPTOR: u64 = 64;
 const IO_CONDITION_VARIABLE: u64 = 16;
 /// `sizeof(CkptSortItem)`.
 const CKPT_SORT_ITEM: u64 = 20;
-/// `sizeof(BufferStrategyControl)`.
-const STRATEGY_CONTROL: u64 = 28;
 
 /// Where everything lies.
 #[derive(Clone, Debug)]
@@ -44,8 +41,8 @@ pub struct ShmemLayout {
 }
 
 impl ShmemLayout {
-    /// The layout for these settings.
-    pub fn new(settings: &Settings) -> Self {
+    /// The layout of a version for these settings.
+    pub fn new(profile: &Profile, settings: &Settings) -> Self {
         let nbuffers = u64::from(settings.shared_buffers);
         let mut next = Addr::SHARED.0;
         let mut region = |name, size: u64, align: u64| {
@@ -56,14 +53,14 @@ impl ShmemLayout {
         Self {
             regions: [
                 region("Buffer Descriptors", nbuffers * DESCRIPTOR, CACHE_LINE),
-                region("Buffer Blocks", nbuffers * BLCKSZ, IO_ALIGN),
+                region("Buffer Blocks", nbuffers * BLCKSZ, profile.shmem.block_align),
                 region(
                     "Buffer IO Condition Variables",
                     nbuffers * IO_CONDITION_VARIABLE,
                     CACHE_LINE,
                 ),
                 region("Checkpoint BufferIds", nbuffers * CKPT_SORT_ITEM, CACHE_LINE),
-                region("Buffer Strategy Status", STRATEGY_CONTROL, CACHE_LINE),
+                region("Buffer Strategy Status", strategy_control(profile), CACHE_LINE),
             ],
         }
     }
@@ -90,7 +87,7 @@ impl ShmemLayout {
         let [descriptors, blocks, _, _, strategy] = &self.regions;
         for buffer in items(descriptors, DESCRIPTOR, addr, end) {
             if let Some(desc) = server.pool.desc(buffer) {
-                let bytes = descriptor_bytes(&server.pool.smgr, buffer, desc);
+                let bytes = descriptor_bytes(server, buffer, desc);
                 copy(out, addr, self.descriptor(buffer), &bytes);
             }
         }
@@ -127,46 +124,56 @@ fn copy(out: &mut [u8], start: Addr, at: Addr, item: &[u8]) {
     }
 }
 
-/// `BufferDesc` of PostgreSQL 18: tag, buf_id, state, wait_backend_pgprocno, freeNext,
-/// io_wref, content_lock.
-fn descriptor_bytes(smgr: &Smgr, buffer: BufferId, desc: &BufferDesc) -> [u8; DESCRIPTOR as usize] {
-    let tag = desc.tag().map_or([0, 0, 0, u32::MAX, u32::MAX], |tag| {
-        let [tablespace, database, number] = smgr.locator(tag.rel);
-        [tablespace, database, number, 0, tag.block]
-    });
-    let nobody = u32::MAX;
-    let words = tag.into_iter().chain([
-        buffer.0,
-        desc.state(),
-        nobody,
-        desc.free_next as u32,
-        // io_wref: no I/O is under way.
-        nobody,
-        0,
-        0,
-        // content_lock: nobody holds it, nobody waits.
-        0,
-        0,
-        nobody,
-        nobody,
-    ]);
-    let mut bytes = [0; DESCRIPTOR as usize];
-    for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
-        place.copy_from_slice(&word.to_le_bytes());
-    }
-    bytes
+/// `sizeof(BufferStrategyControl)`: four words, two of a freelist, one of the background writer.
+fn strategy_control(profile: &Profile) -> u64 {
+    if profile.bufmgr.freelist { 28 } else { 20 }
 }
 
-/// `BufferStrategyControl`: spinlock, nextVictimBuffer, firstFreeBuffer, lastFreeBuffer,
-/// completePasses, numBufferAllocs, bgwprocno.
-fn strategy_bytes(server: &Server) -> [u8; STRATEGY_CONTROL as usize] {
+/// `BufferDesc`: tag, buf_id, state, wait_backend_pgprocno, then what the version has of
+/// freeNext, io_wref, and content_lock or lock_waiters.
+fn descriptor_bytes(server: &Server, buffer: BufferId, desc: &BufferDesc) -> Vec<u8> {
+    let ShmemProfile { no_process, io_wref, content_lock, .. } = server.profile().shmem;
+    let tag = desc.tag().map_or([0, 0, 0, u32::MAX, u32::MAX], |tag| {
+        let [tablespace, database, number] = server.pool.smgr.locator(tag.rel);
+        [tablespace, database, number, 0, tag.block]
+    });
+    let mut words = Vec::with_capacity(DESCRIPTOR as usize / 4);
+    words.extend(tag);
+    words.extend([buffer.0, desc.state()]);
+    if content_lock == ContentLock::InState {
+        // Nobody holds the content lock.
+        words.push(0);
+    }
+    words.push(no_process);
+    if server.profile().bufmgr.freelist {
+        words.push(desc.free_next as u32);
+    }
+    if io_wref {
+        // No I/O is under way.
+        words.extend([u32::MAX, 0, 0]);
+    }
+    if let ContentLock::LwLock { tranche, released } = content_lock {
+        words.extend([tranche.into(), released]);
+    }
+    // Nobody waits for it.
+    words.extend([no_process, no_process]);
+    words.resize(DESCRIPTOR as usize / 4, 0);
+    bytes_of(&words)
+}
+
+/// `BufferStrategyControl`: buffer_strategy_lock, nextVictimBuffer, with a freelist its first and
+/// last buffer, completePasses, numBufferAllocs, bgwprocno.
+fn strategy_bytes(server: &Server) -> Vec<u8> {
     let control = server.pool.strategy();
     let (next_victim, passes, first_free, last_free) = control.raw();
-    let words =
-        [0, next_victim, first_free as u32, last_free as u32, passes, control.allocs(), u32::MAX];
-    let mut bytes = [0; STRATEGY_CONTROL as usize];
-    for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
-        place.copy_from_slice(&word.to_le_bytes());
+    let mut words = vec![0, next_victim];
+    if server.profile().bufmgr.freelist {
+        words.extend([first_free as u32, last_free as u32]);
     }
-    bytes
+    words.extend([passes, control.allocs(), u32::MAX]);
+    bytes_of(&words)
+}
+
+fn bytes_of(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }

@@ -85,7 +85,10 @@ impl Checker {
     /// while there is room. Looking for what may be meant takes its time in a long scenario.
     fn news(&mut self, name: &Name) -> Option<()> {
         let room = self.problems.len() < MAX_DIAGNOSTICS;
-        (room && self.tolerated.insert(name.text.clone())).then_some(())
+        let known = self.tolerated.number(&name.text).is_some();
+        (room && !known).then(|| {
+            self.tolerated.define(&name.text);
+        })
     }
 
     fn unknown<T>(&mut self, problem: Problem) -> Option<T> {

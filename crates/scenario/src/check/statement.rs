@@ -10,6 +10,7 @@ use pgscope_core::server::settings::MAX_SHARED_BUFFERS;
 
 use super::{Backend, Checker, Compiled, Place};
 use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
+use crate::decimal::Decimal;
 use crate::diagnostic::{Problem, Span};
 use crate::limits::MAX_BACKENDS;
 use crate::metrics::Metric;
@@ -247,7 +248,7 @@ impl Checker {
         }
         if let Some(number) = multiplier {
             if number.value > 10.0 {
-                let value = number.value;
+                let value = Decimal(number.value);
                 let message = format!(
                     "{value} is outside the valid range for parameter \
                      \"bgwriter_lru_multiplier\" (0 .. 10)"
@@ -293,7 +294,8 @@ impl Checker {
                         Distribution::Zipf(Zipf::new(exponent, pages))
                     }
                     Generator::Zipf { .. } => {
-                        let message = format!("zipf takes a number over 0, up to {MAX_EXPONENT}");
+                        let max = Decimal(MAX_EXPONENT);
+                        let message = format!("zipf takes a number over 0, up to {max}");
                         self.problems.push(Problem::new(*span, message));
                         return None;
                     }

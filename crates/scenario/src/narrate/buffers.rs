@@ -176,7 +176,8 @@ fn arrive(narration: &mut Narration, scene: &Scene<'_>) {
                 narration.say(Tone::Dirty, format!(" The ring gives up buffer {buffer}: {why}."));
             }
             BufferEvent::Tick { buffer, tick } => sweep.add(buffer, tick),
-            BufferEvent::PassCompleted { .. } => sweep.passes += 1,
+            // Where the hand starts at the first buffer, it has only begun the pass it is in.
+            BufferEvent::PassCompleted { .. } => sweep.passes += u32::from(sweep.moved()),
             BufferEvent::Written { .. } => written = true,
             BufferEvent::Unhashed { tag, .. } => {
                 sweep.tell(narration, scene);
@@ -327,10 +328,13 @@ impl Sweep {
         }
     }
 
+    fn moved(&self) -> bool {
+        self.taken.is_some() || !self.lowered.is_empty() || !self.pinned.is_empty()
+    }
+
     /// Say it once; false if the hand did not move.
     fn tell(&mut self, narration: &mut Narration, scene: &Scene<'_>) -> bool {
-        let moved = self.taken.is_some() || !self.lowered.is_empty() || !self.pinned.is_empty();
-        if self.told || !moved {
+        if self.told || !self.moved() {
             return false;
         }
         self.told = true;
@@ -373,9 +377,12 @@ impl Sweep {
     }
 
     fn passed_over(&self, scene: &Scene<'_>) -> String {
-        let mut distinct = self.pinned.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
+        let mut distinct = Vec::new();
+        for &buffer in &self.pinned {
+            if let Err(place) = distinct.binary_search(&buffer) {
+                distinct.insert(place, buffer);
+            }
+        }
         match distinct.as_slice() {
             [one] => {
                 let often = match self.pinned.len() {

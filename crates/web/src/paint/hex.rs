@@ -24,9 +24,9 @@ pub struct Group {
     pub again: usize,
 }
 
-/// Bytes in groups of eight. From the third on, equal ones are left out; the chunk's header and
-/// the first word of its data always stand for themselves.
-pub fn groups(start: Addr, bytes: &[u8]) -> Vec<Group> {
+/// Bytes in groups of eight. Behind the first `apart` and one more, equal ones are left out: the
+/// words of the chunk's header and the first word of its data always stand for themselves.
+pub fn groups(start: Addr, bytes: &[u8], apart: usize) -> Vec<Group> {
     let group = |(index, bytes): (usize, &[u8])| {
         let mut hex = String::with_capacity(GROUP * 3);
         for (place, byte) in bytes.iter().enumerate() {
@@ -41,7 +41,7 @@ pub fn groups(start: Addr, bytes: &[u8]) -> Vec<Group> {
         let index = item.0;
         let group = group(item);
         match groups.last_mut() {
-            Some(last) if index > 2 && last.hex == group.hex => last.again += 1,
+            Some(last) if index > apart + 1 && last.hex == group.hex => last.again += 1,
             _ => groups.push(group),
         }
     }
@@ -53,7 +53,21 @@ pub fn local(addr: Addr) -> String {
     format!("0x{:04x}", addr.0 & (Addr::SEGMENT_SIZE - 1))
 }
 
-/// What the word before a chunk says.
+/// What the words before a chunk say where they are fields of a structure: "size 128, aset 0x8".
+pub fn fields(names: &[&str], bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for (name, word) in names.iter().zip(bytes.chunks_exact(GROUP)) {
+        let word = word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        let gap = if text.is_empty() { "" } else { ", " };
+        let _ = match *name {
+            "size" | "requested_size" => write!(text, "{gap}{name} {}", words::bytes(word)),
+            name => write!(text, "{gap}{name} {}", local(Addr(word))),
+        };
+    }
+    text
+}
+
+/// What the packed word before a chunk says.
 pub fn header(header: ChunkHeader) -> String {
     let method = method_name(header.method()).unwrap_or("unknown allocator");
     if header.is_external() {
@@ -100,15 +114,21 @@ mod tests {
     }
 
     #[wasm_bindgen_test]
+    fn the_fields_of_an_older_header_read_as_words() {
+        let bytes = b"\x80\0\0\0\0\0\0\0\x10\x0a\0\0\0\0\0\0data";
+        assert_eq!(fields(&["size", "aset"], bytes), "size 128 B, aset 0x0a10");
+    }
+
+    #[wasm_bindgen_test]
     fn equal_words_are_told_once() {
-        let groups = groups(Addr(0), &[0; 80]);
+        let groups = groups(Addr(0), &[0; 80], 1);
         assert_eq!(groups.len(), 3);
         assert_eq!(groups[2].again, 7);
     }
 
     #[wasm_bindgen_test]
     fn bytes_come_in_words_of_eight() {
-        let groups = groups(Addr(0x1c8), b"\x83\0\xe4\0\0\0\x40\0row");
+        let groups = groups(Addr(0x1c8), b"\x83\0\xe4\0\0\0\x40\0row", 1);
         assert_eq!(groups[0].hex, "83 00 e4 00 00 00 40 00");
         assert_eq!((groups[1].addr, groups[1].text.as_str()), (Addr(0x1d0), "row"));
     }

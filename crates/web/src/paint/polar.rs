@@ -6,6 +6,8 @@
 use std::f64::consts::TAU;
 use std::fmt::Write;
 
+use super::short::Short;
+
 /// Width of the picture; the dial takes its middle, the callouts its corners.
 pub const WIDTH: f64 = 640.0;
 /// Height of the picture.
@@ -28,6 +30,17 @@ pub enum Density {
     Snug,
     /// Up to 64: block numbers along the radius too.
     Tight,
+}
+
+impl Density {
+    /// As the styles call it.
+    pub fn class(self) -> &'static str {
+        match self {
+            Density::Roomy => "roomy",
+            Density::Snug => "snug",
+            Density::Tight => "tight",
+        }
+    }
 }
 
 /// The shapes that all buffers of a pool share.
@@ -81,9 +94,7 @@ pub fn degrees(index: u32, n: u32) -> f64 {
 
 /// A coordinate, short.
 pub fn coord(value: f64) -> String {
-    let rounded = (value * 10.0).round() / 10.0;
-    // Minus zero would be another text for the same place.
-    format!("{}", if rounded == 0.0 { 0.0 } else { rounded })
+    Short(value).to_string()
 }
 
 /// An arc around the centre, as the data of a path; angles in radians, clockwise if `to > from`.

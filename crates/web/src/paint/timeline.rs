@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use pgscope_scenario::Mark;
 
+use super::short::Short;
 use super::words::thousands;
 use crate::state::run::View;
 use crate::state::timeline::{Column, Timeline};
@@ -96,6 +97,7 @@ fn share(path: &mut String, kind: Mark, column: &Column, x: f64, step: f64) {
         let (top, height) = (above / all * FULL, (f64::from(own) / all * FULL).max(1.0));
         let (left, top) = (x - step / 2.0, MARKS - FULL / 2.0 + top.min(FULL - 1.0));
         // Writing into a String does not fail.
+        let [left, top, step, height] = [left, top, step, height].map(Short);
         let _ = write!(path, "M{left:.2} {top:.2}h{step:.2}v{height:.2}h-{step:.2}z");
     }
 }
@@ -110,37 +112,52 @@ fn shape(path: &mut String, kind: Mark, x: f64, step: f64) {
         Mark::Write | Mark::Error => 12.0,
     };
     let (left, top, half) = (x - width / 2.0, MARKS - height / 2.0, width / 2.0);
-    let y = MARKS;
+    let (y, at) = (MARKS, Short);
     // Writing into a String does not fail.
     let _ = match kind {
-        _ if step < THIN => write!(path, "M{left:.2} {top:.1}h{width:.2}v{height}h-{width:.2}z"),
+        _ if step < THIN => write!(
+            path,
+            "M{:.2} {}h{w:.2}v{}h-{w:.2}z",
+            at(left),
+            at(top),
+            at(height),
+            w = at(width)
+        ),
         // A page leaves: a triangle that points down; a dirty one, with a bar on top.
         Mark::Evict | Mark::Write => {
             let r = half.max(3.0);
             if kind == Mark::Write {
-                let _ = write!(path, "M{:.2} {:.1}h{:.2}v2h-{:.2}z", x - r, top, 2.0 * r, 2.0 * r);
+                let _ = write!(
+                    path,
+                    "M{:.2} {}h{w:.2}v2h-{w:.2}z",
+                    at(x - r),
+                    at(top),
+                    w = at(2.0 * r)
+                );
             }
-            write!(path, "M{:.2} {:.1}h{:.2}l-{r:.2} 8z", x - r, y - 3.5, 2.0 * r)
+            write!(path, "M{:.2} {}h{:.2}l-{:.2} 8z", at(x - r), at(y - 3.5), at(2.0 * r), at(r))
         }
         // It failed: a cross.
         Mark::Error => write!(
             path,
-            "M{:.2} {:.1}l2-2 3 3 3-3 2 2-3 3 3 3-2 2-3-3-3 3-2-2 3-3z",
-            x - 5.0,
-            y - 3.0
+            "M{:.2} {}l2-2 3 3 3-3 2 2-3 3 3 3-2 2-3-3-3 3-2-2 3-3z",
+            at(x - 5.0),
+            at(y - 3.0)
         ),
         // Memory: a lozenge.
-        Mark::Memory => write!(path, "M{x:.2} {:.1}l3 3-3 3-3-3z", y - 3.0),
-        Mark::Other => write!(path, "M{:.2} {y}a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0z", x - 1.5),
+        Mark::Memory => write!(path, "M{:.2} {}l3 3-3 3-3-3z", at(x), at(y - 3.0)),
+        Mark::Other => {
+            write!(path, "M{:.2} {}a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0z", at(x - 1.5), at(y))
+        }
         Mark::Hit | Mark::Miss => {
             let r = 1.6_f64.min(half);
-            let (inner, upright) = (width - 2.0 * r, height - 2.0 * r);
+            let (start, top) = (at(left + r), at(top));
+            let [r, inner, upright] = [r, width - 2.0 * r, height - 2.0 * r].map(Short);
             write!(
                 path,
-                "M{:.2} {top:.1}h{inner:.2}a{r:.2} {r:.2} 0 0 1 {r:.2} {r:.2}v{upright:.2}\
+                "M{start:.2} {top}h{inner:.2}a{r:.2} {r:.2} 0 0 1 {r:.2} {r:.2}v{upright:.2}\
                  a{r:.2} {r:.2} 0 0 1-{r:.2} {r:.2}h-{inner:.2}a{r:.2} {r:.2} 0 0 1-{r:.2}-{r:.2}\
-                 v-{upright:.2}a{r:.2} {r:.2} 0 0 1 {r:.2}-{r:.2}z",
-                left + r
+                 v-{upright:.2}a{r:.2} {r:.2} 0 0 1 {r:.2}-{r:.2}z"
             )
         }
     };
@@ -162,14 +179,16 @@ fn curve(timeline: &Timeline, middle: impl Fn(usize) -> f64) -> (String, String)
         let Some(ratio) = ratio else { continue };
         let (x, y) = (middle(place), CURVE_FOOT - ratio * (CURVE_FOOT - CURVE_HEAD));
         // Writing into a String does not fail.
-        let _ = write!(points, "{}{x:.1} {y:.1}", if first.is_none() { "" } else { "L" });
+        let _ =
+            write!(points, "{}{} {}", if first.is_none() { "" } else { "L" }, Short(x), Short(y));
         first.get_or_insert(x);
         last = x;
     }
     match first {
         None => (String::new(), String::new()),
         Some(first) => {
-            let area = format!("M{first:.1} {CURVE_FOOT}L{points}L{last:.1} {CURVE_FOOT}z");
+            let foot = Short(CURVE_FOOT);
+            let area = format!("M{} {foot}L{points}L{} {foot}z", Short(first), Short(last));
             (format!("M{points}"), area)
         }
     }

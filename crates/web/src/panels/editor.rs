@@ -80,10 +80,13 @@ fn Lines(props: &LinesProps) -> Html {
 
 fn line(text: &str, parts: &[(Range<usize>, Class)], wrong: &[Range<usize>]) -> Html {
     let mut cuts: Vec<usize> = vec![0, text.len()];
-    cuts.extend(parts.iter().map(|(range, _)| range).chain(wrong).flat_map(|r| [r.start, r.end]));
-    cuts.retain(|&cut| text.is_char_boundary(cut));
-    cuts.sort_unstable();
-    cuts.dedup();
+    for cut in parts.iter().map(|(range, _)| range).chain(wrong).flat_map(|r| [r.start, r.end]) {
+        if let Err(place) = cuts.binary_search(&cut)
+            && text.is_char_boundary(cut)
+        {
+            cuts.insert(place, cut);
+        }
+    }
     let pieces = cuts.windows(2).filter_map(|cut| {
         let (&from, &to) = (cut.first()?, cut.last()?);
         let piece = text.get(from..to)?.to_owned();

@@ -14,6 +14,7 @@ use super::theme::{palette, use_size, use_theme};
 use crate::frame::Frame;
 use crate::paint::cells::{self, Cell};
 use crate::paint::grid::{Layout, Palette, Pixels};
+use crate::paint::short::Short;
 use crate::paint::story::Story;
 use crate::paint::words;
 
@@ -96,15 +97,19 @@ pub fn Grid(props: &GridProps) -> Html {
     let strategy = frame.server.pool().strategy();
     let mark = |buffer: BufferId, class: &'static str| {
         let ((x, y), side) = (layout.place(buffer), layout.pitch - layout.gap);
-        let px = |length: u32| f64::from(length) / ratio;
-        let style =
-            format!("left:{}px;top:{}px;width:{}px;height:{}px", px(x), px(y), px(side), px(side));
+        let px = |length: u32| Short(f64::from(length) / ratio);
+        let style = format!(
+            "left:{:.3}px;top:{:.3}px;width:{side:.3}px;height:{side:.3}px",
+            px(x),
+            px(y),
+            side = px(side)
+        );
         html! { <span class={classes!("grid-mark", class)} {style}></span> }
     };
     let css = format!(
-        "width:{}px;height:{}px",
-        f64::from(layout.width) / ratio,
-        f64::from(layout.height) / ratio
+        "width:{:.3}px;height:{:.3}px",
+        Short(f64::from(layout.width) / ratio),
+        Short(f64::from(layout.height) / ratio)
     );
     html! {
         <div class="grid">

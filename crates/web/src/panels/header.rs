@@ -1,9 +1,11 @@
 //! The header: what this is, which server it runs on, and how to take it elsewhere.
 
+use pgscope_core::profile::Version;
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use super::icons;
+use crate::state::compose::Setting;
 use crate::state::{Action, Dialog, State};
 
 /// Sizes of `shared_buffers` that are offered: dials, then grids.
@@ -37,9 +39,16 @@ pub fn header(
     let program = state.view.as_ref().map(|view| &view.program);
     let config = program.map(|program| program.config()).unwrap_or_default();
     let (title, buffers) = (state.title().to_owned(), config.shared_buffers);
-    let onchange = act.reform(|event: Event| {
-        let select = event.target_unchecked_into::<HtmlSelectElement>();
-        Action::SharedBuffers(select.value().into())
+    let choose = |setting| {
+        act.reform(move |event: Event| {
+            let select = event.target_unchecked_into::<HtmlSelectElement>();
+            Action::Server(setting, select.value().into())
+        })
+    };
+    let versions = Version::OFFERED.iter().map(|version| {
+        let number = version.number().to_string();
+        let selected = *version == config.version;
+        html! { <option value={number.clone()} {selected}>{ number }</option> }
     });
     let offered = SIZES.iter().any(|(count, _)| *count == buffers);
     let sizes = SIZES.iter().map(|&(count, name)| {
@@ -56,10 +65,13 @@ pub fn header(
                 { icons::logo() }<span>{ "pgscope" }</span>
             </a>
             <h1>{ if title.is_empty() { "Untitled scenario".into() } else { title } }</h1>
-            <p class="chip version"><span>{ "PostgreSQL" }</span><b>{ config.version.number() }</b></p>
+            <label class="chip version">
+                <span>{ "PostgreSQL" }</span>
+                <select aria-label="PostgreSQL" onchange={choose(Setting::Version)}>{ for versions }</select>
+            </label>
             <label class="chip buffers">
                 <span>{ "shared_buffers" }</span>
-                <select {onchange}>
+                <select onchange={choose(Setting::SharedBuffers)}>
                     if !offered { <option selected=true>{ size(buffers) }</option> }
                     { for sizes }
                 </select>

@@ -126,7 +126,7 @@ fn status(state: &State) -> Html {
 pub fn shared(state: &State, view: &View, act: &Callback<Action>) -> Html {
     let buffers = view.frame.server.pool().nbuffers();
     let reads = view.totals.hits + view.totals.misses;
-    let ratio = if reads > 0 { view.totals.hits as f64 * 100.0 / reads as f64 } else { 0.0 };
+    let percent = (view.totals.hits * 100 + reads / 2).checked_div(reads);
     let title = format!("{} of {reads} page reads found the page", view.totals.hits);
     html! {
         <section class="panel shared" aria-labelledby="shared-heading">
@@ -134,7 +134,7 @@ pub fn shared(state: &State, view: &View, act: &Callback<Action>) -> Html {
                 <h2 id="shared-heading">{ "Shared memory" }</h2>
                 <span class="dim">{ format!("buffer cache, {} buffers", words::thousands(buffers.into())) }</span>
                 <span class="ratio" {title}>
-                    { "hit ratio" }<b>{ if reads > 0 { format!("{ratio:.0} %") } else { "–".into() } }</b>
+                    { "hit ratio" }<b>{ percent.map_or_else(|| "–".into(), |percent| format!("{percent} %")) }</b>
                 </span>
             </header>
             <div class="picture"><Dial frame={view.frame.clone()} selected={state.selected}

@@ -6,6 +6,7 @@ use web_sys::Element;
 use yew::prelude::*;
 
 use crate::bridge::observe;
+use crate::paint::polar::coord;
 use crate::paint::timeline::{BAR, BAR_THICKNESS, HEIGHT, draw, ops_at, place, position};
 use crate::state::run::View;
 use crate::state::timeline::Timeline;
@@ -114,19 +115,19 @@ pub fn TimelineBar(props: &TimelineProps) -> Html {
             aria-valuenow={view.position.op.to_string()} aria-valuetext={position(view)}
             {onpointerdown} {onpointermove} onpointerup={release.clone()}
             onpointercancel={release} {onkeydown}>
-            <svg width="100%" height={h.to_string()} aria-hidden="true">
+            <svg width="100%" height={coord(h)} aria-hidden="true">
                 <path class="curve-area" d={drawing.area.clone()} />
                 <path class="curve" d={drawing.curve.clone()} />
-                <rect class="bar" x="0" y={bar.to_string()} width={w.to_string()}
-                    height={thick.to_string()} rx={(thick / 2.0).to_string()} />
-                <rect class="bar-done" x="0" y={bar.to_string()} width={format!("{x:.1}")}
-                    height={thick.to_string()} rx={(thick / 2.0).to_string()} />
+                <rect class="bar" x="0" y={coord(bar)} width={coord(w)}
+                    height={coord(thick)} rx={coord(thick / 2.0)} />
+                <rect class="bar-done" x="0" y={coord(bar)} width={coord(x)}
+                    height={coord(thick)} rx={coord(thick / 2.0)} />
                 { for marks }
                 // What lies ahead again, after going back, is dimmed.
-                <rect class="veil" x={format!("{x:.1}")} y="0" height={h.to_string()}
-                    width={format!("{:.1}", (w - x).max(0.0))} />
-                <rect class="now" x={format!("{:.1}", (x - 1.5).clamp(0.0, (w - 3.0).max(0.0)))}
-                    y="0" width="3" height={h.to_string()} rx="1.5" />
+                <rect class="veil" x={coord(x)} y="0" height={coord(h)}
+                    width={coord((w - x).max(0.0))} />
+                <rect class="now" x={coord((x - 1.5).clamp(0.0, (w - 3.0).max(0.0)))}
+                    y="0" width="3" height={coord(h)} rx="1.5" />
             </svg>
         </div>
     }

@@ -5,10 +5,11 @@ use super::{
 };
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::chunk::ChunkHeader;
 use crate::mmgr::{Process, memdebug};
 use crate::op::AllocFlags;
+use crate::profile::Profile;
 
 /// The blocks of a set, the active one first.
 pub(super) fn blocks(arena: &Arena, set: Addr) -> impl Iterator<Item = Addr> {
@@ -23,6 +24,26 @@ pub(super) fn link_header(arena: &mut Arena, block: Addr, set: Addr, prev: Addr,
     arena.write_ptr(block.offset(ASET), set);
     arena.write_ptr(block.offset(PREV), prev);
     arena.write_ptr(block.offset(NEXT), next);
+}
+
+/// Bytes of a block that no chunk was cut from yet.
+#[inline]
+pub(super) fn available(words: &impl Words, block: Addr) -> u64 {
+    words.ptr(block.offset(ENDPTR)).since(words.ptr(block.offset(FREEPTR)))
+}
+
+/// Write a chunk's header at the block's free space and move the space's start behind it.
+#[inline]
+pub(super) fn cut_chunk(
+    words: &mut impl Words,
+    profile: &Profile,
+    block: Addr,
+    index: usize,
+) -> Addr {
+    let chunk = words.ptr(block.offset(FREEPTR));
+    let pointer = header::write(words, profile, chunk, block, index);
+    words.set_ptr(block.offset(FREEPTR), pointer.offset(class_size(index)));
+    pointer
 }
 
 impl Process<'_> {
@@ -73,20 +94,11 @@ impl Process<'_> {
         size: u64,
         index: usize,
     ) -> Fallible<Addr> {
-        let pointer = self.cut_chunk(block, index);
+        let pointer = cut_chunk(self.arena, self.profile, block, index);
         let usable = class_size(index);
         header::request(self.profile, pointer).set(self.arena, size, usable);
         self.emit(MemoryEvent::Palloc { context: set, chunk: pointer, size, usable })?;
         Ok(pointer)
-    }
-
-    /// Write a chunk's header at the block's free space and move the space's start behind it.
-    #[inline]
-    fn cut_chunk(&mut self, block: Addr, index: usize) -> Addr {
-        let chunk = self.arena.read_ptr(block.offset(FREEPTR));
-        let pointer = header::write(self.arena, self.profile, chunk, block, index);
-        self.arena.write_ptr(block.offset(FREEPTR), pointer.offset(class_size(index)));
-        pointer
     }
 
     /// `AllocSetAllocFromNewBlock`: the active block is exhausted.
@@ -150,7 +162,7 @@ impl Process<'_> {
             if fits != class_size(index) {
                 index -= 1;
             }
-            let pointer = self.cut_chunk(block, index);
+            let pointer = cut_chunk(self.arena, self.profile, block, index);
             header::request(self.profile, pointer).set_free(self.arena);
             header::push_free(self.arena, self.profile, set, pointer, index);
             self.emit(MemoryEvent::Carved { block, chunk: pointer, class: class_size(index) })?;

@@ -5,7 +5,7 @@
 //! holds a hundred contexts when another arrives is emptied first, so that a burst of
 //! contexts does not stay with the process for ever.
 
-use super::{ENDPTR, MCTX_ASET_ID, keeper_block, sizes};
+use super::{ENDPTR, MCTX_ASET_ID, chunk_limit, keeper_block, sizes};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena};
@@ -49,7 +49,8 @@ pub(super) fn kind_of(arena: &Arena, profile: &Profile, set: Addr) -> Option<usi
 
 impl Process<'_> {
     /// A deleted context of the same shape comes back with its keeper block. Only the maximum
-    /// block size is set anew: the chunk limit stays that of its first creation.
+    /// block size is set anew: the chunk limit stays that of its first creation, but for
+    /// releases that mended this.
     pub(super) fn alloc_set_reuse(
         &mut self,
         kind: usize,
@@ -65,7 +66,12 @@ impl Process<'_> {
         let list = &mut self.local.context_freelists[kind];
         list.first_free = next;
         list.num_free -= 1;
+        let layout = &self.profile.mmgr;
         sizes(self.profile, set).set_max(self.arena, max_block_size);
+        if layout.recycled_limit_follows_max {
+            let limit = chunk_limit(layout, max_block_size);
+            sizes(self.profile, set).set_chunk_limit(self.arena, limit);
+        }
         let tag = self.profile.mmgr.node_tags.aset;
         self.memory_context_create(set, tag, MCTX_ASET_ID, parent, name);
         let keeper = keeper_block(self.profile, set);

@@ -3,7 +3,7 @@
 use super::{active_field, keeper_block, list, request, sizes, spare_field, write_header};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile, Recycling};
@@ -27,42 +27,49 @@ pub(super) struct Block {
 }
 
 impl Block {
+    #[inline]
     pub(super) fn at(profile: &Profile, addr: Addr) -> Self {
         Self { addr, body: addr.offset(profile.mmgr.generation.block) }
     }
 
     /// The context that it belongs to, where blocks say so.
-    pub(super) fn context(self, arena: &Arena) -> Addr {
-        arena.read_ptr(self.addr.offset(CONTEXT))
+    #[inline]
+    pub(super) fn context(self, arena: &impl Words) -> Addr {
+        arena.ptr(self.addr.offset(CONTEXT))
     }
 
     /// Bytes that it takes of malloc, or behind the context's header.
-    pub(super) fn size(self, arena: &Arena) -> u64 {
-        arena.read_u64(self.body.back(BLKSIZE))
+    pub(super) fn size(self, arena: &impl Words) -> u64 {
+        arena.word(self.body.back(BLKSIZE))
     }
 
     /// Chunks cut from it since it was empty.
-    pub(super) fn chunks(self, arena: &Arena) -> u32 {
-        arena.read_u32(self.body.back(NCHUNKS))
+    #[inline]
+    pub(super) fn chunks(self, arena: &impl Words) -> u32 {
+        arena.half(self.body.back(NCHUNKS))
     }
 
     /// Those of them that were freed.
-    pub(super) fn free_chunks(self, arena: &Arena) -> u32 {
-        arena.read_u32(self.body.back(NFREE))
+    #[inline]
+    pub(super) fn free_chunks(self, arena: &impl Words) -> u32 {
+        arena.half(self.body.back(NFREE))
     }
 
     /// Where its free space begins.
-    pub(super) fn free_start(self, arena: &Arena) -> Addr {
-        arena.read_ptr(self.body.back(FREEPTR))
+    #[inline]
+    pub(super) fn free_start(self, arena: &impl Words) -> Addr {
+        arena.ptr(self.body.back(FREEPTR))
     }
 
     /// Where it ends.
-    pub(super) fn end(self, arena: &Arena) -> Addr {
-        arena.read_ptr(self.body.back(ENDPTR))
+    #[inline]
+    pub(super) fn end(self, arena: &impl Words) -> Addr {
+        arena.ptr(self.body.back(ENDPTR))
     }
 
     /// `GenerationBlockFreeBytes`.
-    pub(super) fn free_bytes(self, arena: &Arena) -> u64 {
+    #[inline]
+    pub(super) fn free_bytes(self, arena: &impl Words) -> u64 {
         self.end(arena).since(self.free_start(arena))
     }
 
@@ -90,18 +97,20 @@ impl Block {
     }
 
     /// Count a freed chunk. True if no other is left.
-    pub(super) fn count_free(self, arena: &mut Arena) -> bool {
+    #[inline]
+    pub(super) fn count_free(self, arena: &mut impl Words) -> bool {
         let free = self.free_chunks(arena) + 1;
-        arena.write_u32(self.body.back(NFREE), free);
+        arena.set_half(self.body.back(NFREE), free);
         free >= self.chunks(arena)
     }
 
     /// Count a new chunk of this many bytes, its header included. Returns where it is.
-    fn cut(self, arena: &mut Arena, size: u64) -> Addr {
+    #[inline]
+    pub(super) fn cut(self, arena: &mut impl Words, size: u64) -> Addr {
         let chunk = self.free_start(arena);
         let count = self.chunks(arena) + 1;
-        arena.write_u32(self.body.back(NCHUNKS), count);
-        arena.write_ptr(self.body.back(FREEPTR), chunk.offset(size));
+        arena.set_half(self.body.back(NCHUNKS), count);
+        arena.set_ptr(self.body.back(FREEPTR), chunk.offset(size));
         chunk
     }
 }
@@ -225,10 +234,14 @@ impl Process<'_> {
         let spare = self.arena.read_ptr(spare_field(profile, set));
         let active = self.arena.read_ptr(active_field(profile, set)) == block.addr;
         let keeper = keeper_block(profile, set) == block.addr;
-        let (in_place, becomes_spare) = match profile.mmgr.generation.recycling {
+        let layout = &profile.mmgr.generation;
+        let (in_place, becomes_spare) = match layout.recycling {
             Recycling::SpareOrKeeper => (keeper, spare.is_null() || spare == block.addr),
             Recycling::Spare => (keeper || active, spare.is_null()),
         };
+        let too_large =
+            layout.spare_within_max && block.size(self.arena) > sizes(profile, set).max(self.arena);
+        let becomes_spare = becomes_spare && !too_large;
         if !in_place && !becomes_spare {
             if active {
                 self.arena.write_ptr(active_field(profile, set), Addr::NULL);

@@ -3,13 +3,15 @@
 //! `palloc` hands the request to the allocator of the context. `pfree` and `repalloc` get a
 //! pointer and nothing else: what stands in front of the chunk tells them whose it is.
 
-use super::{Context, IDENT, IS_RESET};
+use super::{Context, IDENT, IS_RESET, METHODS};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::Process;
 use crate::mmgr::chunk::ChunkHeader;
-use crate::mmgr::methods::{ChunkMethods, chunk_methods, is_headerless, method_id};
+use crate::mmgr::methods::{
+    self, ChunkMethods, chunk_methods, method_id, methods_addr, quick_alloc, quick_free,
+};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Profile};
 
@@ -122,7 +124,7 @@ impl Process<'_> {
     /// A pointer whose header names no allocator.
     #[inline]
     pub fn pfree(&mut self, pointer: Addr) -> Fallible<()> {
-        let id = method_of_chunk(self.arena, self.profile, pointer);
+        let id = method_id(row_of_chunk(self.arena, self.profile, pointer));
         match self.free_by_method(id, pointer) {
             Some(result) => result,
             None => Err(self.invalid_pointer(pointer, "pfree")),
@@ -171,12 +173,6 @@ impl Process<'_> {
         Err(Error::OutOfMemory { size, context: self.program.text(name).to_owned() }.into())
     }
 
-    /// Whether a context's chunks have no header, so that nothing finds the context from them.
-    #[inline]
-    pub fn is_headerless(&self, context: Addr) -> bool {
-        is_headerless(Context::at(self.arena, context).methods_addr(), self.profile)
-    }
-
     /// `MCXT_METHOD`, or what is called instead for a wild pointer (`BogusRealloc`).
     fn methods_of_chunk(
         &self,
@@ -194,14 +190,45 @@ impl Process<'_> {
     }
 }
 
-/// The id of the allocator that a chunk belongs to, by what stands before it.
+/// The row of the allocator that a chunk belongs to, by what stands before it.
 #[inline]
-fn method_of_chunk(arena: &Arena, profile: &Profile, pointer: Addr) -> u8 {
-    let header = ChunkHeader::of(arena, pointer);
+fn row_of_chunk(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
+    let header = ChunkHeader::of(words, pointer);
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Packed => header.method(),
-        ChunkHeaders::Owner => method_id(Context::at(arena, Addr(header.0)).methods_addr()),
+        ChunkHeaders::Packed => methods_addr(header.method()),
+        ChunkHeaders::Owner => words.ptr(Addr(header.0).offset(METHODS)),
     }
+}
+
+/// Whether a context's chunks have no header, so that nothing finds the context from them.
+#[inline]
+pub(crate) fn is_headerless(words: &impl Words, profile: &Profile, context: Addr) -> bool {
+    methods::is_headerless(words.ptr(context.offset(METHODS)), profile)
+}
+
+/// `palloc` the short way, in a window of the arena; `None`, and nothing has changed, if there
+/// is none.
+#[inline]
+pub(crate) fn quick_palloc(
+    words: &mut impl Words,
+    profile: &Profile,
+    context: Addr,
+    size: u64,
+) -> Option<Addr> {
+    let row = words.ptr(context.offset(METHODS));
+    let pointer = quick_alloc(row, words, profile, context, size)?;
+    if words.half(context.offset(IS_RESET)) as u8 != 0 {
+        words.set_part(context.offset(IS_RESET), u8::MAX.into(), 0);
+    }
+    Some(pointer)
+}
+
+/// `pfree` the short way, in a window of the arena; `None`, and nothing has changed, if there
+/// is none.
+#[inline]
+pub(crate) fn quick_pfree(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+    let row = row_of_chunk(words, profile, pointer);
+    quick_free(row, words, profile, pointer)
 }
 
 /// The allocator that a chunk belongs to, by what stands before it.
@@ -210,5 +237,5 @@ pub(in crate::mmgr) fn methods_of_chunk(
     profile: &Profile,
     pointer: Addr,
 ) -> Option<&'static dyn ChunkMethods> {
-    chunk_methods(method_of_chunk(arena, profile, pointer))
+    chunk_methods(method_id(row_of_chunk(arena, profile, pointer)))
 }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use super::Shape;
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::Profile;
@@ -29,8 +29,8 @@ pub(super) fn init(arena: &mut Arena, shape: Shape, header_size: u64) {
     (0..=shape.per_block).for_each(|index| dlist::init(arena, shape.list(index)));
 }
 
-pub(super) fn nfree(arena: &Arena, block: Addr) -> u32 {
-    arena.read_u32(block.offset(NFREE))
+pub(super) fn nfree(words: &impl Words, block: Addr) -> u32 {
+    words.half(block.offset(NFREE))
 }
 
 /// Take a block out of its list, for good.
@@ -61,6 +61,97 @@ pub(super) fn free_chunks(
     (shape.per_block, free)
 }
 
+/// Take the first free chunk of a block that has one; the block moves to the list that is now
+/// right for it. Returns the block and the chunk.
+#[inline]
+fn take(words: &mut impl Words, profile: &Profile, shape: Shape, node: Addr) -> (Addr, Addr) {
+    let block = node.back(NODE);
+    let index = words.half(block.offset(FIRST_FREE_CHUNK));
+    let chunk = shape.chunk_at(profile, block, index);
+    let next = words.half(chunk.offset(profile.mmgr.slab.chunk));
+    words.set_half(block.offset(FIRST_FREE_CHUNK), next);
+    let left = nfree(words, block).wrapping_sub(1);
+    words.set_half(block.offset(NFREE), left);
+    dlist::delete(words, node);
+    dlist::push_head(words, shape.list(left), node);
+
+    // A full block can't serve the next request: look for the fullest that can.
+    let has_block = |index: &u32| !dlist::is_empty(words, shape.list(*index));
+    let lowest = if left > 0 { Some(left) } else { (1..=shape.per_block).find(has_block) };
+    let lowest = lowest.filter(|index| *index != shape.per_block).unwrap_or(0);
+    words.set_half(shape.current(), lowest);
+    (block, chunk)
+}
+
+/// [`take`] from the fullest block, if there is one that stays in use and all is at hand.
+#[inline]
+pub(super) fn quick_take(
+    words: &mut impl Words,
+    profile: &Profile,
+    shape: Shape,
+) -> Option<(Addr, Addr)> {
+    let current = words.half(shape.current());
+    if current == 0 {
+        return None;
+    }
+    let node = dlist::first(words, shape.list(current))?;
+    let left = nfree(words, node.back(NODE)).wrapping_sub(1);
+    let at_hand = left > 0
+        && left < shape.per_block
+        && shape.is_at_hand(words, node.back(NODE))
+        && dlist::is_at_hand(words, node)
+        && dlist::is_at_hand(words, shape.list(left));
+    at_hand.then(|| take(words, profile, shape, node))
+}
+
+/// A freed chunk becomes the block's first free one, and the block moves to the list that is now
+/// right for it. True if no other chunk of the block is in use.
+#[inline]
+fn put(
+    words: &mut impl Words,
+    profile: &Profile,
+    shape: Shape,
+    block: Addr,
+    pointer: Addr,
+) -> bool {
+    let chunk = pointer.back(profile.mmgr.slab.chunk);
+    let index = chunk.since(shape.chunk_at(profile, block, 0)) / shape.full;
+    let next = words.half(block.offset(FIRST_FREE_CHUNK));
+    words.set_half(pointer, next);
+    words.set_half(block.offset(FIRST_FREE_CHUNK), index as u32);
+    let before = nfree(words, block);
+    let now = before.wrapping_add(1);
+    words.set_half(block.offset(NFREE), now);
+    dlist::delete(words, block.offset(NODE));
+
+    let empty = now == shape.per_block;
+    let emptied_list = dlist::is_empty(words, shape.list(before));
+    if words.half(shape.current()) == before && emptied_list {
+        words.set_half(shape.current(), if empty { 0 } else { now });
+    }
+    dlist::push_head(words, shape.list(now), block.offset(NODE));
+    empty
+}
+
+/// [`put`] into a block that stays in use, if all is at hand.
+#[inline]
+pub(super) fn quick_put(
+    words: &mut impl Words,
+    profile: &Profile,
+    shape: Shape,
+    block: Addr,
+    pointer: Addr,
+) -> Option<()> {
+    let now = nfree(words, block).wrapping_add(1);
+    let at_hand = now < shape.per_block
+        && words.has(pointer)
+        && dlist::is_at_hand(words, block.offset(NODE))
+        && dlist::is_at_hand(words, shape.list(now));
+    at_hand.then(|| {
+        put(words, profile, shape, block, pointer);
+    })
+}
+
 impl Process<'_> {
     /// The block and the chunk for a request, taken off the block's free ones.
     pub(super) fn slab_take_by_free_chunks(
@@ -85,23 +176,7 @@ impl Process<'_> {
         let Some(node) = dlist::first(self.arena, list) else {
             return Err(Error::Protocol("a slab's lists and its header disagree").into());
         };
-        let block = node.back(NODE);
-        let arena = &mut *self.arena;
-        let index = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
-        let chunk = shape.chunk_at(self.profile, block, index);
-        let next = arena.read_u32(chunk.offset(self.profile.mmgr.slab.chunk));
-        arena.write_u32(block.offset(FIRST_FREE_CHUNK), next);
-        let left = nfree(arena, block) - 1;
-        arena.write_u32(block.offset(NFREE), left);
-        dlist::delete(arena, node);
-        dlist::push_head(arena, shape.list(left), node);
-
-        // A full block can't serve the next request: look for the fullest that can.
-        let has_block = |index: &u32| !dlist::is_empty(arena, shape.list(*index));
-        let lowest = if left > 0 { Some(left) } else { (1..=shape.per_block).find(has_block) };
-        let lowest = lowest.filter(|index| *index != shape.per_block).unwrap_or(0);
-        arena.write_u32(shape.current(), lowest);
-        Ok(Some((block, chunk)))
+        Ok(Some(take(self.arena, self.profile, shape, node)))
     }
 
     /// A new block, all of its chunks free, in the list of such blocks.
@@ -129,25 +204,9 @@ impl Process<'_> {
         pointer: Addr,
     ) -> Fallible<()> {
         let profile = self.profile;
-        let arena = &mut *self.arena;
-        let chunk = pointer.back(profile.mmgr.slab.chunk);
-        let index = chunk.since(shape.chunk_at(profile, block, 0)) / shape.full;
-        let next = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
-        arena.write_u32(pointer, next);
         // What stands behind the link to the next free chunk.
-        memdebug::wipe_mem(arena, pointer.offset(4), shape.chunk - 4);
-        arena.write_u32(block.offset(FIRST_FREE_CHUNK), index as u32);
-        let before = nfree(arena, block);
-        let now = before + 1;
-        arena.write_u32(block.offset(NFREE), now);
-        dlist::delete(arena, block.offset(NODE));
-
-        let empty = now == shape.per_block;
-        let emptied_list = dlist::is_empty(arena, shape.list(before));
-        if arena.read_u32(shape.current()) == before && emptied_list {
-            arena.write_u32(shape.current(), if empty { 0 } else { now });
-        }
-        dlist::push_head(arena, shape.list(now), block.offset(NODE));
+        memdebug::wipe_mem(self.arena, pointer.offset(4), shape.chunk - 4);
+        let empty = put(self.arena, profile, shape, block, pointer);
         let usable = shape.room(profile);
         let context = shape.slab;
         self.emit(MemoryEvent::Pfree { context, chunk: pointer, usable, freelist: !empty })?;

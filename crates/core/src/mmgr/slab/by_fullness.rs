@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use super::Shape;
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
@@ -47,12 +47,12 @@ pub(super) fn init(arena: &mut Arena, shape: Shape) {
     (0..LIST_COUNT).for_each(|index| dlist::init(arena, shape.list(index)));
 }
 
-pub(super) fn slab_of_block(arena: &Arena, block: Addr) -> Addr {
-    arena.read_ptr(block.offset(SLAB))
+pub(super) fn slab_of_block(words: &impl Words, block: Addr) -> Addr {
+    words.ptr(block.offset(SLAB))
 }
 
-pub(super) fn nfree(arena: &Arena, block: Addr) -> u32 {
-    arena.read_u32(block.offset(NFREE))
+pub(super) fn nfree(words: &impl Words, block: Addr) -> u32 {
+    words.half(block.offset(NFREE))
 }
 
 /// The next chunk that was never used.
@@ -96,13 +96,128 @@ pub(super) fn free_chunks(
 }
 
 /// `SlabBlocklistIndex`: the list for blocks with so many free chunks.
-pub(super) fn blocklist_index(arena: &Arena, shape: Shape, nfree: u32) -> u32 {
-    nfree.div_ceil(1 << arena.read_u32(shape.slab.offset(BLOCKLIST_SHIFT)))
+pub(super) fn blocklist_index(words: &impl Words, shape: Shape, nfree: u32) -> u32 {
+    nfree.div_ceil(1 << words.half(shape.slab.offset(BLOCKLIST_SHIFT)))
 }
 
 /// `SlabFindNextBlockListIndex`: the lowest list that has a block with room, or 0.
-fn find_next_block_list_index(arena: &Arena, shape: Shape) -> u32 {
-    (1..LIST_COUNT).find(|index| !dlist::is_empty(arena, shape.list(*index))).unwrap_or(0)
+fn find_next_block_list_index(words: &impl Words, shape: Shape) -> u32 {
+    (1..LIST_COUNT).find(|index| !dlist::is_empty(words, shape.list(*index))).unwrap_or(0)
+}
+
+/// `SlabGetNextFreeChunk`: the chunk freed last, or the next that was never used.
+#[inline]
+fn slab_get_next_free_chunk(
+    words: &mut impl Words,
+    profile: &Profile,
+    shape: Shape,
+    block: Addr,
+) -> Addr {
+    let left = nfree(words, block).wrapping_sub(1);
+    words.set_half(block.offset(NFREE), left);
+    let freed = words.ptr(block.offset(FREEHEAD));
+    if !freed.is_null() {
+        let next = words.ptr(freed.offset(profile.mmgr.slab.chunk));
+        words.set_ptr(block.offset(FREEHEAD), next);
+        return freed;
+    }
+    let chunk = words.ptr(block.offset(UNUSED));
+    let unused = words.half(block.offset(NUNUSED)).wrapping_sub(1);
+    words.set_ptr(block.offset(UNUSED), chunk.offset(shape.full));
+    words.set_half(block.offset(NUNUSED), unused);
+    chunk
+}
+
+/// Take a chunk from a block of the list `current`. Returns the block and the chunk.
+#[inline]
+fn take(
+    words: &mut impl Words,
+    profile: &Profile,
+    shape: Shape,
+    current: u32,
+    node: Addr,
+) -> (Addr, Addr) {
+    let block = node.back(NODE);
+    let chunk = slab_get_next_free_chunk(words, profile, shape, block);
+    let now = blocklist_index(words, shape, nfree(words, block));
+    if now != current {
+        dlist::delete(words, node);
+        dlist::push_head(words, shape.list(now), node);
+        if dlist::is_empty(words, shape.list(current)) {
+            let next = find_next_block_list_index(words, shape);
+            words.set_half(shape.current(), next);
+        }
+    }
+    (block, chunk)
+}
+
+/// [`take`] from a block of the current list, if all is at hand.
+#[inline]
+pub(super) fn quick_take(
+    words: &mut impl Words,
+    profile: &Profile,
+    shape: Shape,
+) -> Option<(Addr, Addr)> {
+    let current = words.half(shape.current());
+    if current == 0 {
+        return None;
+    }
+    let node = dlist::first(words, shape.list(current))?;
+    let left = nfree(words, node.back(NODE)).wrapping_sub(1);
+    let list = shape.list(blocklist_index(words, shape, left));
+    let at_hand =
+        left < shape.per_block && dlist::is_at_hand(words, node) && dlist::is_at_hand(words, list);
+    at_hand.then(|| take(words, profile, shape, current, node))
+}
+
+/// A freed chunk becomes the block's first free one. Returns how many the block has now, and
+/// the list that is now right for it.
+#[inline]
+fn put(
+    words: &mut impl Words,
+    profile: &Profile,
+    shape: Shape,
+    block: Addr,
+    pointer: Addr,
+) -> (u32, u32) {
+    let next = words.ptr(block.offset(FREEHEAD));
+    words.set_ptr(pointer, next);
+    words.set_ptr(block.offset(FREEHEAD), pointer.back(profile.mmgr.slab.chunk));
+    let before = nfree(words, block);
+    let now = before.wrapping_add(1);
+    words.set_half(block.offset(NFREE), now);
+
+    let old_list = blocklist_index(words, shape, before);
+    let new_list = blocklist_index(words, shape, now);
+    let node = block.offset(NODE);
+    if old_list != new_list {
+        dlist::delete(words, node);
+        dlist::push_head(words, shape.list(new_list), node);
+        if words.half(shape.current()) >= old_list {
+            let next = find_next_block_list_index(words, shape);
+            words.set_half(shape.current(), next);
+        }
+    }
+    (now, new_list)
+}
+
+/// [`put`] into a block that stays in use, if all is at hand.
+#[inline]
+pub(super) fn quick_put(
+    words: &mut impl Words,
+    profile: &Profile,
+    shape: Shape,
+    block: Addr,
+    pointer: Addr,
+) -> Option<()> {
+    let now = nfree(words, block).wrapping_add(1);
+    let at_hand = now < shape.per_block
+        && words.has(pointer)
+        && dlist::is_at_hand(words, block.offset(NODE))
+        && dlist::is_at_hand(words, shape.list(blocklist_index(words, shape, now)));
+    at_hand.then(|| {
+        put(words, profile, shape, block, pointer);
+    })
 }
 
 impl Process<'_> {
@@ -113,27 +228,14 @@ impl Process<'_> {
         flags: AllocFlags,
     ) -> Fallible<Option<(Addr, Addr)>> {
         let current = self.arena.read_u32(shape.current());
-        let list = shape.list(current);
         if current == 0 {
             return self.slab_alloc_from_new_block(shape, flags);
         }
         // The list has a block: that is what the number says.
-        let Some(node) = dlist::first(self.arena, list) else {
+        let Some(node) = dlist::first(self.arena, shape.list(current)) else {
             return Err(Error::Protocol("a slab's lists and its header disagree").into());
         };
-        let block = node.back(NODE);
-        let chunk = self.slab_get_next_free_chunk(shape, block);
-        let arena = &mut *self.arena;
-        let now = blocklist_index(arena, shape, nfree(arena, block));
-        if now != current {
-            dlist::delete(arena, node);
-            dlist::push_head(arena, shape.list(now), node);
-            if dlist::is_empty(arena, list) {
-                let next = find_next_block_list_index(arena, shape);
-                arena.write_u32(shape.current(), next);
-            }
-        }
-        Ok(Some((block, chunk)))
+        Ok(Some(take(self.arena, self.profile, shape, current, node)))
     }
 
     /// `SlabAllocFromNewBlock`: no block has room. An empty one that was kept, or a new one.
@@ -163,7 +265,7 @@ impl Process<'_> {
                 block
             }
         };
-        let chunk = self.slab_get_next_free_chunk(shape, block);
+        let chunk = slab_get_next_free_chunk(self.arena, self.profile, shape, block);
         let arena = &mut *self.arena;
         let index = blocklist_index(arena, shape, nfree(arena, block));
         dlist::push_head(arena, shape.list(index), block.offset(NODE));
@@ -179,24 +281,6 @@ impl Process<'_> {
         Ok(Some((block, chunk)))
     }
 
-    /// `SlabGetNextFreeChunk`: the chunk freed last, or the next that was never used.
-    fn slab_get_next_free_chunk(&mut self, shape: Shape, block: Addr) -> Addr {
-        let arena = &mut *self.arena;
-        let left = nfree(arena, block) - 1;
-        arena.write_u32(block.offset(NFREE), left);
-        let freed = arena.read_ptr(block.offset(FREEHEAD));
-        if !freed.is_null() {
-            let next = arena.read_ptr(freed.offset(self.profile.mmgr.slab.chunk));
-            arena.write_ptr(block.offset(FREEHEAD), next);
-            return freed;
-        }
-        let chunk = arena.read_ptr(block.offset(UNUSED));
-        let unused = arena.read_u32(block.offset(NUNUSED)) - 1;
-        arena.write_ptr(block.offset(UNUSED), chunk.offset(shape.full));
-        arena.write_u32(block.offset(NUNUSED), unused);
-        chunk
-    }
-
     /// `SlabFree`: the chunk is the block's first free one.
     pub(super) fn slab_free_by_fullness(
         &mut self,
@@ -204,28 +288,9 @@ impl Process<'_> {
         block: Addr,
         pointer: Addr,
     ) -> Fallible<()> {
-        let chunk_header = self.profile.mmgr.slab.chunk;
-        let arena = &mut *self.arena;
-        let next = arena.read_ptr(block.offset(FREEHEAD));
-        arena.write_ptr(pointer, next);
         // What stands behind the link to the next free chunk.
-        memdebug::wipe_mem(arena, pointer.offset(8), shape.chunk - 8);
-        arena.write_ptr(block.offset(FREEHEAD), pointer.back(chunk_header));
-        let before = nfree(arena, block);
-        let now = before + 1;
-        arena.write_u32(block.offset(NFREE), now);
-
-        let old_list = blocklist_index(arena, shape, before);
-        let new_list = blocklist_index(arena, shape, now);
-        let node = block.offset(NODE);
-        if old_list != new_list {
-            dlist::delete(arena, node);
-            dlist::push_head(arena, shape.list(new_list), node);
-            if arena.read_u32(shape.current()) >= old_list {
-                let next = find_next_block_list_index(arena, shape);
-                arena.write_u32(shape.current(), next);
-            }
-        }
+        memdebug::wipe_mem(self.arena, pointer.offset(8), shape.chunk - 8);
+        let (now, new_list) = put(self.arena, self.profile, shape, block, pointer);
         let usable = shape.room(self.profile);
         let context = shape.slab;
         self.emit(MemoryEvent::Pfree { context, chunk: pointer, usable, freelist: true })?;

@@ -6,8 +6,10 @@
 use crate::error::{Error, Fallible};
 use crate::ids::{BackendId, ChunkSlot, ContextSlot};
 use crate::memory::Addr;
-use crate::mmgr::Process;
+use crate::mmgr::memdebug::CLOBBER_FREED_MEMORY;
+use crate::mmgr::{Process, is_headerless, quick_palloc, quick_pfree};
 use crate::op::AllocFlags;
+use crate::profile::MEMORY_CONTEXT_CHECKING;
 use crate::server::Server;
 use crate::server::backend::Backend;
 use crate::server::variables::{ChunkVar, Variables};
@@ -47,6 +49,84 @@ impl Server {
         Ok(self.process(id)?.1)
     }
 
+    /// A backend whose `palloc` and `pfree` can go the short way: nobody wants events, and
+    /// nothing is to be checked.
+    #[inline]
+    fn unwatched(&mut self, id: BackendId) -> Option<&mut Backend> {
+        if !self.log.is_off() || MEMORY_CONTEXT_CHECKING || CLOBBER_FREED_MEMORY {
+            return None;
+        }
+        self.arena.lend(id);
+        self.backends.get_mut(usize::from(id.0))
+    }
+
+    #[inline]
+    pub(super) fn palloc(
+        &mut self,
+        id: BackendId,
+        slot: Option<ContextSlot>,
+        size: u64,
+        zero: bool,
+        chunk: Option<ChunkSlot>,
+    ) -> Fallible<Addr> {
+        if !zero
+            && let Some(backend) = self.unwatched(id)
+            && let Some(context) = match slot {
+                None => Some(backend.memory.current),
+                Some(slot) => backend.variables.context(slot),
+            }
+            && let Some(pointer) =
+                quick_palloc(&mut self.arena.window(), self.profile, context, size)
+                    .or_else(|| self.palloc_in_windows(context, size))
+        {
+            if let Some(chunk) = chunk
+                && let Some(backend) = self.backends.get_mut(usize::from(id.0))
+            {
+                backend.variables.keep_chunk(chunk, pointer, size, context)?;
+            }
+            return Ok(pointer);
+        }
+        self.allocate(id, slot, size, chunk, |process, context| {
+            process.memory_context_alloc(context, size, zero)
+        })
+    }
+
+    #[inline(never)]
+    fn palloc_in_windows(&mut self, context: Addr, size: u64) -> Option<Addr> {
+        quick_palloc(&mut self.arena.windows(), self.profile, context, size)
+    }
+
+    #[inline]
+    pub(super) fn pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
+        if let Some(backend) = self.unwatched(id)
+            && let Some(var) = backend.variables.chunk(slot)
+            && !is_headerless(&self.arena.window(), self.profile, var.context)
+            && quick_pfree(&mut self.arena.window(), self.profile, var.pointer)
+                .or_else(|| self.pfree_in_windows(var.pointer))
+                .is_some()
+        {
+            if let Some(backend) = self.backends.get_mut(usize::from(id.0)) {
+                backend.variables.drop_chunk(slot);
+            }
+            return Ok(());
+        }
+        self.pfree_watched(id, slot)
+    }
+
+    #[inline(never)]
+    fn pfree_in_windows(&mut self, pointer: Addr) -> Option<()> {
+        quick_pfree(&mut self.arena.windows(), self.profile, pointer)
+    }
+
+    #[inline(never)]
+    fn pfree_watched(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
+        let (variables, mut process) = self.process(id)?;
+        let var = chunk_with_header(variables, &process, slot, "pfree")?;
+        process.pfree(var.pointer)?;
+        variables.drop_chunk(slot);
+        Ok(())
+    }
+
     pub(super) fn context_or_current(
         &mut self,
         id: BackendId,
@@ -84,15 +164,6 @@ impl Server {
             variables.keep_chunk(chunk, pointer, size, context)?;
         }
         Ok(pointer)
-    }
-
-    #[inline]
-    pub(super) fn pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
-        let (variables, mut process) = self.process(id)?;
-        let var = chunk_with_header(variables, &process, slot, "pfree")?;
-        process.pfree(var.pointer)?;
-        variables.drop_chunk(slot);
-        Ok(())
     }
 
     pub(super) fn repalloc(
@@ -153,7 +224,7 @@ fn chunk_with_header(
     function: &'static str,
 ) -> Fallible<ChunkVar> {
     let Some(var) = variables.chunk(slot) else { return Err(variables.no_chunk(slot)) };
-    if process.is_headerless(var.context) {
+    if is_headerless(process.arena, process.profile, var.context) {
         return Err(Error::BumpUnsupported(function).into());
     }
     Ok(var)

@@ -5,6 +5,7 @@ use pgscope_core::bufmgr::desc::{
     BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT, BM_TAG_VALID, BM_VALID,
 };
 use pgscope_core::ids::BufferId;
+use pgscope_core::profile::ContentLock;
 use pgscope_core::server::shmem::ShmemLayout;
 use yew::prelude::*;
 
@@ -29,7 +30,7 @@ pub(super) fn card(
     let (Some(desc), Some(cell)) = (pool.desc(buffer), cells::cell(server, buffer)) else {
         return Html::default();
     };
-    let layout = ShmemLayout::new(server.settings());
+    let layout = ShmemLayout::new(server.profile(), server.settings());
     let flags: Vec<_> =
         FLAGS.iter().filter(|(flag, _)| desc.is(*flag)).map(|(_, name)| *name).collect();
     let pins = match words::pinned_by(server, buffer) {
@@ -39,6 +40,11 @@ pub(super) fn card(
     let lsn = match desc.lsn {
         0 => "none yet".into(),
         lsn => format!("{:X}/{:08X}", lsn >> 32, lsn & 0xffff_ffff),
+    };
+    let state = match server.profile().shmem.content_lock {
+        ContentLock::LwLock { .. } => format!("{:#010x}", desc.state()),
+        // The word has 64 bits for the content lock, which nobody holds.
+        ContentLock::InState => format!("{:#018x}", desc.state()),
     };
     let fact =
         |name: &'static str, value: Html| html! { <div><dt>{ name }</dt><dd>{ value }</dd></div> };
@@ -67,7 +73,7 @@ pub(super) fn card(
                 { fact("page LSN", mono(lsn)) }
                 { fact("descriptor", mono(layout.descriptor(buffer).to_string())) }
                 { fact("page", mono(layout.block(buffer).to_string())) }
-                { fact("state word", mono(format!("{:#010x}", desc.state()))) }
+                { fact("state word", mono(state)) }
                 <div class="wide"><dt>{ "flags" }</dt><dd><code>{
                     if flags.is_empty() { "none".to_owned() } else { flags.join(" ") }
                 }</code></dd></div>

@@ -8,6 +8,7 @@ use pgscope_core::ids::BufferId;
 use yew::prelude::*;
 
 use crate::paint::polar::{Density, Shapes, arc, coord, degrees, sin_cos};
+use crate::paint::short::Short;
 use crate::paint::story::{Deed, Story};
 use crate::paint::words;
 
@@ -23,16 +24,15 @@ pub(super) fn hand(server: &Server, shapes: &Shapes) -> Html {
     let (hand, passes) = (strategy.hand(), strategy.passes());
     // Whole turns count, so that the hand goes on past twelve and never swings back.
     let angle = f64::from(passes) * 360.0 + degrees(hand, shapes.n);
-    let (tip, hub) = (shapes.inner - 3.0, shapes.hub);
-    let needle =
-        format!("M-3.5 -{hub}L-2.2 -{}L0 -{tip}L2.2 -{}L3.5 -{hub}Z", tip - 10.0, tip - 10.0);
+    let [hub, tip, neck] = [shapes.hub, shapes.inner - 3.0, shapes.inner - 13.0].map(Short);
+    let needle = format!("M-3.5 -{hub}L-2.2 -{neck}L0 -{tip}L2.2 -{neck}L3.5 -{hub}Z");
     html! {
         <>
-            <g class="hand" style={format!("transform:rotate({angle}deg)")}>
+            <g class="hand" style={format!("transform:rotate({:.3}deg)", Short(angle))}>
                 <path class="needle" d={needle} />
                 <path class="tip" d={format!("M0 -{tip}l-5.5 13l5.5 -3l5.5 3Z")} />
-                <circle class="pivot" r={coord(hub)} />
-                <path class="hub-arc" d={arc(hub, -0.42, 0.42)} />
+                <circle class="pivot" r={hub.to_string()} />
+                <path class="hub-arc" d={arc(shapes.hub, -0.42, 0.42)} />
             </g>
             <text class="hub-words" y="-36">{ "hand at buffer" }</text>
             <text class="hub-number" y="0">{ BufferId(hand).to_string() }</text>
@@ -59,7 +59,7 @@ pub(super) fn trail(shapes: &Shapes, story: &Story) -> Html {
         html! {
             <path key={buffer.0} class={classes!("trail", class)}
                 d={arc(radius, middle - half + 0.006, middle + half - 0.006)}
-                opacity={format!("{:.2}", 0.18 + 0.82 * fresh * fresh)} />
+                opacity={format!("{:.2}", Short(0.18 + 0.82 * fresh * fresh))} />
         }
     });
     html! { <>{ for steps }</> }
@@ -87,7 +87,7 @@ pub(super) fn notes(shapes: &Shapes, story: &Story) -> Html {
         let fresh = if count > 12.0 { 0.45 + 0.55 * (age + 1) as f64 / count } else { 1.0 };
         html! {
             <text key={buffer.0} class={classes!("note", deed.class())}
-                fill-opacity={format!("{fresh:.2}")}
+                fill-opacity={format!("{:.2}", Short(fresh))}
                 transform={format!("rotate({}) translate(0 -{}) rotate({})",
                     coord(angle), coord(radius), coord(turn))}>
                 { words }

@@ -3,6 +3,7 @@
 use pgscope_core::Server;
 use yew::prelude::*;
 
+use crate::paint::short::Short;
 use crate::paint::{relations, words};
 
 /// Relations that the legend names; a scenario with more says how many.
@@ -43,7 +44,7 @@ pub(super) fn legend(server: &Server, pips: bool) -> Html {
                     <svg class="ramp" viewBox="0 0 60 10" aria-hidden="true">
                         { for (0..6).map(|step| html! {
                             <rect key={step} x={(step * 10).to_string()} width="9" height="10"
-                                fill-opacity={format!("{:.2}", (62 + 38 * step) as f64 / 256.0)} />
+                                fill-opacity={format!("{:.2}", Short((62 + 38 * step) as f64 / 256.0))} />
                         }) }
                     </svg>
                 }

@@ -85,8 +85,8 @@ pub(super) fn Ring(props: &RingProps) -> Html {
         }
     });
     html! {
-        <svg class={classes!("dial-svg", format!("{:?}", shapes.density).to_lowercase())}
-            viewBox={format!("0 0 {WIDTH} {HEIGHT}")} preserveAspectRatio="xMidYMid slice">
+        <svg class={classes!("dial-svg", shapes.density.class())}
+            viewBox={format!("0 0 {} {}", coord(WIDTH), coord(HEIGHT))} preserveAspectRatio="xMidYMid slice">
             <g transform={format!("translate({} {})", coord(WIDTH / 2.0), coord(HEIGHT / 2.0))}>
                 <g role="listbox" aria-label={format!("Shared buffers, {n}")} {onclick} {onkeydown}>
                     { for sectors }

@@ -16,6 +16,7 @@ use yew::prelude::*;
 use crate::frame::Frame;
 use crate::paint::blocks::{Part, Span, spans};
 use crate::paint::heap_story::HeapStory;
+use crate::paint::short::Short;
 use crate::paint::{hex, words};
 
 /// Blocks that are drawn; a context with more says how many.
@@ -63,7 +64,7 @@ pub(super) fn Strips(props: &StripsProps) -> Html {
 
 fn strip(props: &StripsProps, number: usize, block: &BlockView) -> Html {
     let story = &props.story;
-    let header = props.frame.server.profile().mmgr.chunk;
+    let header = props.context.chunk_header;
     let lit = |chunk: Addr| {
         props.chunk == Some(chunk)
             || story.allocated.contains(&chunk)
@@ -103,7 +104,8 @@ fn strip(props: &StripsProps, number: usize, block: &BlockView) -> Html {
 }
 
 fn part(props: &StripsProps, span: &Span, focusable: Option<Addr>) -> Html {
-    let place = format!("left:{:.3}%;width:{:.3}%", span.at * 100.0, span.share * 100.0);
+    let place =
+        format!("left:{:.3}%;width:{:.3}%", Short(span.at * 100.0), Short(span.share * 100.0));
     let size = words::bytes(span.bytes);
     match span.part {
         Part::Header => {
@@ -132,12 +134,12 @@ fn chunk_button(
     let held = props.context.variables.get(&chunk.pointer).filter(|_| !chunk.free);
     let name = held.map_or("", |(slot, _)| props.frame.chunk_name(props.backend, *slot));
     let whole = span.bytes.max(1) as f64;
-    let header = props.frame.server.profile().mmgr.chunk;
+    let header = props.context.chunk_header;
     let asked = held.map_or(chunk.size, |(_, requested)| (*requested).min(chunk.size));
     let shares = format!(
         "--header:{:.2}%;--asked:{:.2}%",
-        header as f64 * 100.0 / whole,
-        (header + asked) as f64 * 100.0 / whole
+        Short(header as f64 * 100.0 / whole),
+        Short((header + asked) as f64 * 100.0 / whole)
     );
     let story = &props.story;
     let class = classes!(

@@ -1,6 +1,8 @@
 //! A chunk opened: its bytes with the header in front, and the header in words.
 
 use pgscope_core::memory::Addr;
+use pgscope_core::mmgr::inspect;
+use pgscope_core::profile::MEMORY_CONTEXT_CHECKING;
 use pgscope_core::views;
 use yew::prelude::*;
 
@@ -13,8 +15,25 @@ const ROWS: usize = 17;
 
 pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>>) -> Option<Html> {
     let (block, chunk) = blocks::find(&view.context.blocks, pointer)?;
-    let header = view.frame.server.profile().mmgr.chunk;
-    let bytes = views::chunk_bytes(&view.frame.server, pointer, chunk.size, LOOKED_AT);
+    let (server, header) = (&view.frame.server, view.context.chunk_header);
+    let bytes = views::chunk_bytes(server, pointer, header, chunk.size, LOOKED_AT);
+    let header_words = header as usize / hex::GROUP;
+    let fields = inspect::header_fields(server.profile(), view.open.kind);
+    let linked = match view.open.kind {
+        "AllocSet" => chunk.free,
+        "Slab" => chunk.free && fields.is_none(),
+        _ => false,
+    };
+    let (name, words) = match fields {
+        // The place of the set's address is the link's while the chunk is free.
+        Some((name, [sizes @ .., _])) if linked => (name, hex::fields(sizes, &bytes)),
+        Some((name, fields)) => (name, hex::fields(fields, &bytes)),
+        None if MEMORY_CONTEXT_CHECKING && !chunk.free => {
+            let requested = hex::fields(&["requested_size"], &bytes);
+            ("MemoryChunk", requested + ", " + &hex::header(chunk.header))
+        }
+        None => ("MemoryChunk", hex::header(chunk.header)),
+    };
     let variable = view.variable(pointer).filter(|_| !chunk.free);
     let (title, line) = match variable {
         _ if chunk.free => {
@@ -29,15 +48,14 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
             format!("{} usable, no variable holds it", words::bytes(chunk.size)),
         ),
     };
-    let mut groups = hex::groups(pointer.back(header), &bytes);
+    let mut groups = hex::groups(pointer.back(header), &bytes, header_words);
     groups.truncate(ROWS);
     let shown: usize = groups.iter().map(|group| (1 + group.again) * hex::GROUP).sum();
     let rest = (chunk.size + header).saturating_sub(shown as u64);
     let group = |(index, group): (usize, hex::Group)| {
         let class = match index {
-            0 => "head",
-            // The first word of a free chunk links to the next one on the list.
-            1 if chunk.free => "link",
+            LINK if linked => "link",
+            index if index < header_words => "head",
             _ => "data",
         };
         html! {
@@ -67,17 +85,24 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
             if rest > 0 {
                 <p class="hex-rest">{ format!("and {} more", words::bytes(rest)) }</p>
             }
-            <p class="hex-words"><b>{ "MemoryChunk" }</b>{ format!(": {}", hex::header(chunk.header)) }</p>
-            if chunk.free {
-                <p class="hex-words link"><b>{ "link" }</b>{ link(&view.frame.server, pointer) }</p>
+            if header > 0 {
+                <p class="hex-words"><b>{ name }</b>{ format!(": {words}") }</p>
+            }
+            if linked {
+                <p class="hex-words link"><b>{ "link" }</b>{ link(server, pointer.back(header)) }</p>
             }
         </section>
     })
 }
 
-/// The link in a free chunk's first bytes: to the next one's header, or nowhere.
-fn link(server: &pgscope_core::Server, pointer: Addr) -> String {
-    let next = server.arena().read_ptr(pointer);
+/// Which word of a free chunk links to the next one on the list; with the size that was asked for
+/// in front of it, it is the third.
+const LINK: usize = if MEMORY_CONTEXT_CHECKING { 2 } else { 1 };
+
+/// The link in a free chunk, be that its data or what was the set's address: to the
+/// next one's header, or nowhere.
+fn link(server: &pgscope_core::Server, chunk: Addr) -> String {
+    let next = server.arena().read_ptr(chunk.offset((LINK * hex::GROUP) as u64));
     if next.is_null() {
         return ": the last on its freelist".into();
     }

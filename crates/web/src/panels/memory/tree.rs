@@ -14,6 +14,7 @@ use yew::prelude::*;
 
 use crate::frame::Frame;
 use crate::paint::heap_story::HeapStory;
+use crate::paint::short::Short;
 use crate::paint::words;
 
 /// How far a child stands in from its parent, and the deepest from the root, in CSS pixels.
@@ -59,7 +60,8 @@ pub(super) fn Tree(props: &TreeProps) -> Html {
         let carved = free_chunk_bytes(frame, row);
         let total = row.total_bytes.max(1);
         let used = row.used_bytes();
-        let percent = |bytes: u64| format!("width:{:.2}%", bytes as f64 * 100.0 / total as f64);
+        let percent =
+            |bytes: u64| format!("width:{:.2}%", Short(bytes as f64 * 100.0 / total as f64));
         let label = format!(
             "{}{}: {} used, {} free of {}{}",
             row.name,

@@ -1,0 +1,249 @@
+//! A real PostgreSQL to compare with: found or installed, and run with our extension in it.
+//!
+//! The server runs in its single-user mode (`postgres --single`): one backend that reads SQL from
+//! its standard input. No postmaster, no socket, no port, and nothing in the background that would
+//! touch buffers between two operations. PostgreSQL refuses to run as root, so root runs it as the
+//! user `postgres` that the package makes; that is also why everything it has to reach lies in a
+//! folder of its own under the system's temporary one. The folder goes when [`Server`] does.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use pgscope_core::profile::Version;
+
+use crate::process;
+use crate::setup::apt;
+use crate::steps::Screen;
+use crate::trouble::Trouble;
+
+/// Where Debian and Ubuntu put the version that continuous integration compares with.
+const DEBIAN: &str = "/usr/lib/postgresql/15/bin";
+const PACKAGES: [&str; 2] = ["postgresql-15", "postgresql-server-dev-15"];
+/// Who runs the server when we are root.
+const USER: &str = "postgres";
+
+/// An installed PostgreSQL that extensions can be compiled for.
+pub(crate) struct Installation {
+    bin: PathBuf,
+    headers: PathBuf,
+    /// As it says itself.
+    pub(crate) words: String,
+    pub(crate) version: Version,
+}
+
+impl Installation {
+    /// The PostgreSQL whose programs lie in `bin`, else the packaged one.
+    pub(crate) fn find(bin: Option<&str>) -> Result<Self, Trouble> {
+        let bin = PathBuf::from(bin.unwrap_or(DEBIAN));
+        let ask = |option| {
+            process::answer(process::command(bin.join("pg_config")).arg(option)).ok_or_else(|| {
+                let cause = format!("there is no PostgreSQL with pg_config in {}", bin.display());
+                Trouble::new(cause, by_hand())
+            })
+        };
+        let words = ask("--version")?;
+        let headers = PathBuf::from(ask("--includedir-server")?);
+        let version = release(&words).and_then(Version::from_release).ok_or_else(|| {
+            Trouble::new(format!("{words} is none of the versions that the core knows"), by_hand())
+        })?;
+        for needed in [bin.join("postgres"), bin.join("initdb"), headers.join("postgres.h")] {
+            if !needed.is_file() {
+                return Err(Trouble::new(format!("{} is missing", needed.display()), by_hand()));
+            }
+        }
+        Ok(Self { bin, headers, words, version })
+    }
+
+    /// The packaged PostgreSQL, which apt installs if it is missing and we are root.
+    pub(crate) fn ensure(screen: &Screen) -> Result<Self, Trouble> {
+        Self::find(None).or_else(|trouble| {
+            if !apt::can_install() {
+                return Err(trouble);
+            }
+            screen.note("not there yet; apt installs PostgreSQL 15 (about 1 minute)");
+            apt::install(&PACKAGES, screen, &by_hand())?;
+            Self::find(None)
+        })
+    }
+}
+
+/// `server_version_num` of what calls itself `PostgreSQL 19rc1` or `PostgreSQL 15.20 (Debian ...)`.
+fn release(words: &str) -> Option<u32> {
+    let number = words.strip_prefix("PostgreSQL ")?;
+    let mut parts = number.split(|c: char| !c.is_ascii_digit());
+    let major: u32 = parts.next()?.parse().ok()?;
+    let minor =
+        if number[major.to_string().len()..].starts_with('.') { parts.next() } else { None };
+    Some(major * 10_000 + minor.and_then(|minor| minor.parse::<u32>().ok()).unwrap_or(0))
+}
+
+fn by_hand() -> String {
+    format!(
+        "`apt-get install {}` as root (`--install` does it), or\n\
+         `--pg-bin DIR` with the folder of another installation's programs, its headers included",
+        PACKAGES.join(" ")
+    )
+}
+
+/// A data folder with a server's programs and our extension, for as long as this lives.
+pub(crate) struct Server {
+    folder: PathBuf,
+    postgres: PathBuf,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // What cannot be removed stays for the system to clear; nobody can do better here.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Server {
+    /// Compile the extension and make a data folder.
+    pub(crate) fn new(installation: &Installation) -> Result<Self, Trouble> {
+        let name = format!("pgscope-oracle-{}", std::process::id());
+        let server = Self {
+            folder: std::env::temp_dir().join(name),
+            postgres: installation.bin.join("postgres"),
+        };
+        let way_out = "see that the system's temporary folder can be written to";
+        fs::create_dir(&server.folder)
+            .map_err(|error| Trouble::new(format!("{}: {error}", server.shown()), way_out))?;
+        if apt::is_root() {
+            quietly(process::command("chown").arg(USER).arg(&server.folder), &by_hand())?;
+        }
+        server.compile(installation)?;
+        let mut initdb = as_user(&installation.bin.join("initdb"));
+        initdb.args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--no-locale", "-D"]);
+        quietly(initdb.arg(server.data()), "the lines above say what initdb did not like")?;
+        let library = server.library();
+        server.sql(&[
+            format!(
+                "CREATE FUNCTION oracle_mmgr(text, text) RETURNS void \
+                 AS '{library}', 'oracle_mmgr' LANGUAGE C"
+            ),
+            format!(
+                "CREATE FUNCTION oracle_workloads(int, int, text) RETURNS void \
+                 AS '{library}', 'oracle_workloads' LANGUAGE C"
+            ),
+        ])?;
+        Ok(server)
+    }
+
+    fn compile(&self, installation: &Installation) -> Result<(), Trouble> {
+        let sources = process::root().join("tests").join("oracle");
+        let mut cc = process::command(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+        cc.args(["-O2", "-Wall", "-fPIC", "-shared", "-I"]).arg(&installation.headers);
+        for source in ["trace.c", "mmgr.c", "workload.c"] {
+            cc.arg(sources.join(source));
+        }
+        let way_out = "a C compiler is needed (Debian: `apt-get install gcc libc6-dev`), and\n\
+                       headers of the same major version as the server";
+        quietly(cc.arg("-o").arg(self.library()), way_out)
+    }
+
+    /// Execute these statements in one backend, each in a transaction of its own.
+    pub(crate) fn sql(&self, statements: &[String]) -> Result<(), Trouble> {
+        let log = self.folder.join("log");
+        let failed = |cause: String| {
+            let complaints = complaints(&log);
+            Trouble::new(format!("{cause}\n{complaints}"), "the server's own words are above")
+        };
+        let io = |error: std::io::Error| failed(error.to_string());
+        let mut command = as_user(&self.postgres);
+        command.args(["--single", "-F", "-c", "jit=off", "-D"]).arg(self.data()).arg("postgres");
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.stderr(fs::File::create(&log).map_err(io)?).spawn().map_err(io)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            let text: String = statements.iter().map(|line| format!("{line};\n")).collect();
+            // If it has gone already, its end tells why.
+            let _ = stdin.write_all(text.as_bytes());
+        }
+        let status = child.wait().map_err(io)?;
+        if !status.success() {
+            return Err(failed(format!("the server ended with {status}")));
+        }
+        if !complaints(&log).is_empty() {
+            return Err(failed("a statement failed".into()));
+        }
+        Ok(())
+    }
+
+    /// Hand the server a file, have it write another, and read that.
+    pub(crate) fn exchange(
+        &self,
+        input: &str,
+        call: impl Fn(&str, &str) -> String,
+    ) -> Result<String, Trouble> {
+        let (from, to) = (self.folder.join("input"), self.output());
+        let wrong = |error: std::io::Error| {
+            Trouble::new(format!("{}: {error}", self.shown()), "look for room in this folder")
+        };
+        fs::write(&from, input).map_err(wrong)?;
+        self.sql(&[call(&from.display().to_string(), &to.display().to_string())])?;
+        fs::read_to_string(to).map_err(wrong)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn output(&self) -> PathBuf {
+        self.folder.join("output")
+    }
+
+    fn library(&self) -> String {
+        self.folder.join("oracle.so").display().to_string()
+    }
+
+    fn shown(&self) -> String {
+        self.folder.display().to_string()
+    }
+}
+
+/// The lines of a server's log that tell of failure, the first few.
+fn complaints(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let bad = |line: &&str| ["ERROR:", "FATAL:", "PANIC:"].iter().any(|word| line.contains(word));
+    text.lines().filter(bad).take(5).collect::<Vec<_>>().join("\n")
+}
+
+/// A command of the user that may run a server.
+fn as_user(program: &Path) -> Command {
+    if !apt::is_root() {
+        return process::command(program);
+    }
+    let mut command = process::command("runuser");
+    command.args(["-u", USER, "--"]).arg(program);
+    // The repository may lie where this user may not look.
+    command.current_dir("/");
+    command
+}
+
+/// Run without a word unless it fails.
+fn quietly(command: &mut Command, way_out: &str) -> Result<(), Trouble> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| Trouble::new(format!("{program}: {error}"), way_out))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(Trouble::new(format!("{program} ended with {}\n{}", output.status, words.trim()), way_out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_release_is_read_from_what_pg_config_says() {
+        assert_eq!(release("PostgreSQL 15.20 (Debian 15.20-0+deb12u1)"), Some(150_020));
+        assert_eq!(release("PostgreSQL 19rc1"), Some(190_000));
+        assert_eq!(release("PostgreSQL 18.6"), Some(180_006));
+        assert_eq!(release("MySQL 8"), None);
+    }
+}
