@@ -39,7 +39,7 @@ impl Server {
     ) -> Fallible<Addr> {
         let mut process = self.memory_of(id)?;
         let name = process.program.intern(process.arena, name)?;
-        Ok(process.context_create(parent, name, allocator)?)
+        process.context_create(parent, name, allocator)
     }
 
     pub(super) fn reset(&mut self, id: BackendId, slot: ContextSlot) -> Fallible<()> {
