@@ -23,10 +23,12 @@ pub struct StatementInfo {
     pub by: By,
     /// How it is written: capitals stand for what to fill in, brackets for what may be left out.
     pub syntax: &'static str,
-    /// What it does.
+    /// What it does: for the reference, which is not part of the page.
+    #[cfg(not(target_arch = "wasm32"))]
     pub meaning: &'static str,
     /// An example that compiles in a scenario with a table `orders` of 200 pages, a backend
     /// `alice`, her context `Work`, chunk `a` and pin `p`.
+    #[cfg(not(target_arch = "wasm32"))]
     pub example: &'static str,
     pub(crate) grammar: Grammar,
 }
@@ -38,6 +40,7 @@ impl StatementInfo {
     }
 }
 
+#[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "the reference's words"))]
 const fn statement(
     keyword: &'static str,
     by: By,
@@ -46,7 +49,16 @@ const fn statement(
     example: &'static str,
     grammar: Grammar,
 ) -> StatementInfo {
-    StatementInfo { keyword, by, syntax, meaning, example, grammar }
+    StatementInfo {
+        keyword,
+        by,
+        syntax,
+        #[cfg(not(target_arch = "wasm32"))]
+        meaning,
+        #[cfg(not(target_arch = "wasm32"))]
+        example,
+        grammar,
+    }
 }
 
 /// Every statement.
@@ -138,11 +150,11 @@ pub const STATEMENTS: &[StatementInfo] = &[
         "alice: delete Work", |it| it.delete()),
     statement("begin", By::Backend,
         "begin",
-        "The client sends BEGIN: a transaction starts and goes on until `commit` or `rollback`.",
+        "The client sends BEGIN: a transaction starts.",
         "alice: begin", |it| it.begin()),
     statement("commit", By::Backend,
         "commit",
-        "The client sends COMMIT: the transaction ends, and its memory goes.",
+        "The client sends COMMIT: the transaction ends.",
         "alice: commit", |it| it.commit()),
     statement("rollback", By::Backend,
         "rollback [to SAVEPOINT]",
@@ -150,7 +162,7 @@ pub const STATEMENTS: &[StatementInfo] = &[
         "alice: rollback", |it| it.rollback()),
     statement("savepoint", By::Backend,
         "savepoint NAME",
-        "The client sends SAVEPOINT: a subtransaction starts, with a memory context of its own.",
+        "The client sends SAVEPOINT: a subtransaction starts.",
         "alice: savepoint s1", |it| it.savepoint()),
     statement("release", By::Backend,
         "release SAVEPOINT",
@@ -158,27 +170,27 @@ pub const STATEMENTS: &[StatementInfo] = &[
         "alice: release s1", |it| it.release()),
     statement("query", By::Backend,
         "query { [plan { STATEMENTS }] STATEMENTS }",
-        "The client sends a query: what is in the braces happens in its ExecutorState. Without `begin` before, it is a transaction of its own.",
+        "The client sends a query: the statements are executed in its ExecutorState. Without `begin` it is a transaction of its own.",
         "alice: query { palloc 200 as state; tuple { palloc 64 as datum } }", |it| it.query()),
     statement("do", By::Backend,
         "do { [plan { STATEMENTS }] STATEMENTS }",
-        "The client sends a DO or CALL, a utility command without an executor: what is in the braces happens in its PortalContext.",
+        "The client sends DO or CALL, which has no executor: the statements are executed in its PortalContext.",
         "alice: do { spi { palloc 64 as row } }", |it| it.utility()),
     statement("plan", By::Backend,
         "plan { STATEMENTS }",
-        "What happens while a query is parsed and planned, in MessageContext: first in the braces of `query` or `do`.",
+        "What is done in MessageContext to plan a `query` or `do`: first in its braces.",
         "alice: query { plan { palloc 3kB as tree } }", |it| it.plan()),
     statement("tuple", By::Backend,
         "tuple { STATEMENTS }",
-        "One cycle of a plan node, in the braces of `query`: ExprContext is reset, then it is current.",
+        "One cycle of a plan node of a `query`: ExprContext is reset, then it is current.",
         "alice: query { repeat 3 { tuple { palloc 64 as datum } } }", |it| it.tuple()),
     statement("spi", By::Backend,
         "spi { STATEMENTS }",
-        "A function connects to SPI, in the braces of `query`, `tuple` or `do`: SPI Proc is current until it finishes.",
+        "A function in a `query`, `tuple` or `do` uses SPI: SPI Proc is current.",
         "alice: query { tuple { spi { palloc 100 in \"SPI Exec\" as row } } }", |it| it.spi()),
     statement("call", By::Backend,
         "call NAME { STATEMENTS }",
-        "Call a function: what it allocates goes to its own context, which is gone on return. PostgreSQL has no context that is named FunctionCallContext: what comes near are the ExprContext of `tuple` and the SPI Proc of `spi`.",
+        "Call a function: what it allocates goes to its own context, which is gone on return. No context of PostgreSQL has the name FunctionCallContext: near to it are `tuple` and `spi`.",
         "alice: call my_func { palloc 64 as tmp; palloc 2000 as buf }", |it| it.call()),
     statement("repeat", By::Either,
         "repeat NUMBER { STATEMENTS }",

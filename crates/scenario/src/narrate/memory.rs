@@ -67,13 +67,6 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
                 ": a FunctionCallContext is made for it, and what it allocates goes there",
             );
             narration.say(Tone::Plain, if scene.recycled() { RECYCLED } else { "." });
-            let outermost =
-                |event: &MemoryEvent| matches!(event, MemoryEvent::CallBegan { depth: 1, .. });
-            if scene.memory_events().any(outermost) {
-                let truth = " PostgreSQL has none of that name: a function works in its \
-                             caller's context, mostly an ExprContext, or in an SPI Proc.";
-                narration.say(Tone::Plain, truth);
-            }
         }
         Op::CallEnd { .. } => {
             let function = scene.memory_events().find_map(|event| match event {
