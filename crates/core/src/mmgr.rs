@@ -47,6 +47,7 @@ mod stats;
 pub use mcxt::{Context, MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
 pub(crate) use mcxt::{is_headerless, quick_palloc, quick_pfree};
 pub use methods::{Counters, METHODS_TABLE, method_name};
+pub use stats::StatsForm;
 use stats::StatsText;
 pub(crate) use stats::memory_context_stats_detail;
 

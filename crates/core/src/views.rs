@@ -2,6 +2,10 @@
 //!
 //! Read-only functions of the [`Server`]; nothing here decides or changes anything.
 
+mod costs;
+mod fragmentation;
+mod memory_contexts;
+
 use std::collections::{BTreeSet, HashMap};
 
 use crate::Server;
@@ -9,6 +13,12 @@ use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
 use crate::ids::{BackendId, BufferId, BufferTag, ChunkSlot};
 use crate::memory::Addr;
 use crate::mmgr::inspect::{self, BlockView};
+
+pub use costs::{Costs, Ledger};
+pub use fragmentation::{Fragmentation, fragmentation};
+pub use memory_contexts::{
+    BackendMemoryContext, memory_context_columns, pg_backend_memory_contexts,
+};
 
 /// A row of `pg_buffercache`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +55,7 @@ pub fn buffers(server: &Server) -> impl Iterator<Item = BufferRow> {
     (0..server.pool().nbuffers()).filter_map(|index| buffer(server, BufferId(index)))
 }
 
-/// A row of `pg_backend_memory_contexts`, in the shape of PostgreSQL 18.
+/// A memory context as the page's tree shows it. [`BackendMemoryContext`] is the view's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextRow {
     /// The context.

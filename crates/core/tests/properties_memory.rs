@@ -17,6 +17,7 @@ use pgscope_core::mmgr::inspect::BlockView;
 use pgscope_core::op::{AllocFlags, Allocator};
 use pgscope_core::profile::{ChunkHeaders, Version};
 use pgscope_core::server::Settings;
+use pgscope_core::views::Ledger;
 use pgscope_core::{Error, Event, Op, Server, views};
 use proptest::prelude::*;
 
@@ -370,6 +371,22 @@ fn check(server: &Server) {
     assert!(!server.events().iter().any(warned));
 }
 
+/// Each byte of a context is a header's, asked for, lost within a chunk, or free. How much is
+/// asked for.
+fn check_ledger(server: &Server, ledger: &Ledger) -> u64 {
+    let mut asked = 0;
+    for row in views::contexts(server, BACKEND) {
+        let found = views::fragmentation(server, row.addr, ledger);
+        assert_eq!(found.total, found.headers + found.asked + found.rounding + found.free());
+        assert!(found.total >= row.total_bytes && found.largest <= found.free());
+        asked += found.asked;
+    }
+    let (with, without) = (ledger.contexts(), ledger.plain());
+    assert!(with.peak >= with.obtained && without.peak >= without.obtained);
+    assert_eq!(without.returns, without.frees);
+    asked
+}
+
 /// The bytes of the heap, of what is mapped the first thousand.
 fn heap_bytes(server: &Server) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -428,10 +445,14 @@ proptest! {
     fn everything_adds_up(version in version(), ops in ops()) {
         let mut server = server(version);
         let mut strings = HashMap::new();
+        let mut ledger = Ledger::new(&server, BACKEND);
+        let before = check_ledger(&server, &ledger);
         for op in &ops {
             // Errors are part of the game; what they leave behind has to add up too.
             let outcome = server.apply(op);
             check(&server);
+            ledger.note(op, &server);
+            prop_assert_eq!(check_ledger(&server, &ledger), before + ledger.asked());
             let pointer = outcome.ok().and_then(|outcome| outcome.pointer());
             check_strings(&server, &mut strings, op, pointer);
         }

@@ -6,6 +6,7 @@
 //! since seeing `pfree` fail the second time may be the point of a scenario.
 
 mod frames;
+mod memory;
 mod names;
 mod statement;
 

@@ -47,6 +47,7 @@ pub(crate) struct Locals {
     pub(crate) contexts: Register,
     pub(crate) chunks: Register,
     pub(crate) pins: Register,
+    pub(crate) callbacks: Register,
 }
 
 /// Every name in a scenario.
@@ -111,6 +112,11 @@ impl Names {
     /// A backend's chunk variable by its name.
     pub fn find_chunk(&self, backend: BackendId, name: &str) -> Option<ChunkSlot> {
         self.locals(backend)?.chunks.number(name).map(ChunkSlot)
+    }
+
+    /// The name of a function that a backend has called at a reset.
+    pub fn callback(&self, backend: BackendId, number: u32) -> Option<&Name> {
+        self.locals(backend)?.callbacks.name(number)
     }
 
     /// The name of a backend's pin variable.

@@ -14,7 +14,7 @@ pub enum By {
     Either,
 }
 
-/// One statement's entry in the reference.
+/// What the parser knows of a statement.
 #[derive(Clone, Copy, Debug)]
 pub struct StatementInfo {
     /// The word or words it begins with.
@@ -23,14 +23,17 @@ pub struct StatementInfo {
     pub by: By,
     /// How it is written: capitals stand for what to fill in, brackets for what may be left out.
     pub syntax: &'static str,
-    /// What it does: for the reference, which is not part of the page.
-    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) grammar: Grammar,
+}
+
+/// What the reference says of a statement besides.
+#[derive(Clone, Copy, Debug)]
+pub struct StatementReference {
+    /// What it does.
     pub meaning: &'static str,
     /// An example that compiles in a scenario with a table `orders` of 200 pages, a backend
     /// `alice`, her context `Work`, chunk `a` and pin `p`.
-    #[cfg(not(target_arch = "wasm32"))]
     pub example: &'static str,
-    pub(crate) grammar: Grammar,
 }
 
 impl StatementInfo {
@@ -40,7 +43,6 @@ impl StatementInfo {
     }
 }
 
-#[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "the reference's words"))]
 const fn statement(
     keyword: &'static str,
     by: By,
@@ -48,22 +50,34 @@ const fn statement(
     meaning: &'static str,
     example: &'static str,
     grammar: Grammar,
-) -> StatementInfo {
-    StatementInfo {
-        keyword,
-        by,
-        syntax,
-        #[cfg(not(target_arch = "wasm32"))]
-        meaning,
-        #[cfg(not(target_arch = "wasm32"))]
-        example,
-        grammar,
-    }
+) -> (StatementInfo, StatementReference) {
+    (StatementInfo { keyword, by, syntax, grammar }, StatementReference { meaning, example })
 }
 
 /// Every statement.
+pub const STATEMENTS: &[StatementInfo] = &{
+    let mut table = [ALL[0].0; ALL.len()];
+    let mut row = 0;
+    while row < ALL.len() {
+        table[row] = ALL[row].0;
+        row += 1;
+    }
+    table
+};
+
+/// What the reference says of each, in the same order: a page without a reference does without.
+pub const REFERENCE: &[StatementReference] = &{
+    let mut table = [ALL[0].1; ALL.len()];
+    let mut row = 0;
+    while row < ALL.len() {
+        table[row] = ALL[row].1;
+        row += 1;
+    }
+    table
+};
+
 #[rustfmt::skip]
-pub const STATEMENTS: &[StatementInfo] = &[
+const ALL: &[(StatementInfo, StatementReference)] = &[
     statement("server", By::Server,
         "server [VERSION] [shared_buffers=SIZE] [seed=NUMBER]",
         "Choose the server: at most once, as the first statement.",
@@ -117,44 +131,71 @@ pub const STATEMENTS: &[StatementInfo] = &[
         "One round of the background writer.",
         "bgwriter maxpages=10 delay=200ms", |it| it.bgwriter()),
     statement("create context", By::Backend,
-        "create context NAME [in CONTEXT] [allocset] [default | small] [min=SIZE] [init=SIZE] [max=SIZE]",
-        "Create a memory context, without `in` under the current one.",
-        "alice: create context Scratch in TopMemoryContext small", |it| it.create_context()),
+        "create context NAME [in CONTEXT] [allocset | generation | bump] [default | small] \
+         [min=SIZE] [init=SIZE] [max=SIZE], or create context NAME [in CONTEXT] slab [block=SIZE] chunk=SIZE",
+        "Create a memory context, without `in` under the current one. The allocator decides how its \
+         chunks are cut and kept; a slab's chunks all have one size.",
+        "alice: create context Scratch in TopMemoryContext slab block=8kB chunk=64", |it| it.create_context()),
     statement("switch to", By::Backend,
         "switch to CONTEXT",
         "Make a memory context the current one.",
         "alice: switch to Work", |it| it.switch_to()),
     statement("palloc", By::Backend,
-        "palloc SIZE [in CONTEXT] [as CHUNK]",
-        "Allocate a chunk, without `in` in the current context; keep the pointer under a name.",
-        "alice: palloc 100 in Work as b", |it| it.palloc()),
+        "palloc SIZE [aligned SIZE] [zero] [huge] [noerror] [in CONTEXT] [as CHUNK]",
+        "Allocate a chunk, without `in` in the current context; keep the pointer under a name. \
+         `aligned` asks for an address that is a multiple, `zero` for zeroed bytes, `huge` allows more \
+         than 1 GB, `noerror` returns NULL when there is no memory.",
+        "alice: palloc 2GB huge noerror in Work as b", |it| it.palloc()),
     statement("palloc0", By::Backend,
-        "palloc0 SIZE [in CONTEXT] [as CHUNK]",
+        "palloc0 SIZE [aligned SIZE] [huge] [noerror] [in CONTEXT] [as CHUNK]",
         "Allocate a chunk and fill it with zeros.",
         "alice: palloc0 1kB", |it| it.palloc0()),
+    statement("strdup", By::Backend,
+        "strdup \"TEXT\" [in CONTEXT] [as CHUNK]",
+        "Copy a string, with the zero byte that ends it, into a chunk.",
+        "alice: strdup \"select 1\" in Work as s", |it| it.strdup()),
     statement("pfree", By::Backend,
         "pfree CHUNK",
         "Free a chunk.",
         "alice: pfree a", |it| it.pfree()),
     statement("repalloc", By::Backend,
-        "repalloc CHUNK SIZE",
-        "Make a chunk larger or smaller.",
+        "repalloc CHUNK SIZE [huge] [noerror]",
+        "Make a chunk larger or smaller. With `noerror` it stays as it is when there is no memory.",
         "alice: repalloc a 400", |it| it.repalloc()),
     statement("reset", By::Backend,
-        "reset CONTEXT",
-        "Free everything in a memory context and delete its children.",
-        "alice: reset Work", |it| it.reset()),
+        "reset [only | children] CONTEXT",
+        "Free everything in a memory context and delete its children; `only` leaves the children \
+         alone, `children` resets them and leaves the context alone.",
+        "alice: reset only Work", |it| it.reset()),
     statement("delete", By::Backend,
-        "delete CONTEXT",
-        "Delete a memory context with everything in it.",
+        "delete [children] CONTEXT",
+        "Delete a memory context with everything in it and below it; `children` leaves the context itself.",
         "alice: delete Work", |it| it.delete()),
+    statement("move", By::Backend,
+        "move CONTEXT under CONTEXT",
+        "Give a memory context, with all below it, another parent.",
+        "alice: move Work under MessageContext", |it| it.move_under()),
+    statement("on reset", By::Backend,
+        "on reset CONTEXT call NAME",
+        "Have a function called when the memory context is next reset or deleted, the last registered first.",
+        "alice: on reset Work call close_file", |it| it.on_reset()),
+    statement("identify", By::Backend,
+        "identify CONTEXT \"TEXT\"",
+        "Say what a memory context is for; the text is kept in the context's own memory.",
+        "alice: identify Work \"select 1\"", |it| it.identify()),
+    statement("show", By::Backend,
+        "show contexts | stats [CONTEXT] | log | fragmentation | malloc",
+        "Show memory contexts: the rows of pg_backend_memory_contexts, what MemoryContextStats writes or \
+         pg_log_backend_memory_contexts logs, where each context's bytes are, or what plain malloc and \
+         free would have cost.",
+        "alice: show contexts", |it| it.show()),
     statement("begin", By::Backend,
         "begin",
-        "The client sends BEGIN: a transaction starts.",
+        "The client sends BEGIN: a transaction starts and goes on until `commit` or `rollback`.",
         "alice: begin", |it| it.begin()),
     statement("commit", By::Backend,
         "commit",
-        "The client sends COMMIT: the transaction ends.",
+        "The client sends COMMIT: the transaction ends, and its memory goes.",
         "alice: commit", |it| it.commit()),
     statement("rollback", By::Backend,
         "rollback [to SAVEPOINT]",
@@ -162,7 +203,7 @@ pub const STATEMENTS: &[StatementInfo] = &[
         "alice: rollback", |it| it.rollback()),
     statement("savepoint", By::Backend,
         "savepoint NAME",
-        "The client sends SAVEPOINT: a subtransaction starts.",
+        "The client sends SAVEPOINT: a subtransaction starts, with a memory context of its own.",
         "alice: savepoint s1", |it| it.savepoint()),
     statement("release", By::Backend,
         "release SAVEPOINT",
@@ -170,27 +211,27 @@ pub const STATEMENTS: &[StatementInfo] = &[
         "alice: release s1", |it| it.release()),
     statement("query", By::Backend,
         "query { [plan { STATEMENTS }] STATEMENTS }",
-        "The client sends a query: the statements are executed in its ExecutorState. Without `begin` it is a transaction of its own.",
+        "The client sends a query: what is in the braces happens in its ExecutorState. Without `begin` before, it is a transaction of its own.",
         "alice: query { palloc 200 as state; tuple { palloc 64 as datum } }", |it| it.query()),
     statement("do", By::Backend,
         "do { [plan { STATEMENTS }] STATEMENTS }",
-        "The client sends DO or CALL, which has no executor: the statements are executed in its PortalContext.",
+        "The client sends a DO or CALL, a utility command without an executor: what is in the braces happens in its PortalContext.",
         "alice: do { spi { palloc 64 as row } }", |it| it.utility()),
     statement("plan", By::Backend,
         "plan { STATEMENTS }",
-        "What is done in MessageContext to plan a `query` or `do`: first in its braces.",
+        "What happens while a query is parsed and planned, in MessageContext: first in the braces of `query` or `do`.",
         "alice: query { plan { palloc 3kB as tree } }", |it| it.plan()),
     statement("tuple", By::Backend,
         "tuple { STATEMENTS }",
-        "One cycle of a plan node of a `query`: ExprContext is reset, then it is current.",
+        "One cycle of a plan node, in the braces of `query`: ExprContext is reset, then it is current.",
         "alice: query { repeat 3 { tuple { palloc 64 as datum } } }", |it| it.tuple()),
     statement("spi", By::Backend,
         "spi { STATEMENTS }",
-        "A function in a `query`, `tuple` or `do` uses SPI: SPI Proc is current.",
+        "A function connects to SPI, in the braces of `query`, `tuple` or `do`: SPI Proc is current until it finishes.",
         "alice: query { tuple { spi { palloc 100 in \"SPI Exec\" as row } } }", |it| it.spi()),
     statement("call", By::Backend,
         "call NAME { STATEMENTS }",
-        "Call a function: what it allocates goes to its own context, which is gone on return. No context of PostgreSQL has the name FunctionCallContext: near to it are `tuple` and `spi`.",
+        "Call a function: what it allocates goes to its own context, which is gone on return. PostgreSQL has no context that is named FunctionCallContext: what comes near are the ExprContext of `tuple` and the SPI Proc of `spi`.",
         "alice: call my_func { palloc 64 as tmp; palloc 2000 as buf }", |it| it.call()),
     statement("repeat", By::Either,
         "repeat NUMBER { STATEMENTS }",

@@ -92,6 +92,18 @@ impl<'a> Context<'a> {
         Some((0..IDENT_LIMIT).map(byte).take_while(|byte| *byte != 0).collect())
     }
 
+    /// Its name and what it is for, as views and statistics show them: hash tables all have one
+    /// name, so that their identifier stands for it. Bytes that are no text end an identifier.
+    pub(crate) fn label(self, name: &str) -> (String, Option<String>) {
+        let mut ident = self.ident().map(|mut bytes| {
+            let text = std::str::from_utf8(&bytes).map_or_else(|e| e.valid_up_to(), str::len);
+            bytes.truncate(text);
+            String::from_utf8(bytes).unwrap_or_default()
+        });
+        let name = if name == "dynahash" { ident.take() } else { None }.unwrap_or(name.to_owned());
+        (name, ident)
+    }
+
     /// `MemoryContextTraverseNext`: the context after this one in a walk through everything
     /// below `top`, parents before their children.
     fn traverse_next(self, top: Addr) -> Option<Self> {

@@ -21,7 +21,8 @@ pub struct ChunkVar {
     pub pointer: Addr,
     /// Bytes that were asked for.
     pub requested: u64,
-    pub(super) context: Addr,
+    /// The context that the chunk is in.
+    pub context: Addr,
     life: LifeIndex,
     frees: u32,
 }

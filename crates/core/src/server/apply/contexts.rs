@@ -8,7 +8,7 @@ use crate::error::{Error, Fallible};
 use crate::event::{Event, MemoryEvent};
 use crate::ids::{BackendId, ContextSlot};
 use crate::memory::Addr;
-use crate::mmgr::Context;
+use crate::mmgr::{Context, StatsForm};
 use crate::op::{Allocator, Name};
 use crate::server::Server;
 use crate::server::backend::Call;
@@ -240,15 +240,10 @@ impl Server {
         Context::at(&self.arena, addr)
     }
 
-    /// Whose statistics, as the server log has them (`MemoryContextStatsDetail`).
-    pub fn context_stats(&self, context: Addr, max_level: u32, max_children: usize) -> String {
-        crate::mmgr::memory_context_stats_detail(
-            &self.arena,
-            &self.program,
-            self.profile,
-            context,
-            max_level,
-            max_children,
-        )
+    /// The statistics of a context and those below it (`MemoryContextStatsDetail`), up to a
+    /// depth and a number of children each.
+    pub fn context_stats(&self, context: Addr, limits: (u32, usize), form: StatsForm) -> String {
+        let (arena, program, profile) = (&self.arena, &self.program, self.profile);
+        crate::mmgr::memory_context_stats_detail(arena, program, profile, context, limits, form)
     }
 }
