@@ -260,6 +260,9 @@ impl Error {
             Error::WaitsForPin(_) => "A real server would wait here until the other backend \
                 unpins the page."
                 .into(),
+            Error::NotInVersion(_) | Error::NotInThisVersion(_) => {
+                "The number in the server statement is the version: choose a newer one.".into()
+            }
             Error::BadBufferId(_) => "This variable holds no pin: it was never set, its read \
                 failed, or it was unpinned already."
                 .into(),

@@ -106,6 +106,15 @@ enum Backend {
     Unknown,
 }
 
+impl Backend {
+    fn known(self) -> Option<BackendId> {
+        match self {
+            Self::Known(backend) => Some(backend),
+            Self::None | Self::Unknown => None,
+        }
+    }
+}
+
 /// What a statement becomes: a body and how many steps it has. None after an error.
 type Compiled = Option<(Body, u64)>;
 

@@ -5,22 +5,21 @@
 //! So the shared refcount says how many *backends* use a page, and five nested pins are one
 //! use.
 
-use std::collections::BTreeMap;
-
 use super::BufferAccess;
 use super::desc::BM_MAX_USAGE_COUNT;
 use crate::error::Error;
 use crate::event::BufferEvent;
 use crate::ids::{Buffer, BufferId};
 
-/// Pins that fit the array; more go to a map (`REFCOUNT_ARRAY_ENTRIES`).
+/// Pins that fit the array; more go to a list (PostgreSQL: a hash) (`REFCOUNT_ARRAY_ENTRIES`).
 pub(super) const REFCOUNT_ARRAY_ENTRIES: usize = 8;
 
 /// A backend's own pin counts: `PrivateRefCountArray`, and the hash behind it.
 #[derive(Clone, Debug, Default)]
 pub struct PrivateRefCount {
     array: [Option<(BufferId, u32)>; REFCOUNT_ARRAY_ENTRIES],
-    overflow: BTreeMap<BufferId, u32>,
+    /// In the order of the buffers.
+    overflow: Vec<(BufferId, u32)>,
 }
 
 impl PrivateRefCount {
@@ -30,8 +29,7 @@ impl PrivateRefCount {
         let in_array = self.array.iter().flatten().find(|entry| entry.0 == buffer);
         match in_array {
             Some(entry) => entry.1,
-            None if self.overflow.is_empty() => 0,
-            None => self.overflow.get(&buffer).copied().unwrap_or(0),
+            None => self.overflow_place(buffer).map_or(0, |place| self.overflow[place].1),
         }
     }
 
@@ -41,32 +39,35 @@ impl PrivateRefCount {
             .array
             .iter()
             .position(|entry| entry.is_some_and(|entry| entry.0 == buffer))
-            .or_else(|| {
-                if self.overflow.contains_key(&buffer) {
-                    return None;
-                }
-                self.array.iter().position(Option::is_none)
+            .or_else(|| match self.overflow_place(buffer) {
+                Ok(_) => None,
+                Err(_) => self.array.iter().position(Option::is_none),
             });
-        match place {
-            Some(place) => self.array[place] = (count > 0).then_some((buffer, count)),
-            None if count > 0 => {
-                self.overflow.insert(buffer, count);
+        match (place, self.overflow_place(buffer)) {
+            (Some(place), _) => self.array[place] = (count > 0).then_some((buffer, count)),
+            (None, Ok(place)) if count > 0 => self.overflow[place].1 = count,
+            (None, Ok(place)) => {
+                self.overflow.remove(place);
             }
-            None => {
-                self.overflow.remove(&buffer);
-            }
+            (None, Err(place)) if count > 0 => self.overflow.insert(place, (buffer, count)),
+            (None, Err(_)) => {}
         }
     }
 
-    /// Buffers whose pins are counted in the map (`PrivateRefCountOverflowed`).
+    /// Where a buffer's pins are counted behind the array, or would be.
+    #[inline]
+    fn overflow_place(&self, buffer: BufferId) -> Result<usize, usize> {
+        self.overflow.binary_search_by_key(&buffer, |entry| entry.0)
+    }
+
+    /// Buffers whose pins are counted behind the array (`PrivateRefCountOverflowed`).
     pub(super) fn overflowed(&self) -> u32 {
         self.overflow.len() as u32
     }
 
     /// Buffers that this backend has pinned, and how often.
     pub fn iter(&self) -> impl Iterator<Item = (BufferId, u32)> {
-        let overflow = self.overflow.iter().map(|(&buffer, &count)| (buffer, count));
-        self.array.iter().flatten().copied().chain(overflow)
+        self.array.iter().flatten().copied().chain(self.overflow.iter().copied())
     }
 }
 

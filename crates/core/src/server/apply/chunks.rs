@@ -36,6 +36,19 @@ impl Server {
         Ok((&mut backend.variables, process))
     }
 
+    /// A backend, for what is not done by the million: looked up in one place.
+    #[inline(never)]
+    pub(super) fn at(&mut self, id: BackendId) -> Fallible<&mut Backend> {
+        let backend = self.backends.get_mut(usize::from(id.0));
+        backend.ok_or_else(|| Error::Protocol(super::NO_BACKEND).into())
+    }
+
+    /// Memory management as a backend sees it.
+    #[inline(never)]
+    pub(super) fn memory_of(&mut self, id: BackendId) -> Fallible<Process<'_>> {
+        Ok(self.process(id)?.1)
+    }
+
     /// A backend whose `palloc` and `pfree` can go the short way: nobody wants events, and
     /// nothing is to be checked.
     #[inline]

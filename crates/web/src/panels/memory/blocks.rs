@@ -25,7 +25,7 @@ const MOST_BLOCKS: usize = 24;
 const NAMED: f64 = 0.035;
 const SIZED: f64 = 0.16;
 
-#[derive(Clone, PartialEq, Properties)]
+#[derive(Clone, Properties)]
 pub(super) struct StripsProps {
     pub(super) frame: Frame,
     pub(super) backend: BackendId,
@@ -34,6 +34,14 @@ pub(super) struct StripsProps {
     pub(super) story: Rc<HeapStory>,
     pub(super) chunk: Option<Addr>,
     pub(super) on_chunk: Callback<Option<Addr>>,
+}
+
+/// What is in an open context, and its story, follow from the frame.
+impl PartialEq for StripsProps {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |props: &Self| (props.backend, props.open, props.chunk);
+        self.frame == other.frame && key(self) == key(other) && self.on_chunk == other.on_chunk
+    }
 }
 
 #[function_component]

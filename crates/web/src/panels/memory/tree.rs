@@ -21,13 +21,20 @@ use crate::paint::words;
 const INDENT: u32 = 14;
 const DEEPEST: u32 = 112;
 
-#[derive(Clone, PartialEq, Properties)]
+#[derive(Clone, Properties)]
 pub(super) struct TreeProps {
     pub(super) frame: Frame,
     pub(super) rows: Rc<[ContextRow]>,
     pub(super) open: Addr,
     pub(super) story: Rc<HeapStory>,
     pub(super) on_open: Callback<Addr>,
+}
+
+/// The tree that an open context is in, and its story, follow from the frame.
+impl PartialEq for TreeProps {
+    fn eq(&self, other: &Self) -> bool {
+        self.frame == other.frame && self.open == other.open && self.on_open == other.on_open
+    }
 }
 
 #[function_component]
