@@ -11,6 +11,7 @@ use super::Shape;
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
+use crate::mmgr::chain::chain;
 use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
@@ -68,7 +69,7 @@ pub(super) fn empty_blocks(arena: &Arena, slab: Addr) -> impl Iterator<Item = Ad
 
 /// Take a block out of the stock of empty ones.
 pub(super) fn forget_empty(arena: &mut Arena, slab: Addr, block: Addr) {
-    let count = arena.read_u32(slab.offset(EMPTY_COUNT)) - 1;
+    let count = arena.read_u32(slab.offset(EMPTY_COUNT)).wrapping_sub(1);
     arena.write_u32(slab.offset(EMPTY_COUNT), count);
     dlist::delete(arena, block.offset(NODE));
 }
@@ -88,16 +89,13 @@ pub(super) fn free_chunks(
     let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
     let first = some(arena.read_ptr(block.offset(FREEHEAD)));
     let link = profile.mmgr.slab.chunk;
-    let mut chunks = std::iter::successors(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
-    let mut free = BTreeSet::new();
-    // Whoever writes to a free chunk can make the links run in a circle.
-    chunks.all(|chunk| free.insert(chunk));
-    (shape.per_block - arena.read_u32(block.offset(NUNUSED)), free)
+    let chunks = chain(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
+    (shape.per_block.saturating_sub(arena.read_u32(block.offset(NUNUSED))), chunks.collect())
 }
 
 /// `SlabBlocklistIndex`: the list for blocks with so many free chunks.
 pub(super) fn blocklist_index(words: &impl Words, shape: Shape, nfree: u32) -> u32 {
-    nfree.div_ceil(1 << words.half(shape.slab.offset(BLOCKLIST_SHIFT)))
+    nfree.div_ceil(1u32.wrapping_shl(words.half(shape.slab.offset(BLOCKLIST_SHIFT))))
 }
 
 /// `SlabFindNextBlockListIndex`: the lowest list that has a block with room, or 0.
