@@ -138,6 +138,27 @@ fn a_process_does_not_have_the_memory_of_another() {
     assert_eq!(server.apply(&poke(A, u32::MAX, 8)), Err(Error::SegmentationFault));
 }
 
+#[test]
+fn an_aligned_request_that_wraps_around_ends() {
+    for version in Version::ALL {
+        for shift in [4, 6, 12, 20, 26] {
+            for below in (0..80).step_by(9) {
+                let mut server = server(version, Allocator::ALLOCSET_DEFAULT);
+                let (context, chunk) = (Some(WORK), Some(A));
+                for align in [1 << shift, 64] {
+                    let (size, flags) = (u64::MAX - below, AllocFlags::default());
+                    let op =
+                        Op::PallocAligned { backend: ALICE, context, size, align, flags, chunk };
+                    for op in [op, palloc(64, B), pfree(A), palloc(64, A)] {
+                        let _ = server.apply(&op);
+                        views::contexts(&server, ALICE);
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn allocator() -> impl Strategy<Value = Allocator> {
     prop::sample::select(vec![
         Allocator::ALLOCSET_DEFAULT,
