@@ -28,6 +28,7 @@ mod postgres;
 mod process;
 mod screenshots;
 mod setup;
+mod shorten;
 mod size;
 mod steps;
 mod trouble;
