@@ -187,7 +187,7 @@ proptest! {
             let outcome = watched.apply(op);
             prop_assert_eq!(&outcome, &unwatched.apply(op), "{:?}", op);
             for row in views::contexts(&watched, ALICE) {
-                views::open_context(&watched, ALICE, row.addr);
+                views::open_context(&watched, ALICE, row.addr, &[]);
             }
             if matches!(outcome, Err(Error::SegmentationFault | Error::HeapCorrupted)) {
                 break;
