@@ -1,8 +1,9 @@
 //! What happens to whoever uses a pointer that is no good.
 
-use pgscope_core::event::{Gone, MemoryEvent, Wrong};
+use pgscope_core::event::{Access, Gone, MemoryEvent, Wrong};
 use pgscope_core::memory::Addr;
 use pgscope_core::op::Op;
+use pgscope_core::profile::ChunkHeaders;
 
 use super::{Narration, Scene, Tone, bytes};
 
@@ -39,10 +40,10 @@ pub(super) fn accessed(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
 pub(super) fn stale(narration: &mut Narration, scene: &Scene<'_>) -> bool {
     let mut events = scene.memory_events();
     let misused = events.find_map(|event| match event {
-        MemoryEvent::Misused { pointer, wrong, .. } => Some((*pointer, *wrong)),
+        MemoryEvent::Misused { pointer, access, wrong } => Some((*pointer, *access, *wrong)),
         _ => None,
     });
-    let Some((pointer, wrong)) = misused else { return false };
+    let Some((pointer, access, wrong)) = misused else { return false };
     let text = match wrong {
         Wrong::Gone(Gone::Freed) => ", which was freed already",
         Wrong::Gone(Gone::WithContext) => ", whose context was reset or deleted",
@@ -59,7 +60,18 @@ pub(super) fn stale(narration: &mut Narration, scene: &Scene<'_>) -> bool {
         }
         _ => None,
     });
+    let packed = scene.server.profile().mmgr.chunk_headers == ChunkHeaders::Packed;
+    let words = match (access, wrong) {
+        (Access::Free, Wrong::Gone(Gone::Freed)) if packed => "double pfree",
+        (Access::Resize, Wrong::Gone(Gone::Freed)) if packed => "realloc of freed chunk",
+        (Access::Write, Wrong::PastEnd) => "write past chunk end",
+        _ => "",
+    };
     narration.say(Tone::Plain, "; nobody notices");
+    if !words.is_empty() {
+        let text = " (a build with MEMORY_CONTEXT_CHECKING would have \"detected ";
+        narration.say(Tone::Plain, format!("{text}{words}\")"));
+    }
     if wrong == Wrong::PastEnd {
         let header = scene.chunk_header(pointer);
         let space = scene.server.chunk_space(pointer).unwrap_or(0);
