@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::ids::{BlockNumber, BufferId, Name};
-use crate::memory::{Addr, Fault};
+use crate::memory::{Addr, Fault, MAX_TOUCHED};
 
 /// An operation's error. An error changes nothing, unless PostgreSQL itself would leave a
 /// trace (the clock hand of a failed sweep stays where it stopped).
@@ -186,6 +186,7 @@ impl From<Fault> for Error {
         match fault {
             Fault::Segmentation => Self::SegmentationFault,
             Fault::Abort => Self::HeapCorrupted,
+            Fault::TooMuch => Self::TOO_MUCH_TOUCHED,
         }
     }
 }
@@ -220,6 +221,11 @@ pub enum ErrorCode {
 }
 
 impl Error {
+    /// malloc is generous, as on a real machine; what processes touch of it is what the
+    /// playground has to hold.
+    pub(crate) const TOO_MUCH_TOUCHED: Self =
+        Self::Limit { what: "bytes of memory that backends touch", limit: MAX_TOUCHED as u64 };
+
     /// The kind alone.
     pub fn code(&self) -> ErrorCode {
         match self {

@@ -85,7 +85,7 @@ pub struct ContextRow {
 impl ContextRow {
     /// `used_bytes`.
     pub fn used_bytes(&self) -> u64 {
-        self.total_bytes - self.free_bytes
+        self.total_bytes.wrapping_sub(self.free_bytes)
     }
 }
 
@@ -93,9 +93,11 @@ impl ContextRow {
 pub fn contexts(server: &Server, id: BackendId) -> Vec<ContextRow> {
     let Some(backend) = server.backend(id) else { return Vec::new() };
     let mut rows = Vec::new();
+    let mut seen = BTreeSet::from([Addr::NULL]);
     let mut open = vec![(backend.memory.top, None, 1)];
     while let Some((addr, parent, level)) = open.pop() {
-        if addr.is_null() {
+        // Links that somebody wrote over can lead from a context to itself.
+        if !seen.insert(addr) {
             continue;
         }
         let context = server.context(addr);

@@ -5,9 +5,11 @@
 use pgscope_core::event::{Access, Gone, MemoryEvent, Wrong};
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot};
 use pgscope_core::memory::Addr;
-use pgscope_core::op::Allocator;
+use pgscope_core::mmgr::StatsForm;
+use pgscope_core::op::{AllocFlags, Allocator, Name, TransactionStmt};
 use pgscope_core::profile::Version;
 use pgscope_core::server::{Outcome, Settings};
+use pgscope_core::views::Ledger;
 use pgscope_core::{Error, Event, Op, Server, views};
 use proptest::prelude::*;
 
@@ -146,28 +148,147 @@ fn allocator() -> impl Strategy<Value = Allocator> {
     ])
 }
 
-/// Mostly misuse.
-fn op() -> impl Strategy<Value = Op> {
-    let chunk = || (0..12u32).prop_map(ChunkSlot);
-    let context = || (0..4u32).prop_map(|number| ContextSlot(WORK.0 + number));
-    let size = || prop_oneof![Just(64u64), 0..300u64, 8000..20_000u64];
+/// Work's contexts, and those of the session that can be reached by name.
+fn context() -> impl Strategy<Value = ContextSlot> {
     prop_oneof![
-        3 => (0..4u32, allocator()).prop_map(|(number, allocator)| create(number, allocator)),
-        12 => (context(), size(), chunk()).prop_map(|(context, size, chunk)| Op::Palloc {
-            backend: ALICE, context: Some(context), size, zero: false, chunk: Some(chunk),
+        8 => (0..4u32).prop_map(|number| ContextSlot(WORK.0 + number)),
+        2 => (0..WORK.0).prop_map(ContextSlot),
+        1 => Just(ContextSlot::ERROR),
+        1 => Just(ContextSlot::TOP),
+    ]
+}
+
+fn size() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        6 => Just(64u64),
+        12 => 0..300u64,
+        6 => 8000..20_000u64,
+        1 => 100_000..40_000_000u64,
+        1 => any::<u64>(),
+        1 => (0..64u64).prop_map(|below| u64::MAX - below),
+    ]
+}
+
+fn flags() -> impl Strategy<Value = AllocFlags> {
+    any::<(bool, bool, bool)>().prop_map(|(huge, no_oom, zero)| AllocFlags { huge, no_oom, zero })
+}
+
+/// What a backend does with chunks and contexts, mostly wrongly.
+fn misuse(backend: BackendId) -> impl Strategy<Value = Op> {
+    let chunk = || (0..12u32).prop_map(ChunkSlot);
+    let place = || {
+        let context = prop_oneof![1 => Just(None), 9 => context().prop_map(Some)];
+        (context, size(), chunk().prop_map(Some))
+    };
+    let align = (0..27u32).prop_map(|shift| 1 << shift);
+    let text = "[ -~]{0,40}";
+    prop_oneof![
+        6 => (0..4u32, context(), allocator()).prop_map(move |(number, parent, allocator)| {
+            let (context, parent) = (ContextSlot(WORK.0 + number), Some(parent));
+            Op::CreateContext { backend, context, parent, name: "ctx".into(), allocator }
         }),
-        8 => chunk().prop_map(pfree),
-        4 => (chunk(), size()).prop_map(|(chunk, size)| Op::Repalloc {
-            backend: ALICE, chunk, size,
+        20 => place().prop_map(move |(context, size, chunk)| Op::Palloc {
+            backend, context, size, zero: false, chunk,
         }),
-        10 => (chunk(), 0..400u32, 0..80u32).prop_map(|(chunk, at, size)| poke(chunk, at, size)),
-        2 => chunk().prop_map(|chunk| peek(ALICE, chunk)),
-        2 => context().prop_map(|context| Op::Reset { backend: ALICE, context }),
-        1 => context().prop_map(|context| Op::Delete { backend: ALICE, context }),
-        1 => (context(), context()).prop_map(|(context, parent)| Op::SetParent {
-            backend: ALICE, context, parent,
+        3 => place().prop_map(move |(context, size, chunk)| Op::Palloc {
+            backend, context, size, zero: true, chunk,
+        }),
+        3 => (place(), align, flags()).prop_map(move |((context, size, chunk), align, flags)| {
+            Op::PallocAligned { backend, context, size, align, flags, chunk }
+        }),
+        2 => (place(), flags()).prop_map(move |((context, size, chunk), flags)| {
+            Op::PallocExtended { backend, context, size, flags, chunk }
+        }),
+        2 => (place(), text).prop_map(move |((context, _, chunk), text)| Op::Strdup {
+            backend, context, text: text.as_str().into(), chunk,
+        }),
+        16 => chunk().prop_map(move |chunk| Op::Pfree { backend, chunk }),
+        6 => (chunk(), size()).prop_map(move |(chunk, size)| Op::Repalloc {
+            backend, chunk, size,
+        }),
+        2 => (chunk(), size(), flags()).prop_map(move |(chunk, size, flags)| {
+            Op::RepallocExtended { backend, chunk, size, flags }
+        }),
+        20 => (chunk(), 0..400u32, 0..80u32).prop_map(move |(chunk, offset, size)| Op::Poke {
+            backend, chunk, offset, size,
+        }),
+        3 => (chunk(), 0..20_000u32, 0..20_000u32).prop_map(move |(chunk, offset, size)| {
+            Op::Poke { backend, chunk, offset, size }
+        }),
+        3 => chunk().prop_map(move |chunk| Op::Peek {
+            backend, owner: ALICE, chunk, offset: 0, size: 8,
+        }),
+        4 => context().prop_map(move |context| Op::Reset { backend, context }),
+        2 => context().prop_map(move |context| Op::ResetOnly { backend, context }),
+        1 => context().prop_map(move |context| Op::ResetChildren { backend, context }),
+        3 => context().prop_map(move |context| Op::Delete { backend, context }),
+        1 => context().prop_map(move |context| Op::DeleteChildren { backend, context }),
+        2 => (context(), context()).prop_map(move |(context, parent)| Op::SetParent {
+            backend, context, parent,
+        }),
+        1 => context().prop_map(move |context| Op::SwitchTo { backend, context }),
+        1 => (context(), any::<u32>()).prop_map(move |(context, callback)| {
+            Op::RegisterResetCallback { backend, context, callback }
+        }),
+        1 => (context(), text).prop_map(move |(context, ident)| Op::SetIdentifier {
+            backend, context, ident: ident.as_str().into(),
         }),
     ]
+}
+
+/// What a session does between, in whatever order.
+fn statement(backend: BackendId) -> impl Strategy<Value = Op> {
+    let name = || Name::from("s");
+    prop::sample::select(vec![
+        Op::Transaction { backend, statement: TransactionStmt::Begin },
+        Op::Transaction { backend, statement: TransactionStmt::Commit },
+        Op::Transaction { backend, statement: TransactionStmt::Rollback },
+        Op::Transaction { backend, statement: TransactionStmt::Savepoint(name()) },
+        Op::Transaction { backend, statement: TransactionStmt::Release(name()) },
+        Op::Transaction { backend, statement: TransactionStmt::RollbackTo(name()) },
+        Op::QueryBegin { backend },
+        Op::QueryRun { backend, columns: Some(3) },
+        Op::QueryRun { backend, columns: None },
+        Op::QueryEnd { backend },
+        Op::TupleBegin { backend },
+        Op::TupleEnd { backend },
+        Op::SpiConnect { backend },
+        Op::SpiFinish { backend },
+        Op::CallBegin { backend, function: "f".into() },
+        Op::CallEnd { backend },
+    ])
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        12 => misuse(ALICE),
+        3 => statement(ALICE),
+        2 => misuse(BOB),
+        1 => statement(BOB),
+    ]
+}
+
+/// Everything that the page shows of a backend's memory.
+fn look(server: &Server, id: BackendId, ledger: &Ledger) {
+    for row in views::contexts(server, id) {
+        let view = views::open_context(server, id, row.addr, &[]);
+        for block in &view.blocks {
+            (block.used(), block.free());
+        }
+        row.used_bytes();
+        views::fragmentation(server, row.addr, ledger).free();
+        server.context(row.addr).mem_allocated(true);
+    }
+    views::pg_backend_memory_contexts(server, id, 200);
+    let backend = server.backend(id).unwrap();
+    for form in [StatsForm::Stderr, StatsForm::Log] {
+        server.context_stats(backend.memory.top, (3, 10), form);
+        server.context_stats(backend.memory.current, (100, 100), form);
+    }
+    backend.memory.heap.chunks(server.arena());
+    for (_, var) in backend.chunks() {
+        server.chunk_space(var.pointer);
+    }
 }
 
 proptest! {
@@ -183,12 +304,15 @@ proptest! {
         let mut watched = server(version, Allocator::ALLOCSET_DEFAULT);
         let mut unwatched = watched.clone();
         unwatched.log_mut().off();
+        let mut ledgers = [ALICE, BOB].map(|backend| Ledger::new(&watched, backend));
         for op in &ops {
             let outcome = watched.apply(op);
             prop_assert_eq!(&outcome, &unwatched.apply(op), "{:?}", op);
-            for row in views::contexts(&watched, ALICE) {
-                views::open_context(&watched, ALICE, row.addr, &[]);
+            for ledger in &mut ledgers {
+                ledger.note(op, &watched);
             }
+            look(&watched, ALICE, &ledgers[0]);
+            look(&watched, BOB, &ledgers[1]);
             if matches!(outcome, Err(Error::SegmentationFault | Error::HeapCorrupted)) {
                 break;
             }

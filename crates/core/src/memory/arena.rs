@@ -21,6 +21,10 @@ use crate::ids::BackendId;
 const HEAP_WINDOW: usize = 64 << 20;
 /// How far the window of what a backend has mapped may grow.
 const MAPPED_WINDOW: usize = 8 << 20;
+/// Bytes of the arena that may be written before allocating is refused.
+pub(crate) const MAX_TOUCHED: usize = 64 << 20;
+/// Bytes of it that may be written at all: a copy in one operation doubles them at most.
+const MAX_RESIDENT: usize = 3 * MAX_TOUCHED;
 
 /// What one backend has written of its own memory.
 #[derive(Clone)]
@@ -47,6 +51,8 @@ pub(crate) enum Fault {
     Segmentation,
     /// The C library found its own bookkeeping damaged.
     Abort,
+    /// Nothing that a server would mind: it writes more than the playground holds.
+    TooMuch,
 }
 
 /// Which part of the address space an address is in.
@@ -106,7 +112,9 @@ impl Arena {
 
     /// The working backend ends itself.
     pub(crate) fn abort(&self) {
-        self.fault.set(Some(Fault::Abort));
+        if self.fault().is_none() {
+            self.fault.set(Some(Fault::Abort));
+        }
     }
 
     /// An operation begins: what was looked at between operations is nobody's fault.
@@ -211,8 +219,19 @@ impl Arena {
         Windows { heap, mapped }
     }
 
+    /// A page to write to, unless there are too many.
+    fn page_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
+        let too_many = self.resident() > MAX_RESIDENT;
+        if too_many && !self.is_resident(addr) {
+            self.fault.set(Some(Fault::TooMuch));
+            return None;
+        }
+        let (segment, offset) = self.segment_mut(addr)?;
+        Some(segment.page_mut(page(offset)))
+    }
+
     /// Whether the page that holds `addr` takes up memory.
-    fn is_resident(&self, addr: Addr) -> bool {
+    pub(crate) fn is_resident(&self, addr: Addr) -> bool {
         self.segment(addr).is_some_and(|(segment, offset)| segment.has(page(offset)))
     }
 
@@ -317,8 +336,8 @@ impl Arena {
             let at = to.0 as usize % PAGE_SIZE;
             let part = &bytes[done..bytes.len().min(done + PAGE_SIZE - at)];
             done += part.len();
-            if let Some((segment, offset)) = self.segment_mut(to) {
-                segment.page_mut(page(offset))[at..at + part.len()].copy_from_slice(part);
+            if let Some(page) = self.page_mut(to) {
+                page[at..at + part.len()].copy_from_slice(part);
             }
         }
     }
@@ -338,7 +357,8 @@ impl Arena {
             }
             let count = end.since(to).min((PAGE_SIZE - at) as u64);
             if byte != 0 || segment.has(page(offset)) {
-                segment.page_mut(page(offset))[at..at + count as usize].fill(byte);
+                let Some(page) = self.page_mut(to) else { return };
+                page[at..at + count as usize].fill(byte);
             }
             to = to.offset(count);
         }
@@ -353,6 +373,9 @@ impl Arena {
             if self.is_resident(at) {
                 self.fill(at, next.since(at), byte);
             }
+            if self.fault().is_some() {
+                return;
+            }
             at = next;
         }
     }
@@ -362,7 +385,8 @@ impl Arena {
     pub fn copy(&mut self, from: Addr, to: Addr, len: u64) {
         let mut buffer = [0; 512];
         let mut done = 0;
-        while done < len {
+        // Whoever copies what is not there is killed at once, however much it was to be.
+        while done < len && self.fault().is_none() {
             let (source, target) = (from.offset(done), to.offset(done));
             if self.is_resident(source) || self.is_resident(target) {
                 let count = (len - done).min(buffer.len() as u64) as usize;

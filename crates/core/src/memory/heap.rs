@@ -99,10 +99,12 @@ impl Heap {
             let pointer = self.addr(at + MALLOC_ALIGN);
             let free = self.free_by_addr.get(&at).copied();
             let size = free.unwrap_or_else(|| arena.read_u64(pointer.back(HEADER)));
+            // Behind a header that somebody wrote over, nothing tells one chunk from the next.
+            let rest = self.top - at;
+            let size = if (MIN_CHUNK..rest).contains(&size) { size } else { rest };
             let room = size.saturating_sub(HEADER);
             chunks.push(HeapChunk { pointer, room, free: free.is_some(), mapped: false });
-            // A header that somebody wrote over must not end in a circle.
-            at = at.saturating_add(size.max(MIN_CHUNK));
+            at += size;
         }
         chunks.extend(self.mapped.iter().map(|(&at, &size)| HeapChunk {
             pointer: self.addr(at + MALLOC_ALIGN),
@@ -313,15 +315,7 @@ impl Heap {
     /// checks as much, and ends the process.
     fn chunk_of(&self, arena: &Arena, pointer: Addr) -> Option<(u64, u64)> {
         let size = arena.read_u64(pointer.back(HEADER));
-        let found = if pointer < self.mapped_base {
-            let at = pointer.0.checked_sub(self.base.0 + MALLOC_ALIGN)?;
-            let fits = at.checked_add(size).is_some_and(|end| end <= self.top);
-            (fits && size >= MIN_CHUNK && !self.free_by_addr.contains_key(&at)).then_some(at)
-        } else {
-            let at = MMAP_START.checked_add(pointer.since(self.mapped_base))?;
-            let at = at.checked_sub(MALLOC_ALIGN)?;
-            (self.mapped.get(&at) == Some(&size)).then_some(at)
-        };
+        let found = self.place_of(pointer, size);
         let aligned = (size | pointer.0).is_multiple_of(MALLOC_ALIGN);
         match found.filter(|_| aligned) {
             Some(at) => Some((at, size)),
@@ -330,6 +324,20 @@ impl Heap {
                 None
             }
         }
+    }
+
+    /// Where a chunk of this size begins that can be in use.
+    fn place_of(&self, pointer: Addr, size: u64) -> Option<u64> {
+        if pointer >= self.mapped_base {
+            let at = MMAP_START.checked_add(pointer.since(self.mapped_base))?;
+            let at = at.checked_sub(MALLOC_ALIGN)?;
+            return (self.mapped.get(&at) == Some(&size)).then_some(at);
+        }
+        let at = pointer.0.checked_sub(self.base.0 + MALLOC_ALIGN)?;
+        let end = at.checked_add(size)?;
+        let before = self.free_by_addr.range(..end).next_back();
+        let apart = before.is_none_or(|(start, length)| start + length <= at);
+        (apart && size >= MIN_CHUNK && end <= self.top).then_some(at)
     }
 
     fn write_size(&self, arena: &mut Arena, at: u64, size: u64) {

@@ -161,7 +161,7 @@ impl Quick for AllocSet {
             return at_hand.then(|| header::take(words, profile, list, chunk, set));
         }
         let block = words.ptr(set.offset(BLOCKS));
-        if block::available(words, block) < class_size(index) + profile.mmgr.chunk {
+        if block::available(words, block) < class_size(index).wrapping_add(profile.mmgr.chunk) {
             return None;
         }
         let chunk = words.ptr(block.offset(FREEPTR));
@@ -213,7 +213,7 @@ impl MemoryContextMethods for AllocSet {
             return Ok(pointer);
         }
         let block = process.arena.read_ptr(set.offset(BLOCKS));
-        if block::available(process.arena, block) < class + process.profile.mmgr.chunk {
+        if block::available(process.arena, block) < class.wrapping_add(process.profile.mmgr.chunk) {
             return process.alloc_set_alloc_from_new_block(set, size, index, flags);
         }
         process.alloc_set_alloc_chunk_from_block(set, block, size, index)
@@ -298,7 +298,7 @@ impl MemoryContextMethods for AllocSet {
                 let mut chunks = Vec::new();
                 let mut dedicated = false;
                 let mut at = first;
-                while at < unused {
+                while at < unused && arena.is_resident(at) {
                     let pointer = at.offset(profile.mmgr.chunk);
                     dedicated |= header::is_dedicated(arena, profile, set, pointer);
                     // Whoever writes past a chunk's end can make a header say anything.
@@ -401,7 +401,7 @@ impl ChunkMethods for AllocSet {
     /// `AllocSetGetChunkSpace`.
     fn get_chunk_space(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> Option<u64> {
         let set = header::set_of(arena, profile, pointer);
-        Some(header::size(arena, profile, set, pointer) + profile.mmgr.chunk)
+        Some(header::size(arena, profile, set, pointer).wrapping_add(profile.mmgr.chunk))
     }
 }
 

@@ -73,7 +73,8 @@ pub(super) fn is_at_hand(words: &impl Words, node: Addr) -> bool {
 
 /// The list's nodes, from its head on.
 pub(super) fn nodes(arena: &Arena, head: Addr) -> impl Iterator<Item = Addr> {
-    chain(first(arena, head), move |node| {
+    // A head of zeros, which only damage leaves, counts as empty.
+    chain(first(arena, head).filter(|node| !node.is_null()), move |node| {
         let next = arena.read_ptr(node.offset(NEXT));
         (next != head).then_some(next)
     })

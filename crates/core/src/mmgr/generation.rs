@@ -218,7 +218,7 @@ impl Quick for Generation {
             return None;
         }
         let block = Block::at(profile, words.ptr(active_field(profile, set)));
-        let required = chunk_size + profile.mmgr.generation.chunk;
+        let required = chunk_size.wrapping_add(profile.mmgr.generation.chunk);
         let chunk = block.free_start(words);
         if block.free_bytes(words) < required
             || !words.has(chunk)
@@ -233,7 +233,7 @@ impl Quick for Generation {
     #[inline(always)]
     fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
         let block = block_of(words, profile, pointer);
-        if block.free_chunks(words) + 1 >= block.chunks(words) {
+        if block.free_chunks(words).wrapping_add(1) >= block.chunks(words) {
             return None;
         }
         if profile.mmgr.chunk_headers == ChunkHeaders::Owner {
@@ -259,7 +259,7 @@ impl MemoryContextMethods for Generation {
         if chunk_size > sizes(profile, set).chunk_limit(process.arena) {
             return process.generation_alloc_large(set, size, flags);
         }
-        let required = chunk_size + profile.mmgr.generation.chunk;
+        let required = chunk_size.wrapping_add(profile.mmgr.generation.chunk);
         let active = process.arena.read_ptr(active_field(profile, set));
         let block = Block::at(profile, active);
         if !active.is_null() && block.free_bytes(process.arena) >= required {
@@ -319,7 +319,8 @@ impl MemoryContextMethods for Generation {
     }
 
     fn stats_text(&self, arena: &Arena, profile: &Profile, set: Addr) -> String {
-        let chunks: u32 = blocks(arena, profile, set).map(|block| block.chunks(arena)).sum();
+        let chunks = blocks(arena, profile, set).map(|block| block.chunks(arena));
+        let chunks = chunks.fold(0, u32::wrapping_add);
         let text = StatsText::from(self.stats(arena, profile, set));
         text.behind_blocks(format!(" ({chunks} chunks)")).to_string()
     }
@@ -339,7 +340,7 @@ impl MemoryContextMethods for Generation {
                 let first = block.addr.offset(layout.block);
                 let mut chunks = Vec::new();
                 let mut at = first;
-                while at < block.free_start(arena) {
+                while at < block.free_start(arena) && arena.is_resident(at) {
                     let pointer = at.offset(layout.chunk);
                     let rest = block.free_start(arena).0.saturating_sub(pointer.0);
                     let size = chunk_size(arena, profile, pointer).min(rest);
@@ -437,6 +438,6 @@ impl ChunkMethods for Generation {
 
     /// `GenerationGetChunkSpace`.
     fn get_chunk_space(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> Option<u64> {
-        Some(chunk_size(arena, profile, pointer) + profile.mmgr.generation.chunk)
+        Some(chunk_size(arena, profile, pointer).wrapping_add(profile.mmgr.generation.chunk))
     }
 }

@@ -53,12 +53,17 @@ impl ChunkView {
 impl BlockView {
     /// Bytes in chunks that are handed out, their headers left out.
     pub fn used(&self) -> u64 {
-        self.chunks.iter().filter(|chunk| !chunk.free).map(|chunk| chunk.size).sum()
+        self.sum(false)
     }
 
     /// Bytes that `palloc` could hand out without a new block: free chunks and the rest.
     pub fn free(&self) -> u64 {
-        self.unused + self.chunks.iter().filter(|c| c.free).map(|c| c.size).sum::<u64>()
+        self.unused.wrapping_add(self.sum(true))
+    }
+
+    fn sum(&self, free: bool) -> u64 {
+        let sizes = self.chunks.iter().filter(|chunk| chunk.free == free).map(|chunk| chunk.size);
+        sizes.fold(0, u64::wrapping_add)
     }
 
     /// Where nothing tells one chunk from the next: cut what is used at pointers that are known.

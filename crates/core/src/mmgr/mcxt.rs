@@ -63,6 +63,12 @@ impl<'a> Context<'a> {
         (!addr.is_null()).then(|| Self::at(self.arena, addr))
     }
 
+    /// The contexts that a field links, as far as they don't come round.
+    fn along(self, first: Option<Addr>, field: u64) -> impl Iterator<Item = Self> {
+        let next = move |at| Self::at(self.arena, at).link(field).map(|context| context.addr);
+        chain(first, next).map(move |at| Self::at(self.arena, at))
+    }
+
     /// Its parent; only `TopMemoryContext` has none.
     pub fn parent(self) -> Option<Self> {
         self.link(PARENT)
@@ -70,8 +76,8 @@ impl<'a> Context<'a> {
 
     /// Its children, newest first: each new child becomes the first of the list.
     pub fn children(self) -> impl Iterator<Item = Self> {
-        let siblings = std::iter::successors(self.link(FIRSTCHILD), |child| child.link(NEXTCHILD));
-        siblings.take(self.most())
+        let first = self.link(FIRSTCHILD).map(|child| child.addr);
+        self.along(first, NEXTCHILD)
     }
 
     /// More contexts than there can be: who has seen as many goes in a circle.
@@ -117,8 +123,8 @@ impl<'a> Context<'a> {
         if let Some(child) = self.link(FIRSTCHILD) {
             return Some(child);
         }
-        let up = std::iter::successors(Some(self), |context| context.parent());
-        let mut inner = up.take(self.most()).take_while(|context| context.addr != top);
+        let up = self.along(Some(self.addr), PARENT);
+        let mut inner = up.take_while(|context| context.addr != top);
         inner.find_map(|context| context.link(NEXTCHILD))
     }
 
@@ -137,8 +143,8 @@ impl<'a> Context<'a> {
     /// descendants have.
     pub fn mem_allocated(self, recurse: bool) -> u64 {
         let own = |context: Self| context.arena.read_u64(context.addr.offset(MEM_ALLOCATED));
-        let below = recurse.then(|| self.descendants().map(own).sum::<u64>());
-        own(self) + below.unwrap_or(0)
+        let below = recurse.then(|| self.descendants().map(own).fold(0, u64::wrapping_add));
+        own(self).wrapping_add(below.unwrap_or(0))
     }
 
     /// `MemoryContextIsEmpty`: no children and, as far as its allocator can tell, no chunks.
@@ -170,8 +176,7 @@ impl<'a> Context<'a> {
 
     /// Whether it is `ancestor` or lies below it.
     pub fn is_within(self, ancestor: Addr) -> bool {
-        let mut up = std::iter::successors(Some(self), |c| c.parent()).take(self.most());
-        up.any(|c| c.addr == ancestor)
+        self.along(Some(self.addr), PARENT).any(|context| context.addr == ancestor)
     }
 
     pub(super) fn methods(self) -> Option<&'static dyn MemoryContextMethods> {

@@ -4,6 +4,7 @@
 //! `pg_log_backend_memory_contexts`: a line for each context, indented by its depth, then the
 //! grand total. What is too deep or too many is summed up in a line of its own.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use super::{Context, Counters};
@@ -92,9 +93,11 @@ enum Todo {
 impl Printer<'_> {
     fn print(&mut self, top: Addr, max_level: u32, max_children: usize) {
         let mut totals = Counters::default();
+        let mut seen = BTreeSet::new();
         let mut todo = vec![Todo::Context(top, 0)];
         while let Some(next) = todo.pop() {
             match next {
+                Todo::Context(addr, _) if !seen.insert(addr) => {}
                 Todo::Context(addr, level) => {
                     let context = Context::at(self.arena, addr);
                     totals += context.stats(self.profile);

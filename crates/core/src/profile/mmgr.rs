@@ -174,7 +174,7 @@ impl MmgrProfile {
             aset_context: 224,
             aset_block: 40,
             // The chunk has to stay over the limit: its size tells that its block is dedicated.
-            aset_realloc_minimum: |limit| limit + 1,
+            aset_realloc_minimum: |limit| limit.wrapping_add(1),
             recycled_limit_follows_max: false,
             generation: GenerationProfile {
                 context: 152,

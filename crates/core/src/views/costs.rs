@@ -69,6 +69,7 @@ impl Ledger {
             heap: Heap::new(backend, HEAP_LIMIT),
             arena: Arena::new(),
         };
+        ledger.arena.lend(backend);
         ledger.allocate_and_free(None, memory_events(server));
         let found = server.backend(backend).map(|found| found.memory.heap.stats());
         ledger.before = [found.unwrap_or_default(), ledger.heap.stats()];
@@ -150,7 +151,7 @@ impl Ledger {
                 MemoryEvent::Aligned { .. } => {
                     if let Some(&Op::PallocAligned { size, .. }) = op {
                         let more = self.asked_for(last.0);
-                        self.asked = self.asked - more + more.min(size);
+                        self.asked = self.asked.wrapping_sub(more - more.min(size));
                         self.sizes.insert(last.0, more.min(size));
                     }
                 }
@@ -167,7 +168,7 @@ impl Ledger {
     }
 
     fn keep(&mut self, context: Addr, chunk: Addr, asked: u64) {
-        self.asked += asked;
+        self.asked = self.asked.wrapping_add(asked);
         self.live.insert((context.0, chunk.0));
         self.sizes.insert(chunk.0, asked);
     }
@@ -175,7 +176,8 @@ impl Ledger {
     /// A chunk is in use no more: the pointer that malloc gave in its place.
     fn forget(&mut self, context: Addr, chunk: Addr) -> Option<Addr> {
         self.live.remove(&(context.0, chunk.0));
-        self.asked -= self.sizes.remove(&chunk.0).unwrap_or_default();
+        let asked = self.sizes.remove(&chunk.0).unwrap_or_default();
+        self.asked = self.asked.wrapping_sub(asked);
         self.pointers.remove(&chunk.0).map(Addr)
     }
 

@@ -33,7 +33,7 @@ pub struct Fragmentation {
 impl Fragmentation {
     /// Free bytes of any kind.
     pub fn free(&self) -> u64 {
-        self.free_chunks + self.stranded + self.unused
+        self.free_chunks.wrapping_add(self.stranded).wrapping_add(self.unused)
     }
 }
 
@@ -45,13 +45,14 @@ pub fn fragmentation(server: &Server, context: Addr, ledger: &Ledger) -> Fragmen
     let live = ledger.chunks(context);
     let mut found = Fragmentation::default();
     for block in inspect::blocks(arena, profile, context) {
-        found.total += block.size;
-        found.headers += block.header + header * block.chunks.len() as u64;
-        found.unused += block.unused;
+        add(&mut found.total, block.size);
+        add(&mut found.headers, block.header);
+        add(&mut found.headers, header * block.chunks.len() as u64);
+        add(&mut found.unused, block.unused);
         found.largest = found.largest.max(block.unused.saturating_sub(header));
         for chunk in &block.chunks {
             if chunk.free && reuses {
-                found.free_chunks += chunk.size;
+                add(&mut found.free_chunks, chunk.size);
                 found.largest = found.largest.max(chunk.size);
                 continue;
             }
@@ -62,18 +63,25 @@ pub fn fragmentation(server: &Server, context: Addr, ledger: &Ledger) -> Fragmen
             };
             let first = live.partition_point(|(pointer, _)| *pointer < chunk.pointer);
             let within = live.iter().skip(first).take_while(|(pointer, _)| *pointer < end);
-            let (count, asked) = within.fold((0, 0), |(n, sum), (_, asked)| (n + 1, sum + asked));
+            let counted =
+                |(n, sum): (u64, u64), (_, asked): &(Addr, u64)| (n + 1, sum.wrapping_add(*asked));
+            let (count, asked) = within.fold((0, 0), counted);
             if count == 0 {
-                found.stranded += chunk.size;
+                add(&mut found.stranded, chunk.size);
             } else {
-                found.asked += asked;
-                found.rounding += chunk.size.saturating_sub(asked);
+                add(&mut found.asked, asked);
+                add(&mut found.rounding, chunk.size.saturating_sub(asked));
             }
         }
     }
     // A slab's header is a malloc of its own.
     let apart = server.context(context).stats(profile).totalspace.saturating_sub(found.total);
-    found.headers += apart;
-    found.total += apart;
+    add(&mut found.headers, apart);
+    add(&mut found.total, apart);
     found
+}
+
+/// Sizes that somebody wrote over add up to anything.
+fn add(sum: &mut u64, bytes: u64) {
+    *sum = sum.wrapping_add(bytes);
 }

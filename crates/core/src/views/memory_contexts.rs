@@ -1,5 +1,7 @@
 //! `pg_backend_memory_contexts`, as each version's function builds it (`mcxtfuncs.c`).
 
+use std::collections::BTreeSet;
+
 use crate::Server;
 use crate::ids::BackendId;
 use crate::mmgr::Context;
@@ -97,6 +99,7 @@ pub fn pg_backend_memory_contexts(
     let Some(backend) = server.backend(id) else { return Vec::new() };
     let by_parent = server.profile().mmgr.context_rows == ContextRows::Parent;
     let mut rows: Vec<BackendMemoryContext> = Vec::new();
+    let mut seen = BTreeSet::from([backend.memory.top]);
     let mut waiting = vec![(backend.memory.top, usize::MAX)];
     while rows.len() < limit {
         // Depth first, children come before whatever was waiting; else behind it.
@@ -105,7 +108,8 @@ pub fn pg_backend_memory_contexts(
         let context = server.context(addr);
         let row = row(server, context, rows.get(above), rows.len() as u32 + 1);
         let first = waiting.len();
-        waiting.extend(context.children().map(|child| (child.addr, rows.len())));
+        let children = context.children().filter(|child| seen.insert(child.addr));
+        waiting.extend(children.map(|child| (child.addr, rows.len())));
         if by_parent && let Some(children) = waiting.get_mut(first..) {
             children.reverse();
         }

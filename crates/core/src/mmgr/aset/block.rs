@@ -57,7 +57,7 @@ impl Process<'_> {
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr;
         let chunk_size = memdebug::chunk_size(self.profile, size);
-        let blksize = chunk_size + layout.aset_block + layout.chunk;
+        let blksize = chunk_size.wrapping_add(layout.aset_block + layout.chunk);
         let Some(block) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
         };
@@ -113,7 +113,7 @@ impl Process<'_> {
 
         let layout = &self.profile.mmgr;
         let block_header = layout.aset_block;
-        let required = class_size(index) + block_header + layout.chunk;
+        let required = class_size(index).wrapping_add(block_header + layout.chunk);
         let mut blksize = sizes(self.profile, set).advance(self.arena);
         while blksize < required {
             if blksize == 0 {
@@ -209,7 +209,7 @@ impl Process<'_> {
         if !next.is_null() {
             arena.write_ptr(next.offset(PREV), prev);
         }
-        self.mem_allocated_add(set, -(size as i64));
+        self.mem_allocated_add(set, (size as i64).wrapping_neg());
         let used = self.arena.read_ptr(block.offset(FREEPTR)).since(block);
         self.wipe_and_free(block, used);
         self.emit(MemoryEvent::BlockFreed { context: set, block, size })
@@ -219,10 +219,14 @@ impl Process<'_> {
     /// drawn in between.
     pub(super) fn alloc_set_free_blocks(&mut self, set: Addr, keeper: Addr) -> Fallible<()> {
         let mut block = self.arena.read_ptr(set.offset(BLOCKS));
+        let mut at_keeper = false;
         while !block.is_null() {
             let next = self.arena.read_ptr(block.offset(NEXT));
             if block != keeper {
                 self.alloc_set_free_block(set, block)?;
+            } else if std::mem::replace(&mut at_keeper, true) {
+                // Blocks that were freed can't be freed again; the keeper comes round unnoticed.
+                return Err(Error::EndlessLoop.into());
             }
             block = next;
         }
@@ -246,12 +250,12 @@ impl Process<'_> {
         let limit = sizes(self.profile, set).chunk_limit(self.arena);
         let least = size.max((layout.aset_realloc_minimum)(limit));
         let chunk_size = memdebug::chunk_size(self.profile, least);
-        let blksize = chunk_size + layout.aset_block + layout.chunk;
+        let blksize = chunk_size.wrapping_add(layout.aset_block + layout.chunk);
         let old_end = self.arena.read_ptr(block.offset(ENDPTR));
         let Some(new) = self.local.heap.realloc(self.arena, block, blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
         };
-        self.mem_allocated_add(set, blksize as i64 - old_end.since(block) as i64);
+        self.mem_allocated_add(set, blksize.wrapping_sub(old_end.since(block)) as i64);
 
         let arena = &mut *self.arena;
         arena.write_ptr(new.offset(FREEPTR), new.offset(blksize));

@@ -36,7 +36,7 @@ pub(super) fn nfree(words: &impl Words, block: Addr) -> u32 {
 /// Take a block out of its list, for good.
 pub(super) fn forget(arena: &mut Arena, shape: Shape, block: Addr) {
     let count = shape.slab.offset(NBLOCKS);
-    let nblocks = arena.read_u32(count) - 1;
+    let nblocks = arena.read_u32(count).wrapping_sub(1);
     arena.write_u32(count, nblocks);
     dlist::delete(arena, block.offset(NODE));
 }
@@ -115,7 +115,7 @@ fn put(
     pointer: Addr,
 ) -> bool {
     let chunk = pointer.back(profile.mmgr.slab.chunk);
-    let index = chunk.since(shape.chunk_at(profile, block, 0)) / shape.full;
+    let index = chunk.since(shape.chunk_at(profile, block, 0)).checked_div(shape.full).unwrap_or(0);
     let next = words.half(block.offset(FIRST_FREE_CHUNK));
     words.set_half(pointer, next);
     words.set_half(block.offset(FIRST_FREE_CHUNK), index as u32);
@@ -144,6 +144,7 @@ pub(super) fn quick_put(
 ) -> Option<()> {
     let now = nfree(words, block).wrapping_add(1);
     let at_hand = now < shape.per_block
+        && shape.full > 0
         && words.has(pointer)
         && dlist::is_at_hand(words, block.offset(NODE))
         && dlist::is_at_hand(words, shape.list(now));
@@ -192,7 +193,7 @@ impl Process<'_> {
         dlist::push_head(arena, shape.list(shape.per_block), block.offset(NODE));
         arena.write_u32(shape.current(), shape.per_block);
         let count = shape.slab.offset(NBLOCKS);
-        let nblocks = arena.read_u32(count) + 1;
+        let nblocks = arena.read_u32(count).wrapping_add(1);
         arena.write_u32(count, nblocks);
     }
 
@@ -205,7 +206,7 @@ impl Process<'_> {
     ) -> Fallible<()> {
         let profile = self.profile;
         // What stands behind the link to the next free chunk.
-        memdebug::wipe_mem(self.arena, pointer.offset(4), shape.chunk - 4);
+        memdebug::wipe_mem(self.arena, pointer.offset(4), shape.chunk.wrapping_sub(4));
         let empty = put(self.arena, profile, shape, block, pointer);
         let usable = shape.room(profile);
         let context = shape.slab;

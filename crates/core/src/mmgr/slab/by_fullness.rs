@@ -289,7 +289,7 @@ impl Process<'_> {
         pointer: Addr,
     ) -> Fallible<()> {
         // What stands behind the link to the next free chunk.
-        memdebug::wipe_mem(self.arena, pointer.offset(8), shape.chunk - 8);
+        memdebug::wipe_mem(self.arena, pointer.offset(8), shape.chunk.wrapping_sub(8));
         let (now, new_list) = put(self.arena, self.profile, shape, block, pointer);
         let usable = shape.room(self.profile);
         let context = shape.slab;

@@ -6,7 +6,7 @@
 use crate::error::{Error, Fallible};
 use crate::event::{Access, MemoryEvent, Wrong};
 use crate::ids::{BackendId, ChunkSlot, ContextSlot};
-use crate::memory::Addr;
+use crate::memory::{Addr, MAX_TOUCHED};
 use crate::mmgr::memdebug::CLOBBER_FREED_MEMORY;
 use crate::mmgr::{Process, is_headerless, quick_palloc, quick_pfree};
 use crate::op::AllocFlags;
@@ -14,9 +14,6 @@ use crate::profile::MEMORY_CONTEXT_CHECKING;
 use crate::server::Server;
 use crate::server::backend::Backend;
 use crate::server::variables::{ChunkVar, Variables};
-
-/// Bytes of the arena that may be written before allocating is refused.
-const MAX_TOUCHED: usize = 64 << 20;
 
 impl Server {
     /// A backend's variables, and memory management as it sees it.
@@ -139,10 +136,9 @@ impl Server {
         Ok(find_context(variables, &process, slot)?)
     }
 
-    /// malloc is generous, as on a real machine; what processes touch of it is what the
-    /// playground has to hold.
+    /// Whether there is room for more: [`Error::TOO_MUCH_TOUCHED`].
     pub(super) fn check_touched(&self) -> Result<(), Error> {
-        if self.arena.resident() > MAX_TOUCHED { Err(*too_much_touched()) } else { Ok(()) }
+        if self.arena.resident() > MAX_TOUCHED { Err(Error::TOO_MUCH_TOUCHED) } else { Ok(()) }
     }
 
     /// Allocate with one of the routines, and store what it returns; NULL, which an allocation
@@ -205,8 +201,7 @@ fn check_touched(process: &Process<'_>) -> Fallible<()> {
 
 #[cold]
 fn too_much_touched() -> Box<Error> {
-    let what = "bytes of memory that backends touch";
-    Error::Limit { what, limit: MAX_TOUCHED as u64 }.into()
+    Error::TOO_MUCH_TOUCHED.into()
 }
 
 #[inline]
