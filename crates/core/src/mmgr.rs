@@ -137,7 +137,11 @@ pub fn maxalign(size: u64) -> u64 {
 }
 
 /// `GetMemoryChunkContext`: the context that a live chunk belongs to, if its allocator can tell.
-fn get_memory_chunk_context(arena: &Arena, profile: &Profile, pointer: Addr) -> Option<Addr> {
+pub(crate) fn get_memory_chunk_context(
+    arena: &Arena,
+    profile: &Profile,
+    pointer: Addr,
+) -> Option<Addr> {
     mcxt::methods_of_chunk(arena, profile, pointer)?.get_chunk_context(arena, profile, pointer)
 }
 

@@ -138,8 +138,14 @@ pub struct ContextView {
     pub variables: HashMap<Addr, (ChunkSlot, u64)>,
 }
 
-/// Open a context of a backend.
-pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextView {
+/// Open a context of a backend. `live` are chunks known to be in use, which tell one from the
+/// next where nothing else does.
+pub fn open_context(
+    server: &Server,
+    id: BackendId,
+    context: Addr,
+    live: &[(Addr, u64)],
+) -> ContextView {
     let (arena, profile) = (server.arena(), server.profile());
     let variables: HashMap<_, _> = server.backend(id).map_or_else(HashMap::new, |backend| {
         backend.chunks().map(|(slot, var)| (var.pointer, (slot, var.requested))).collect()
@@ -149,6 +155,7 @@ pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextVie
     if chunk_header == 0 {
         let mut known = BTreeSet::new();
         known.extend(variables.keys().copied());
+        known.extend(live.iter().map(|(pointer, _)| *pointer));
         blocks.iter_mut().for_each(|block| block.cut_at(&known));
     }
     ContextView {

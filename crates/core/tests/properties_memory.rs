@@ -317,7 +317,7 @@ fn check(server: &Server) {
     let mut map = Map::default();
     let mut blocks_of = HashMap::new();
     for row in &rows {
-        let view = views::open_context(server, BACKEND, row.addr);
+        let view = views::open_context(server, BACKEND, row.addr, &[]);
         for block in &view.blocks {
             check_block(block, view.chunk_header);
             map.block(block, view.chunk_header);
@@ -339,7 +339,7 @@ fn check(server: &Server) {
     }
     let stored = stored(server);
     for &context in &stored {
-        let view = views::open_context(server, BACKEND, context);
+        let view = views::open_context(server, BACKEND, context, &[]);
         let [ref keeper] = view.blocks[..] else { panic!("more than the keeper is kept") };
         assert_eq!(keeper.chunks, []);
         map.block(keeper, view.chunk_header);
@@ -540,7 +540,7 @@ proptest! {
             prop_assert_eq!(part.events(), &whole.events()[..count]);
             // Looking at a half-done machine must be possible.
             for row in views::contexts(&part, BACKEND) {
-                views::open_context(&part, BACKEND, row.addr);
+                views::open_context(&part, BACKEND, row.addr, &[]);
             }
         }
     }

@@ -80,7 +80,11 @@ impl BufferAccess<'_> {
     fn flush_buffers(&mut self, wanted: impl Fn(&Self, BufferTag) -> bool) -> Result<(), Error> {
         for buffer in (0..self.pool.nbuffers()).map(BufferId) {
             let desc = *self.desc(buffer);
-            if desc.is(BM_VALID | BM_DIRTY) && desc.tag().is_some_and(|tag| wanted(self, tag)) {
+            if !desc.tag().is_some_and(|tag| wanted(self, tag)) {
+                continue;
+            }
+            self.local.pins.reserve();
+            if desc.is(BM_VALID | BM_DIRTY) {
                 self.flush_buffer(buffer, WriteReason::Flush)?;
             }
         }

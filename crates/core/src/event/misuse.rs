@@ -16,6 +16,30 @@ pub enum Access {
     Write,
 }
 
+impl Access {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Resize => "resize",
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+impl Wrong {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gone(Gone::Freed) => "freed",
+            Self::Gone(Gone::WithContext) => "context_gone",
+            Self::PastEnd => "past_end",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
 /// Where the chunk went that a pointer still points to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {

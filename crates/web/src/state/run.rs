@@ -210,6 +210,8 @@ impl Run {
                 server: Rc::clone(history.server()),
                 events,
                 labels: Rc::clone(&self.labels),
+                program: Rc::clone(&self.program),
+                steps: position.op,
                 serial,
             },
         }

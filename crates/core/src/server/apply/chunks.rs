@@ -183,6 +183,11 @@ impl Server {
         Ok(pointer)
     }
 
+    /// `GetMemoryChunkContext`: the context that a live chunk belongs to.
+    pub fn chunk_context(&self, pointer: Addr) -> Option<Addr> {
+        crate::mmgr::get_memory_chunk_context(&self.arena, self.profile, pointer)
+    }
+
     /// `GetMemoryChunkSpace`: bytes that a live chunk takes up, its header included.
     pub fn chunk_space(&self, pointer: Addr) -> Option<u64> {
         crate::mmgr::get_memory_chunk_space(&self.arena, self.profile, pointer)
