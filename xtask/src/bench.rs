@@ -70,8 +70,9 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
 
 fn in_the_server(bench: &mut Bench, steps: u32, runs: u32) -> Outcome {
     let Some(server) = &bench.found.server else { return Ok("skipped".into()) };
-    let text =
-        server.exchange("", |_, to| format!("SELECT oracle_workloads({steps}, {runs}, '{to}')"))?;
+    let text = server.exchange(None, "", |_, to| {
+        vec![format!("SELECT oracle_workloads({steps}, {runs}, '{to}')")]
+    })?;
     let way_out = "the extension in tests/oracle and this command must fit together";
     let mut measured: Vec<(String, Vec<f64>)> = Vec::new();
     for line in text.lines() {

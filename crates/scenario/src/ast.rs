@@ -185,6 +185,26 @@ pub enum Action {
         /// `huge` and `noerror`
         flags: AllocFlags,
     },
+    /// `peek a`, `peek a 16 at 64 of alice`
+    Peek {
+        /// The pointer.
+        chunk: Name,
+        /// Bytes.
+        size: Option<Quantity>,
+        /// Bytes from the pointer to the first.
+        at: Option<Quantity>,
+        /// Whose pointer it is, if it is another backend's.
+        of: Option<Name>,
+    },
+    /// `poke a 16 at 64`
+    Poke {
+        /// The pointer.
+        chunk: Name,
+        /// Bytes.
+        size: Quantity,
+        /// Bytes from the pointer to the first.
+        at: Option<Quantity>,
+    },
     /// `reset Work`, `reset only Work`, `reset children Work`
     Reset(Family, Name),
     /// `delete Work`, `delete children Work`
@@ -289,6 +309,8 @@ impl Action {
             Self::Palloc { zero: false, .. } => "palloc",
             Self::Palloc { zero: true, .. } => "palloc0",
             Self::Pfree(_) => "pfree",
+            Self::Peek { .. } => "peek",
+            Self::Poke { .. } => "poke",
             Self::Repalloc { .. } => "repalloc",
             Self::Strdup { .. } => "strdup",
             Self::Reset(..) => "reset",

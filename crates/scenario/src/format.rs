@@ -194,6 +194,10 @@ impl fmt::Display for Action {
                 write!(f, " {chunk} {size}")?;
                 write_flags(*flags, f)
             }
+            Action::Peek { chunk, size, at, of } => {
+                write!(f, " {chunk}{}{}{}", Maybe(" ", size), Maybe(" at ", at), Maybe(" of ", of))
+            }
+            Action::Poke { chunk, size, at } => write!(f, " {chunk} {size}{}", Maybe(" at ", at)),
             Action::Reset(family, name) | Action::Delete(family, name) => {
                 write!(f, "{} {name}", family.word())
             }

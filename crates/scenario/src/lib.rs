@@ -48,8 +48,8 @@ pub use format::format;
 pub use highlight::{Class, highlight};
 pub use history::{History, Mark, Position, Totals};
 pub use metrics::{
-    BackendMetric, ChunkMetric, ContextMetric, METRICS, Metric, MetricInfo, MetricKind, PageMetric,
-    RelationMetric, ServerMetric,
+    BackendMetric, ChunkMetric, ContextMetric, METRIC_MEANINGS, METRICS, Metric, MetricInfo,
+    MetricKind, PageMetric, RelationMetric, ServerMetric,
 };
 pub use names::Names;
 pub use narrate::{Narration, Part, Tone, narrate};

@@ -151,23 +151,46 @@ impl Metric {
     }
 }
 
-/// A metric's entry in the reference.
+/// What the parser knows of a metric.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricInfo {
     /// The word for it.
     pub name: &'static str,
     /// Which it is.
     pub kind: MetricKind,
-    /// What it says.
-    pub meaning: &'static str,
 }
 
 /// Every metric.
-pub const METRICS: &[MetricInfo] = {
+pub const METRICS: &[MetricInfo] = &{
+    let mut table = [ALL[0].0; ALL.len()];
+    let mut row = 0;
+    while row < ALL.len() {
+        table[row] = ALL[row].0;
+        row += 1;
+    }
+    table
+};
+
+/// What each says, in the same order, for the reference.
+pub const METRIC_MEANINGS: &[&str] = &{
+    let mut table = [""; ALL.len()];
+    let mut row = 0;
+    while row < ALL.len() {
+        table[row] = ALL[row].1;
+        row += 1;
+    }
+    table
+};
+
+const ALL: &[(MetricInfo, &str)] = {
     use {BackendMetric as B, ContextMetric as C, MetricKind as K, PageMetric as P};
     use {ChunkMetric as H, RelationMetric as R, ServerMetric as S};
-    const fn info(name: &'static str, kind: K, meaning: &'static str) -> MetricInfo {
-        MetricInfo { name, kind, meaning }
+    const fn info(
+        name: &'static str,
+        kind: K,
+        meaning: &'static str,
+    ) -> (MetricInfo, &'static str) {
+        (MetricInfo { name, kind }, meaning)
     }
     &[
         info("hit_ratio", K::Server(S::HitRatio), "hits among all page reads, 0 to 1"),

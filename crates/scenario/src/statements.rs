@@ -162,6 +162,15 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "repalloc CHUNK SIZE [huge] [noerror]",
         "Make a chunk larger or smaller. With `noerror` it stays as it is when there is no memory.",
         "alice: repalloc a 400", |it| it.repalloc()),
+    statement("peek", By::Backend,
+        "peek CHUNK [SIZE] [at OFFSET] [of BACKEND]",
+        "Read bytes behind a pointer, 8 without a size, whether it is still good or not. Another \
+         backend's memory is not there: reading it kills the process.",
+        "alice: peek a 16 at 64", |it| it.peek_bytes()),
+    statement("poke", By::Backend,
+        "poke CHUNK SIZE [at OFFSET]",
+        "Overwrite bytes behind a pointer, whether it is still good or not and whether they are still the chunk's.",
+        "alice: poke a 8 at 100", |it| it.poke_bytes()),
     statement("reset", By::Backend,
         "reset [only | children] CONTEXT",
         "Free everything in a memory context and delete its children; `only` leaves the children \

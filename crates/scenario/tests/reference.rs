@@ -7,7 +7,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use pgscope_scenario::{By, METRICS, REFERENCE, STATEMENTS, StatementReference, compile};
+use pgscope_scenario::{
+    By, METRIC_MEANINGS, METRICS, REFERENCE, STATEMENTS, StatementReference, compile,
+};
 
 /// What the examples may take for granted.
 const SETTING: &str = "\
@@ -49,9 +51,9 @@ fn reference() -> String {
         .unwrap();
     }
     page.push_str("\n## What `expect` can look at\n\n| metric | is |\n|---|---|\n");
-    for metric in METRICS {
+    for (metric, meaning) in METRICS.iter().zip(METRIC_MEANINGS) {
         let arguments = metric.kind.arguments();
-        writeln!(page, "| `{}{arguments}` | {} |", metric.name, metric.meaning).unwrap();
+        writeln!(page, "| `{}{arguments}` | {meaning} |", metric.name).unwrap();
     }
     page
 }

@@ -10,6 +10,8 @@
 //! Integers are little-endian, as on the servers whose traces we follow. Structures are
 //! aligned as C aligns them, so an integer never crosses a page.
 
+use std::cell::Cell;
+
 use super::Addr;
 use super::segment::{PAGE_SIZE, Segment};
 use super::window::{Window, Windows, Words, index, shift_of, word_of};
@@ -37,6 +39,16 @@ impl Local {
     }
 }
 
+/// What a process is killed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It went for memory that it does not have: the null page, another process's, or what is
+    /// nobody's. It read zeros, and wrote nothing.
+    Segmentation,
+    /// The C library found its own bookkeeping damaged.
+    Abort,
+}
+
 /// Which part of the address space an address is in.
 enum Part {
     Heap(usize),
@@ -61,6 +73,8 @@ pub struct Arena {
     program: Segment,
     /// Pages of the other backends.
     other_pages: usize,
+    /// What the working backend is to be killed for.
+    fault: Cell<Option<Fault>>,
 }
 
 impl Default for Arena {
@@ -80,7 +94,25 @@ impl Arena {
             locals: Vec::new(),
             program: Segment::default(),
             other_pages: 0,
+            fault: Cell::new(None),
         }
+    }
+
+    /// What the working backend is to be killed for, if it is.
+    #[inline]
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault.get()
+    }
+
+    /// The working backend ends itself.
+    pub(crate) fn abort(&self) {
+        self.fault.set(Some(Fault::Abort));
+    }
+
+    /// An operation begins: what was looked at between operations is nobody's fault.
+    #[inline]
+    pub(crate) fn forget_fault(&self) {
+        self.fault.set(None);
     }
 
     /// A backend is about to work: have its memory at hand.
@@ -132,28 +164,35 @@ impl Arena {
         let (part, offset) = Self::part(addr);
         let local = |index| match index == self.near_index {
             true => Some(&self.near),
-            false => self.locals.get(index),
+            false => {
+                self.fault.set(Some(Fault::Segmentation));
+                self.locals.get(index)
+            }
         };
         let segment = match part {
             Part::Heap(index) => &local(index)?.heap,
             Part::Mapped(index) => &local(index)?.mapped,
             Part::Program => &self.program,
-            Part::Elsewhere => return None,
+            Part::Elsewhere => {
+                self.fault.set(Some(Fault::Segmentation));
+                return None;
+            }
         };
         Some((segment, offset))
     }
 
-    /// The segment of an address, to be written to. What is nobody's can't be.
+    /// The segment of an address, to be written to. What is nobody's can't be, nor what is
+    /// another backend's.
     fn segment_mut(&mut self, addr: Addr) -> Option<(&mut Segment, u64)> {
         let (part, offset) = Self::part(addr);
-        if let Part::Heap(index) | Part::Mapped(index) = part {
-            self.lend(BackendId(u16::try_from(index).ok()?));
-        }
         let segment = match part {
-            Part::Heap(_) => &mut self.near.heap,
-            Part::Mapped(_) => &mut self.near.mapped,
+            Part::Heap(index) if index == self.near_index => &mut self.near.heap,
+            Part::Mapped(index) if index == self.near_index => &mut self.near.mapped,
             Part::Program => &mut self.program,
-            Part::Elsewhere => return None,
+            _ => {
+                self.fault.set(Some(Fault::Segmentation));
+                return None;
+            }
         };
         Some((segment, offset))
     }

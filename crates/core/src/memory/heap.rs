@@ -113,6 +113,19 @@ impl Heap {
         chunks
     }
 
+    /// Whether all of these bytes are the process's: touching others kills it.
+    pub fn has(&self, at: Addr, size: u64) -> bool {
+        if at >= self.base && at < self.base.offset(Addr::SEGMENT_SIZE) {
+            return size <= self.top.saturating_sub(at.since(self.base));
+        }
+        if at < self.mapped_base {
+            return false;
+        }
+        let from = MMAP_START.saturating_add(at.since(self.mapped_base));
+        let range = self.mapped.range(..=from).next_back();
+        range.is_some_and(|(start, length)| size <= length.saturating_sub(from - start))
+    }
+
     /// Whether a pointer is to pages that were mapped for it alone, and go when it is freed.
     pub fn is_mapped(&self, pointer: Addr) -> bool {
         pointer >= self.mapped_base
@@ -132,9 +145,9 @@ impl Heap {
 
     /// `free` of a pointer that `malloc` or `realloc` returned.
     pub fn free(&mut self, arena: &mut Arena, pointer: Addr) {
-        let (at, size) = self.chunk_of(arena, pointer);
+        let Some((at, size)) = self.chunk_of(arena, pointer) else { return };
         self.stats.frees += 1;
-        self.stats.used -= size;
+        self.stats.used = self.stats.used.saturating_sub(size);
         if self.mapped.remove(&at).is_some() {
             self.stats.obtained -= size;
             if size <= MMAP_THRESHOLD_MAX {
@@ -150,14 +163,14 @@ impl Heap {
     /// room; `None`, and nothing changed, if there is none anywhere.
     pub fn realloc(&mut self, arena: &mut Arena, pointer: Addr, size: u64) -> Option<Addr> {
         let need = chunk_size(size)?;
-        let (at, old) = self.chunk_of(arena, pointer);
+        let (at, old) = self.chunk_of(arena, pointer)?;
         if at >= MMAP_START && need >= self.mmap_threshold {
             return self.remap(arena, at, need);
         }
         if at < MMAP_START && need < self.mmap_threshold {
             if need <= old {
                 if old - need >= MIN_CHUNK {
-                    self.stats.used -= old - need;
+                    self.stats.used = self.stats.used.saturating_sub(old - need);
                     self.write_size(arena, at, need);
                     self.release(at + need, old - need);
                 }
@@ -296,11 +309,27 @@ impl Heap {
         self.free_by_size.remove(&(size, at));
     }
 
-    fn chunk_of(&self, arena: &Arena, pointer: Addr) -> (u64, u64) {
-        let base = if pointer < self.mapped_base { self.base } else { self.mapped_base };
-        let start = if pointer < self.mapped_base { 0 } else { MMAP_START };
-        let at = start + pointer.since(base) - MALLOC_ALIGN;
-        (at, arena.read_u64(pointer.back(HEADER)))
+    /// Where the chunk of a pointer begins, and how long it is. `None` if that can't be: glibc
+    /// checks as much, and ends the process.
+    fn chunk_of(&self, arena: &Arena, pointer: Addr) -> Option<(u64, u64)> {
+        let size = arena.read_u64(pointer.back(HEADER));
+        let found = if pointer < self.mapped_base {
+            let at = pointer.0.checked_sub(self.base.0 + MALLOC_ALIGN)?;
+            let fits = at.checked_add(size).is_some_and(|end| end <= self.top);
+            (fits && size >= MIN_CHUNK && !self.free_by_addr.contains_key(&at)).then_some(at)
+        } else {
+            let at = MMAP_START.checked_add(pointer.since(self.mapped_base))?;
+            let at = at.checked_sub(MALLOC_ALIGN)?;
+            (self.mapped.get(&at) == Some(&size)).then_some(at)
+        };
+        let aligned = (size | pointer.0).is_multiple_of(MALLOC_ALIGN);
+        match found.filter(|_| aligned) {
+            Some(at) => Some((at, size)),
+            None => {
+                arena.abort();
+                None
+            }
+        }
     }
 
     fn write_size(&self, arena: &mut Arena, at: u64, size: u64) {

@@ -30,6 +30,7 @@ mod check;
 mod header;
 mod store;
 
+use super::chain::chain;
 use super::chunk::{ALLOC_MINBITS, MCTX_ASET_ID, class_size};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
@@ -264,14 +265,16 @@ impl MemoryContextMethods for AllocSet {
             Counters { totalspace: profile.mmgr.aset_context, ..Counters::default() };
         for block in block::blocks(arena, set) {
             let end = arena.read_ptr(block.offset(ENDPTR));
-            counters.nblocks += 1;
-            counters.totalspace += end.since(block);
-            counters.freespace += end.since(arena.read_ptr(block.offset(FREEPTR)));
+            counters.nblocks = counters.nblocks.wrapping_add(1);
+            counters.totalspace = counters.totalspace.wrapping_add(end.since(block));
+            counters.freespace =
+                counters.freespace.wrapping_add(end.since(arena.read_ptr(block.offset(FREEPTR))));
         }
         for index in 0..ALLOCSET_NUM_FREELISTS {
             let count = free_chunks(arena, profile, set, index).count() as u64;
-            counters.freechunks += count;
-            counters.freespace += count * (class_size(index) + profile.mmgr.chunk);
+            counters.freechunks = counters.freechunks.wrapping_add(count);
+            counters.freespace =
+                counters.freespace.wrapping_add(count * (class_size(index) + profile.mmgr.chunk));
         }
         counters
     }
@@ -281,9 +284,10 @@ impl MemoryContextMethods for AllocSet {
     }
 
     fn blocks(&self, arena: &Arena, profile: &Profile, set: Addr) -> Vec<BlockView> {
-        let free: std::collections::HashSet<Addr> = (0..ALLOCSET_NUM_FREELISTS)
-            .flat_map(|index| free_chunks(arena, profile, set, index))
-            .collect();
+        let mut free = std::collections::BTreeSet::new();
+        for index in 0..ALLOCSET_NUM_FREELISTS {
+            free.extend(free_chunks(arena, profile, set, index));
+        }
         let keeper = keeper_block(profile, set);
         block::blocks(arena, set)
             .map(|block| {
@@ -410,6 +414,6 @@ pub(super) fn free_chunks<'a>(
 ) -> impl Iterator<Item = Addr> + 'a {
     let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
     let first = some(arena.read_ptr(freelist_addr(set, index)));
-    std::iter::successors(first, move |chunk| some(header::next_free(arena, profile, *chunk)))
+    chain(first, move |chunk| some(header::next_free(arena, profile, chunk)))
         .map(|chunk| chunk.offset(profile.mmgr.chunk))
 }

@@ -288,9 +288,9 @@ impl MemoryContextMethods for Bump {
     fn stats(&self, arena: &Arena, _: &Profile, set: Addr) -> Counters {
         let mut counters = Counters::default();
         for block in blocks(arena, set) {
-            counters.nblocks += 1;
-            counters.totalspace += size(arena, block);
-            counters.freespace += free_bytes(arena, block);
+            counters.nblocks = counters.nblocks.wrapping_add(1);
+            counters.totalspace = counters.totalspace.wrapping_add(size(arena, block));
+            counters.freespace = counters.freespace.wrapping_add(free_bytes(arena, block));
         }
         counters
     }

@@ -4,6 +4,7 @@
 //! itself both ways. So no link is ever null, and a member leaves its list without knowing
 //! which one it was.
 
+use super::chain::chain;
 use crate::memory::{Addr, Arena, Words};
 
 // struct dlist_node: offsets of its fields.
@@ -72,7 +73,7 @@ pub(super) fn is_at_hand(words: &impl Words, node: Addr) -> bool {
 
 /// The list's nodes, from its head on.
 pub(super) fn nodes(arena: &Arena, head: Addr) -> impl Iterator<Item = Addr> {
-    std::iter::successors(first(arena, head), move |node| {
+    chain(first(arena, head), move |node| {
         let next = arena.read_ptr(node.offset(NEXT));
         (next != head).then_some(next)
     })

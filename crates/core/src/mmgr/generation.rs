@@ -309,10 +309,11 @@ impl MemoryContextMethods for Generation {
         let totalspace = profile.mmgr.generation.context;
         let mut counters = Counters { totalspace, ..Counters::default() };
         for block in blocks(arena, profile, set) {
-            counters.nblocks += 1;
-            counters.freechunks += u64::from(block.free_chunks(arena));
-            counters.totalspace += block.size(arena);
-            counters.freespace += block.free_bytes(arena);
+            counters.nblocks = counters.nblocks.wrapping_add(1);
+            counters.freechunks =
+                counters.freechunks.wrapping_add(u64::from(block.free_chunks(arena)));
+            counters.totalspace = counters.totalspace.wrapping_add(block.size(arena));
+            counters.freespace = counters.freespace.wrapping_add(block.free_bytes(arena));
         }
         counters
     }

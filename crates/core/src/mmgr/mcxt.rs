@@ -12,6 +12,7 @@ pub use palloc::{MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
 pub(crate) use palloc::{is_headerless, quick_palloc, quick_pfree};
 
 use super::Process;
+use super::chain::chain;
 use super::methods::{Counters, MemoryContextMethods, methods_addr, methods_at};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
@@ -69,7 +70,13 @@ impl<'a> Context<'a> {
 
     /// Its children, newest first: each new child becomes the first of the list.
     pub fn children(self) -> impl Iterator<Item = Self> {
-        std::iter::successors(self.link(FIRSTCHILD), |child| child.link(NEXTCHILD))
+        let siblings = std::iter::successors(self.link(FIRSTCHILD), |child| child.link(NEXTCHILD));
+        siblings.take(self.most())
+    }
+
+    /// More contexts than there can be: who has seen as many goes in a circle.
+    fn most(self) -> usize {
+        self.arena.resident() / MEMORY_CONTEXT_DATA as usize + 1
     }
 
     /// The address of its name in the program's text.
@@ -110,21 +117,15 @@ impl<'a> Context<'a> {
         if let Some(child) = self.link(FIRSTCHILD) {
             return Some(child);
         }
-        let mut context = self;
-        loop {
-            if context.addr == top {
-                return None;
-            }
-            if let Some(next) = context.link(NEXTCHILD) {
-                return Some(next);
-            }
-            context = context.parent()?;
-        }
+        let up = std::iter::successors(Some(self), |context| context.parent());
+        let mut inner = up.take(self.most()).take_while(|context| context.addr != top);
+        inner.find_map(|context| context.link(NEXTCHILD))
     }
 
     /// Everything below `top` from this context on, parents before their children.
     pub(super) fn walk(self, top: Addr) -> impl Iterator<Item = Self> {
-        std::iter::successors(Some(self), move |context| context.traverse_next(top))
+        let all = std::iter::successors(Some(self), move |context| context.traverse_next(top));
+        all.take(self.most())
     }
 
     /// Everything below it, parents before their children.
@@ -169,7 +170,8 @@ impl<'a> Context<'a> {
 
     /// Whether it is `ancestor` or lies below it.
     pub fn is_within(self, ancestor: Addr) -> bool {
-        std::iter::successors(Some(self), |c| c.parent()).any(|c| c.addr == ancestor)
+        let mut up = std::iter::successors(Some(self), |c| c.parent()).take(self.most());
+        up.any(|c| c.addr == ancestor)
     }
 
     pub(super) fn methods(self) -> Option<&'static dyn MemoryContextMethods> {
@@ -266,13 +268,9 @@ impl Process<'_> {
     pub fn memory_context_delete(&mut self, context: Addr) -> Fallible<()> {
         let mut node = context;
         loop {
-            loop {
-                let child = self.arena.read_ptr(node.offset(FIRSTCHILD));
-                if child.is_null() {
-                    break;
-                }
-                node = child;
-            }
+            let below = |at: Addr| Some(self.arena.read_ptr(at.offset(FIRSTCHILD)));
+            let below = |at: Addr| below(at).filter(|child| !child.is_null());
+            node = chain(Some(node), below).last().unwrap_or(node);
             let parent = self.arena.read_ptr(node.offset(PARENT));
             self.memory_context_delete_only(node)?;
             if node == context {
@@ -389,19 +387,16 @@ impl Process<'_> {
 
 /// Everything below a context, children before their parents.
 fn children_first(top: Context<'_>) -> Vec<Addr> {
-    let leaf = |mut context: Context<'_>| {
-        while let Some(child) = context.link(FIRSTCHILD) {
-            context = child;
-        }
-        context.addr
-    };
+    let some = |context: Option<Context<'_>>| context.map(|context| context.addr);
+    let below = |at: Addr| some(Context::at(top.arena, at).link(FIRSTCHILD));
+    let leaf = |at: Addr| chain(Some(at), below).last().unwrap_or(at);
     let mut order = Vec::new();
-    let mut next = leaf(top);
-    while next != top.addr {
+    let mut next = leaf(top.addr);
+    while next != top.addr && order.len() < top.most() {
         order.push(next);
         let context = Context::at(top.arena, next);
         next = match (context.link(NEXTCHILD), context.parent()) {
-            (Some(sibling), _) => leaf(sibling),
+            (Some(sibling), _) => leaf(sibling.addr),
             (None, Some(parent)) => parent.addr,
             (None, None) => break,
         };

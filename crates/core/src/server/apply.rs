@@ -2,6 +2,7 @@
 
 mod chunks;
 mod contexts;
+mod misuse;
 mod query;
 mod start;
 mod transaction;
@@ -40,6 +41,8 @@ pub enum Outcome {
     Pointer(Addr),
     /// The context that it created.
     Context(Addr),
+    /// The bytes that it read, the first of them in the lowest eight bits.
+    Bytes(u64),
     /// What a round of the background writer came to.
     BgWriter(BgWriterResult),
 }
@@ -83,12 +86,19 @@ impl Server {
     /// [`EventLog::stop_after`](crate::event::EventLog::stop_after) ended it between two events.
     pub fn apply(&mut self, op: &Op) -> Result<Outcome, Error> {
         self.log.begin()?;
+        self.arena.forget_fault();
         let result = match *op {
             Op::Palloc { backend, context, size, zero, chunk } => {
                 self.palloc(backend, context, size, zero, chunk).map(Outcome::from)
             }
             Op::Pfree { backend, chunk } => self.pfree(backend, chunk).map(|()| Outcome::Done),
-            _ => return self.execute(op).or_else(|error| self.failed(error)),
+            _ => {
+                let outcome = self.execute(op).and_then(|outcome| match self.arena.fault() {
+                    Some(fault) => Err(fault.into()),
+                    None => Ok(outcome),
+                });
+                return outcome.or_else(|error| self.failed(error));
+            }
         };
         result.or_else(|error| self.failed(*error))
     }
@@ -186,6 +196,12 @@ impl Server {
             }
             Op::RepallocExtended { backend, chunk, size, flags } => {
                 return Ok(self.repalloc(backend, chunk, size, flags)?.into());
+            }
+            Op::Peek { backend, owner, chunk, offset, size } => {
+                return Ok(Outcome::Bytes(self.peek_chunk(backend, owner, chunk, offset, size)?));
+            }
+            Op::Poke { backend, chunk, offset, size } => {
+                self.poke_chunk(backend, chunk, offset, size)?;
             }
             Op::Reset { backend, context } => self.reset(backend, context)?,
             Op::ResetOnly { backend, context } => self.reset_only(backend, context)?,

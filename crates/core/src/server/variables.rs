@@ -1,6 +1,7 @@
 //! A backend's variables of type `MemoryContext`, and those that hold what `palloc` returned.
 
 use crate::error::{Error, Fallible};
+use crate::event::Gone;
 use crate::ids::{ChunkSlot, ContextSlot};
 use crate::memory::Addr;
 use crate::server::lives::{LifeIndex, Lives};
@@ -25,6 +26,7 @@ pub struct ChunkVar {
     pub context: Addr,
     life: LifeIndex,
     frees: u32,
+    freed: bool,
 }
 
 /// What one backend's variables hold, and whether it is still good.
@@ -49,7 +51,9 @@ impl Variables {
     #[inline]
     pub(super) fn chunk(&self, slot: ChunkSlot) -> Option<ChunkVar> {
         match self.chunks.get(slot.0 as usize) {
-            Some(Some(var)) if self.lives.at(var.life).frees == var.frees => Some(*var),
+            Some(Some(var)) if !var.freed && self.lives.at(var.life).frees == var.frees => {
+                Some(*var)
+            }
             _ => None,
         }
     }
@@ -61,13 +65,18 @@ impl Variables {
             .filter_map(|slot| self.chunk(slot).map(|var| (slot, var)))
     }
 
-    /// Why a variable holds no chunk.
-    #[cold]
-    pub(super) fn no_chunk(&self, slot: ChunkSlot) -> Box<Error> {
-        Box::new(match self.chunks.get(slot.0 as usize) {
-            Some(Some(var)) => Error::DanglingChunk(var.pointer),
-            _ => Error::NoSuchChunk,
-        })
+    /// The pointer that a variable holds, and what became of the chunk: a C program's variable
+    /// does not know.
+    pub(super) fn pointer(&self, slot: ChunkSlot) -> Result<(ChunkVar, Option<Gone>), Error> {
+        let Some(Some(var)) = self.chunks.get(slot.0 as usize) else {
+            return Err(Error::NoSuchChunk);
+        };
+        let gone = match self.lives.at(var.life).frees == var.frees {
+            false => Some(Gone::WithContext),
+            true if var.freed => Some(Gone::Freed),
+            true => None,
+        };
+        Ok((*var, gone))
     }
 
     /// What a variable has to hold for the context at `addr`.
@@ -101,7 +110,7 @@ impl Variables {
     ) -> Fallible<()> {
         let life = self.lives.of(context);
         let frees = self.lives.at(life).frees;
-        let var = Some(ChunkVar { pointer, requested, context, life, frees });
+        let var = Some(ChunkVar { pointer, requested, context, life, frees, freed: false });
         match self.chunks.get_mut(slot.0 as usize) {
             Some(place) => *place = var,
             None => *entry(&mut self.chunks, slot.0)? = var,
@@ -109,11 +118,11 @@ impl Variables {
         Ok(())
     }
 
-    /// A variable's chunk was freed.
+    /// A variable's chunk was freed; the variable keeps its pointer.
     #[inline]
     pub(super) fn drop_chunk(&mut self, slot: ChunkSlot) {
-        if let Some(place) = self.chunks.get_mut(slot.0 as usize) {
-            *place = None;
+        if let Some(Some(var)) = self.chunks.get_mut(slot.0 as usize) {
+            var.freed = true;
         }
     }
 

@@ -76,6 +76,22 @@ impl Checker {
                     Op::RepallocExtended { backend, chunk, size, flags: *flags }
                 })
             }
+            Action::Peek { chunk, size, at, of } => {
+                let owner = match of {
+                    Some(of) => self.backend(of)?,
+                    None => backend,
+                };
+                let chunk = self.chunk(owner, chunk)?;
+                let size = size.as_ref().map_or(Some(8), |size| self.bytes_of(size))?;
+                let offset = at.as_ref().map_or(Some(0), |at| self.bytes_of(at))?;
+                op(Op::Peek { backend, owner, chunk, offset, size })
+            }
+            Action::Poke { chunk, size, at } => {
+                let chunk = self.chunk(backend, chunk)?;
+                let size = self.bytes_of(size)?;
+                let offset = at.as_ref().map_or(Some(0), |at| self.bytes_of(at))?;
+                op(Op::Poke { backend, chunk, offset, size })
+            }
             Action::Reset(family, name) => {
                 let context = self.context(backend, name)?;
                 op(match family {
@@ -164,5 +180,12 @@ impl Checker {
         }
         let contexts = &mut self.names.locals_mut(backend)?.contexts;
         Some(user_context(contexts.define(&name.text)))
+    }
+
+    /// Bytes of an access, or to its first byte.
+    fn bytes_of(&mut self, quantity: &Quantity) -> Option<u32> {
+        let bytes = self.noted(quantity.whole("a number of bytes"))?;
+        let too_many = || Problem::new(quantity.span, "at most 4 GB from the pointer".to_owned());
+        self.noted(u32::try_from(bytes).map_err(|_| too_many()))
     }
 }

@@ -1,10 +1,12 @@
-//! Sentences about memory contexts: [`allocate`] tells of chunks, [`tree`] of the contexts.
+//! Sentences about memory contexts: [`allocate`] tells of chunks, [`tree`] of the contexts,
+//! [`misuse`] of pointers that are no good.
 
 mod allocate;
+mod misuse;
 mod tree;
 
 use pgscope_core::Event;
-use pgscope_core::event::MemoryEvent;
+use pgscope_core::event::{Access, MemoryEvent};
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot};
 use pgscope_core::memory::Addr;
 use pgscope_core::mmgr::inspect::{self, BlockView};
@@ -44,13 +46,16 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         }
         Op::Pfree { chunk, .. } => {
             narration.say(Tone::Who, format!("{who} frees {}", scene.chunk(backend, *chunk)));
+            misuse::stale(narration, scene);
             allocate::freed(narration, scene);
         }
         Op::Repalloc { chunk, size, .. } | Op::RepallocExtended { chunk, size, .. } => {
             let chunk = scene.chunk(backend, *chunk);
             narration.say(Tone::Who, format!("{who} resizes {chunk} to {}", bytes(*size)));
+            misuse::stale(narration, scene);
             allocate::resized(narration, scene);
         }
+        Op::Peek { .. } | Op::Poke { .. } => misuse::accessed(narration, scene, op),
         _ => tree::tell(narration, scene, op, backend),
     }
 }
@@ -224,6 +229,11 @@ pub(super) fn routine(
         MemoryEvent::CallbackRegistered { .. } => ("MemoryContextRegisterResetCallback", MCXT),
         MemoryEvent::CallbackFired { .. } => ("MemoryContextCallResetCallbacks", MCXT),
         MemoryEvent::ParentChanged { .. } => ("MemoryContextSetParent", MCXT),
+        MemoryEvent::Misused { access: Access::Free, .. } => ("pfree", MCXT),
+        MemoryEvent::Misused { access: Access::Resize, .. } => ("repalloc", MCXT),
+        MemoryEvent::Misused { .. } | MemoryEvent::Peeked { .. } | MemoryEvent::Poked { .. } => {
+            ("memcpy", "include/c.h")
+        }
         MemoryEvent::Warning { .. } => ("elog", "include/utils/elog.h"),
         MemoryEvent::IdentifierSet { .. } => ("MemoryContextSetIdentifier", MCXT),
         MemoryEvent::CallBegan { .. } => ("FunctionCallInvoke", "include/fmgr.h"),

@@ -6,7 +6,7 @@ use super::{
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
-use crate::mmgr::chunk::ChunkHeader;
+use crate::mmgr::chain::chain;
 use crate::mmgr::{Process, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::Profile;
@@ -14,7 +14,7 @@ use crate::profile::Profile;
 /// The blocks of a set, the active one first.
 pub(super) fn blocks(arena: &Arena, set: Addr) -> impl Iterator<Item = Addr> {
     let link = |addr: Addr| (!addr.is_null()).then_some(addr);
-    std::iter::successors(link(arena.read_ptr(set.offset(BLOCKS))), move |block| {
+    chain(link(arena.read_ptr(set.offset(BLOCKS))), move |block| {
         link(arena.read_ptr(block.offset(NEXT)))
     })
 }
@@ -116,6 +116,9 @@ impl Process<'_> {
         let required = class_size(index) + block_header + layout.chunk;
         let mut blksize = sizes(self.profile, set).advance(self.arena);
         while blksize < required {
+            if blksize == 0 {
+                return Err(Error::EndlessLoop.into());
+            }
             blksize <<= 1;
         }
         let mut block = self.malloc(blksize);
@@ -170,21 +173,21 @@ impl Process<'_> {
     }
 
     /// The block of a chunk that must be alone in it.
-    fn dedicated_block(&self, set: Addr, pointer: Addr, function: &'static str) -> Fallible<Addr> {
+    fn dedicated_block(&self, set: Addr, pointer: Addr) -> Fallible<Addr> {
         let block = header::dedicated_block(self.profile, pointer);
         let freeptr = self.arena.read_ptr(block.offset(FREEPTR));
         if self.arena.read_ptr(block.offset(ASET)) != set
             || freeptr != self.arena.read_ptr(block.offset(ENDPTR))
         {
-            let header = ChunkHeader::of(self.arena, pointer).0;
-            return Err(Error::InvalidPointer { function, pointer, header }.into());
+            let chunk = pointer.back(self.profile.mmgr.chunk);
+            return Err(Error::ChunkWithoutBlock(chunk).into());
         }
         Ok(block)
     }
 
     /// A dedicated block goes back to malloc together with its chunk.
     pub(super) fn alloc_set_free_large(&mut self, set: Addr, pointer: Addr) -> Fallible<()> {
-        let block = self.dedicated_block(set, pointer, "pfree")?;
+        let block = self.dedicated_block(set, pointer)?;
         let usable = self.arena.read_ptr(block.offset(ENDPTR)).since(pointer);
         let request = header::request(self.profile, pointer);
         self.test_for_scribbling(set, request, usable, self.profile.mmgr.chunk, "pfree")?;
@@ -234,7 +237,7 @@ impl Process<'_> {
         size: u64,
         flags: AllocFlags,
     ) -> Fallible<Addr> {
-        let block = self.dedicated_block(set, pointer, "repalloc")?;
+        let block = self.dedicated_block(set, pointer)?;
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr;
         let request = header::request(self.profile, pointer);

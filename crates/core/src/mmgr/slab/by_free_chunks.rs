@@ -5,7 +5,7 @@
 //! taken or freed. Its free chunks are linked by their index, each in the first bytes of the
 //! one before it; a new block's are linked in their order. An empty block is freed at once.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::Shape;
 use crate::error::{Error, Fallible};
@@ -47,8 +47,8 @@ pub(super) fn free_chunks(
     profile: &Profile,
     shape: Shape,
     block: Addr,
-) -> (u32, HashSet<Addr>) {
-    let mut free = HashSet::new();
+) -> (u32, BTreeSet<Addr>) {
+    let mut free = BTreeSet::new();
     let mut index = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
     while index < shape.per_block {
         let chunk = shape.chunk_at(profile, block, index);

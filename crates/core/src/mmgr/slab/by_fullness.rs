@@ -5,12 +5,13 @@
 //! chunks are linked through their first bytes, and those that were never used follow in
 //! address order. Up to ten blocks that ran empty are kept, the last one to be used first.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::Shape;
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
+use crate::mmgr::chain::chain;
 use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
@@ -68,7 +69,7 @@ pub(super) fn empty_blocks(arena: &Arena, slab: Addr) -> impl Iterator<Item = Ad
 
 /// Take a block out of the stock of empty ones.
 pub(super) fn forget_empty(arena: &mut Arena, slab: Addr, block: Addr) {
-    let count = arena.read_u32(slab.offset(EMPTY_COUNT)) - 1;
+    let count = arena.read_u32(slab.offset(EMPTY_COUNT)).wrapping_sub(1);
     arena.write_u32(slab.offset(EMPTY_COUNT), count);
     dlist::delete(arena, block.offset(NODE));
 }
@@ -84,20 +85,17 @@ pub(super) fn free_chunks(
     profile: &Profile,
     shape: Shape,
     block: Addr,
-) -> (u32, HashSet<Addr>) {
+) -> (u32, BTreeSet<Addr>) {
     let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
     let first = some(arena.read_ptr(block.offset(FREEHEAD)));
     let link = profile.mmgr.slab.chunk;
-    let mut chunks = std::iter::successors(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
-    let mut free = HashSet::new();
-    // Whoever writes to a free chunk can make the links run in a circle.
-    chunks.all(|chunk| free.insert(chunk));
-    (shape.per_block - arena.read_u32(block.offset(NUNUSED)), free)
+    let chunks = chain(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
+    (shape.per_block.saturating_sub(arena.read_u32(block.offset(NUNUSED))), chunks.collect())
 }
 
 /// `SlabBlocklistIndex`: the list for blocks with so many free chunks.
 pub(super) fn blocklist_index(words: &impl Words, shape: Shape, nfree: u32) -> u32 {
-    nfree.div_ceil(1 << words.half(shape.slab.offset(BLOCKLIST_SHIFT)))
+    nfree.div_ceil(1u32.wrapping_shl(words.half(shape.slab.offset(BLOCKLIST_SHIFT))))
 }
 
 /// `SlabFindNextBlockListIndex`: the lowest list that has a block with room, or 0.

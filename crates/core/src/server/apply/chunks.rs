@@ -4,6 +4,7 @@
 //! nothing is made that a failure alone would need.
 
 use crate::error::{Error, Fallible};
+use crate::event::{Access, MemoryEvent, Wrong};
 use crate::ids::{BackendId, ChunkSlot, ContextSlot};
 use crate::memory::Addr;
 use crate::mmgr::memdebug::CLOBBER_FREED_MEMORY;
@@ -121,8 +122,9 @@ impl Server {
     #[inline(never)]
     fn pfree_watched(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
         let (variables, mut process) = self.process(id)?;
-        let var = chunk_with_header(variables, &process, slot, "pfree")?;
+        let var = chunk_with_header(variables, &mut process, slot, Access::Free)?;
         process.pfree(var.pointer)?;
+        process.check_fault()?;
         variables.drop_chunk(slot);
         Ok(())
     }
@@ -158,6 +160,7 @@ impl Server {
         check_touched(&process)?;
         let context = find_context(variables, &process, slot)?;
         let pointer = routine(&mut process, context)?;
+        process.check_fault()?;
         if let Some(chunk) = chunk
             && !pointer.is_null()
         {
@@ -175,12 +178,18 @@ impl Server {
     ) -> Fallible<Addr> {
         let (variables, mut process) = self.process(id)?;
         check_touched(&process)?;
-        let var = chunk_with_header(variables, &process, slot, "realloc")?;
+        let var = chunk_with_header(variables, &mut process, slot, Access::Resize)?;
         let pointer = process.repalloc_extended(var.pointer, size, flags)?;
+        process.check_fault()?;
         if !pointer.is_null() {
             variables.keep_chunk(slot, pointer, size, var.context)?;
         }
         Ok(pointer)
+    }
+
+    /// `GetMemoryChunkContext`: the context that a live chunk belongs to.
+    pub fn chunk_context(&self, pointer: Addr) -> Option<Addr> {
+        crate::mmgr::get_memory_chunk_context(&self.arena, self.profile, pointer)
     }
 
     /// `GetMemoryChunkSpace`: bytes that a live chunk takes up, its header included.
@@ -215,16 +224,20 @@ fn find_context(
     }
 }
 
-/// A variable's chunk, for a routine that finds its context through its header.
-#[inline]
+/// A variable's chunk, for a routine that finds its context through its header. Nobody knows
+/// that the chunk is gone, if it is: whatever is there now is taken for its header.
 fn chunk_with_header(
     variables: &Variables,
-    process: &Process<'_>,
+    process: &mut Process<'_>,
     slot: ChunkSlot,
-    function: &'static str,
+    access: Access,
 ) -> Fallible<ChunkVar> {
-    let Some(var) = variables.chunk(slot) else { return Err(variables.no_chunk(slot)) };
-    if is_headerless(process.arena, process.profile, var.context) {
+    let (var, gone) = variables.pointer(slot)?;
+    if let Some(gone) = gone {
+        let wrong = Wrong::Gone(gone);
+        process.emit(MemoryEvent::Misused { pointer: var.pointer, access, wrong })?;
+    } else if is_headerless(process.arena, process.profile, var.context) {
+        let function = if access == Access::Free { "pfree" } else { "realloc" };
         return Err(Error::BumpUnsupported(function).into());
     }
     Ok(var)

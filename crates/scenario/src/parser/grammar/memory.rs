@@ -131,6 +131,26 @@ impl Parser<'_> {
         Ok(Action::Repalloc { chunk, size, flags })
     }
 
+    pub(crate) fn peek_bytes(&mut self) -> Result<Action, Problem> {
+        let chunk = self.name(Class::Handle, CHUNK)?;
+        let sized = matches!(self.peek().kind, TokenKind::Number);
+        let size = sized.then(|| self.quantity(MEMORY_UNITS)).transpose()?;
+        let at = self.at_offset()?;
+        let of = self.keyword("of").then(|| self.name(Class::Backend, "a backend")).transpose()?;
+        Ok(Action::Peek { chunk, size, at, of })
+    }
+
+    pub(crate) fn poke_bytes(&mut self) -> Result<Action, Problem> {
+        let chunk = self.name(Class::Handle, CHUNK)?;
+        let size = self.quantity(MEMORY_UNITS)?;
+        Ok(Action::Poke { chunk, size, at: self.at_offset()? })
+    }
+
+    /// `at 64`, if it is there.
+    fn at_offset(&mut self) -> Result<Option<Quantity>, Problem> {
+        self.keyword("at").then(|| self.quantity(MEMORY_UNITS)).transpose()
+    }
+
     pub(crate) fn reset(&mut self) -> Result<Action, Problem> {
         let family = match () {
             () if self.before_a_name("only") => Family::Only,
