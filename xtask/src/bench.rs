@@ -74,8 +74,9 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
 
 fn in_the_server(bench: &mut Bench, steps: u32, run: u32) -> Result<(), Trouble> {
     let Some(server) = &bench.found.server else { return Ok(()) };
-    let text =
-        server.exchange("", |_, to| format!("SELECT oracle_workloads({steps}, {run}, '{to}')"))?;
+    let text = server.exchange(None, "", |_, to| {
+        vec![format!("SELECT oracle_workloads({steps}, {run}, '{to}')")]
+    })?;
     take_in(&mut bench.server, &text)
 }
 

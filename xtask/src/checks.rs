@@ -5,6 +5,7 @@
 use std::process::Command;
 
 use crate::features;
+use crate::oracle::Kind;
 use crate::page;
 use crate::process;
 use crate::setup::target::TRIPLE;
@@ -40,8 +41,11 @@ pub(crate) fn test() -> Result<(), String> {
                 Trouble::new(closing, "a difference is a bug in the core: find the rule behind it")
             })
         })
-        .step("random scenarios beside PostgreSQL 15", |_, screen| {
-            crate::oracle::check(screen, 20_000, 1)
+        .step("random memory contexts beside PostgreSQL 15", |_, screen| {
+            crate::oracle::check(screen, Kind::Mmgr, 20_000, 1)
+        })
+        .step("random buffers beside PostgreSQL 15", |_, screen| {
+            crate::oracle::check(screen, Kind::Bufmgr, 10_000, 1)
         })
         .step("tests of the page's parts, in Chromium", wasm_tests);
     page::for_release(plan)

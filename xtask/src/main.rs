@@ -28,6 +28,7 @@ mod postgres;
 mod process;
 mod screenshots;
 mod setup;
+mod shorten;
 mod size;
 mod steps;
 mod trouble;
@@ -55,9 +56,10 @@ The commands of pgscope. Each sets up what it needs first, under target/.
   cargo xtask conformance [FILE or DIR ...]
       Replay recorded traces of real servers in the core and compare every operation; without a
       path, those under tests/traces. Exits non-zero if one differs.
-  cargo xtask oracle [--ops N] [--seed S] [--pg-bin DIR] [--install]
-      Run random memory-context scenarios inside a real server and in the core, compare after
-      every operation, and report the first difference as the shortest scenario that shows it.
+  cargo xtask oracle [--kind KIND] [--ops N] [--seed S] [--pg-bin DIR] [--install]
+      Run random scenarios inside a real server and in the core, compare after every operation,
+      and report the first difference as the shortest scenario that shows it.
+        --kind KIND   about memory contexts (mmgr, the usual) or buffers (bufmgr)
         --ops N       this many operations instead of 100000
         --seed S      from this seed instead of 1
         --pg-bin DIR  the server whose programs lie in DIR, instead of Debian's PostgreSQL 15
@@ -121,17 +123,18 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
             conformance::run(&paths).map(drop)
         }
         "oracle" => {
+            let kind = args.text("--kind", "bufmgr")?.unwrap_or_else(|| "mmgr".into());
+            let kind = oracle::Kind::from_word(&kind).ok_or_else(|| {
+                format!("the oracle knows no kind `{kind}`, only `mmgr` and `bufmgr`")
+            })?;
             let options = oracle::Options {
+                kind,
                 pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 install: args.flag("--install"),
                 ops: args.number("--ops")?.unwrap_or(100_000),
                 seed: args.number("--seed")?.unwrap_or(1),
             };
-            let kind = args.text("--kind", "mmgr")?.unwrap_or_else(|| "mmgr".into());
             args.finish(command)?;
-            if kind != "mmgr" {
-                return Err(format!("the oracle knows no kind `{kind}`, only `mmgr`"));
-            }
             oracle::run(options)
         }
         "bench" => {

@@ -1,7 +1,7 @@
 //! Building and serving the page, both by Trunk.
 //!
 //! Trunk's settings are in Trunk.toml and index.html, so that plain `trunk serve` and `trunk build`
-//! do the same; here it only gets its helpers on PATH. `serve` builds into a folder under target/,
+//! do the same; here it only gets its helpers on PATH, and a release is made smaller. `serve` builds into a folder under target/,
 //! so that a running server and a release build in dist/ stay out of each other's way.
 
 use std::io::{Read, Write};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::features::Features;
 use crate::process;
 use crate::setup::{self, Kit};
+use crate::shorten;
 use crate::size;
 use crate::steps::{Outcome, Plan, Screen};
 use crate::trouble::Trouble;
@@ -57,6 +58,7 @@ pub(crate) fn for_release(plan: Plan<Kit>) -> Plan<Kit> {
     plan.step("release build of the page", |kit, screen| {
         build_release(kit, screen, &Features::default())
     })
+    .step("short names for its imports", |_, _| shorten::release(&dist()))
     .step("size of the first load", |_, screen| size::check(screen))
 }
 

@@ -21,6 +21,23 @@ use crate::trouble::Trouble;
 /// Where Debian and Ubuntu put the version that continuous integration compares with.
 const DEBIAN: &str = "/usr/lib/postgresql/15/bin";
 const PACKAGES: [&str; 2] = ["postgresql-15", "postgresql-server-dev-15"];
+/// Settings that the pool's behaviour depends on, and those that keep others away from it.
+const RECORDED: [&str; 14] = [
+    "max_connections=10",
+    "max_worker_processes=0",
+    "max_parallel_workers=0",
+    "max_wal_senders=0",
+    "max_prepared_transactions=0",
+    "autovacuum=off",
+    "wal_level=minimal",
+    "wal_buffers=16MB",
+    "full_page_writes=off",
+    "temp_buffers=100",
+    "bgwriter_flush_after=0",
+    "backend_flush_after=0",
+    "checkpoint_flush_after=0",
+    "max_wal_size=100GB",
+];
 /// Who runs the server when we are root.
 const USER: &str = "postgres";
 
@@ -91,6 +108,8 @@ fn by_hand() -> String {
 pub(crate) struct Server {
     folder: PathBuf,
     postgres: PathBuf,
+    /// It has asynchronous I/O, and checksums unless told otherwise.
+    asynchronous: bool,
 }
 
 impl Drop for Server {
@@ -107,6 +126,7 @@ impl Server {
         let server = Self {
             folder: std::env::temp_dir().join(name),
             postgres: installation.bin.join("postgres"),
+            asynchronous: installation.version.number() >= 18,
         };
         let way_out = "see that the system's temporary folder can be written to";
         fs::create_dir(&server.folder)
@@ -116,13 +136,23 @@ impl Server {
         }
         server.compile(installation)?;
         let mut initdb = as_user(&installation.bin.join("initdb"));
-        initdb.args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--no-locale", "-D"]);
-        quietly(initdb.arg(server.data()), "the lines above say what initdb did not like")?;
+        initdb.args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--no-locale"]);
+        if server.asynchronous {
+            initdb.arg("--no-data-checksums");
+        }
+        quietly(
+            initdb.arg("-D").arg(server.data()),
+            "the lines above say what initdb did not like",
+        )?;
         let library = server.library();
         server.sql(&[
             format!(
                 "CREATE FUNCTION oracle_mmgr(text, text) RETURNS void \
                  AS '{library}', 'oracle_mmgr' LANGUAGE C"
+            ),
+            format!(
+                "CREATE FUNCTION oracle_bufmgr(text, text) RETURNS void \
+                 AS '{library}', 'oracle_bufmgr' LANGUAGE C"
             ),
             format!(
                 "CREATE FUNCTION oracle_workloads(int, int, text) RETURNS void \
@@ -136,7 +166,7 @@ impl Server {
         let sources = process::root().join("tests").join("oracle");
         let mut cc = process::command(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
         cc.args(["-O2", "-Wall", "-fPIC", "-shared", "-I"]).arg(&installation.headers);
-        for source in ["trace.c", "mmgr.c", "workload.c"] {
+        for source in ["trace.c", "mmgr.c", "pool.c", "bufmgr.c", "workload.c"] {
             cc.arg(sources.join(source));
         }
         let way_out = "a C compiler is needed (Debian: `apt-get install gcc libc6-dev`), and\n\
@@ -145,7 +175,12 @@ impl Server {
     }
 
     /// Execute these statements in one backend, each in a transaction of its own.
-    pub(crate) fn sql(&self, statements: &[String]) -> Result<(), Trouble> {
+    fn sql(&self, statements: &[String]) -> Result<(), Trouble> {
+        self.sql_with(&[], statements)
+    }
+
+    /// The same with these settings.
+    fn sql_with(&self, settings: &[String], statements: &[String]) -> Result<(), Trouble> {
         let log = self.folder.join("log");
         let failed = |cause: String| {
             let complaints = complaints(&log);
@@ -153,7 +188,9 @@ impl Server {
         };
         let io = |error: std::io::Error| failed(error.to_string());
         let mut command = as_user(&self.postgres);
-        command.args(["--single", "-F", "-c", "jit=off", "-D"]).arg(self.data()).arg("postgres");
+        command.args(["--single", "-F", "-c", "jit=off"]);
+        command.args(settings.iter().flat_map(|setting| ["-c", setting]));
+        command.arg("-D").arg(self.data()).arg("postgres");
         command.stdin(Stdio::piped()).stdout(Stdio::null());
         let mut child = command.stderr(fs::File::create(&log).map_err(io)?).spawn().map_err(io)?;
         if let Some(mut stdin) = child.stdin.take() {
@@ -171,19 +208,33 @@ impl Server {
         Ok(())
     }
 
-    /// Hand the server a file, have it write another, and read that.
+    /// Hand the server a file, have it write another, and read that. With a `pool` it is a server
+    /// with so many buffers, set as those were that recorded the traces.
     pub(crate) fn exchange(
         &self,
+        pool: Option<u32>,
         input: &str,
-        call: impl Fn(&str, &str) -> String,
+        statements: impl Fn(&str, &str) -> Vec<String>,
     ) -> Result<String, Trouble> {
         let (from, to) = (self.folder.join("input"), self.output());
         let wrong = |error: std::io::Error| {
             Trouble::new(format!("{}: {error}", self.shown()), "look for room in this folder")
         };
         fs::write(&from, input).map_err(wrong)?;
-        self.sql(&[call(&from.display().to_string(), &to.display().to_string())])?;
+        let statements = statements(&from.display().to_string(), &to.display().to_string());
+        let settings = pool.map_or_else(Vec::new, |buffers| self.settings(buffers));
+        self.sql_with(&settings, &statements)?;
         fs::read_to_string(to).map_err(wrong)
+    }
+
+    /// Of a server with so many buffers, set as those were that recorded the traces.
+    fn settings(&self, buffers: u32) -> Vec<String> {
+        let mut settings: Vec<String> = RECORDED.map(String::from).into();
+        settings.push(format!("shared_buffers={buffers}"));
+        if self.asynchronous {
+            settings.push("io_method=sync".into());
+        }
+        settings
     }
 
     fn data(&self) -> PathBuf {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::ids::{BlockNumber, BufferId, Name};
-use crate::memory::Addr;
+use crate::memory::{Addr, Fault, MAX_TOUCHED};
 
 /// An operation's error. An error changes nothing, unless PostgreSQL itself would leave a
 /// trace (the clock hand of a failed sweep stays where it stopped).
@@ -78,6 +78,9 @@ pub enum Error {
         /// Where the chunk's header is.
         chunk: Addr,
     },
+    /// A chunk that should be alone in its block is not (`AllocSetFree`, `AllocSetRealloc`). The
+    /// address is that of its header.
+    ChunkWithoutBlock(Addr),
     /// A Slab context was asked for another size than its chunks have.
     UnexpectedChunkSize {
         /// Bytes asked for.
@@ -100,6 +103,10 @@ pub enum Error {
     BumpUnsupported(&'static str),
     /// The server would read or write memory that is not its own, and die of it.
     SegmentationFault,
+    /// The server would do the same for ever.
+    EndlessLoop,
+    /// glibc found its own bookkeeping damaged, and ended the process.
+    HeapCorrupted,
     /// An alignment that PostgreSQL's assertions forbid.
     InvalidAlignment(u64),
     /// A context was to become a child of itself, or of one below it.
@@ -108,10 +115,8 @@ pub enum Error {
     NotInThisVersion(&'static str),
     /// An allocator that was left out of this build, by its cargo feature.
     AllocatorLeftOut(&'static str),
-    /// A chunk variable is empty: nothing was allocated into it, or it was freed.
+    /// A chunk variable is empty: nothing was allocated into it.
     NoSuchChunk,
-    /// A chunk variable points into memory that a reset or delete gave back.
-    DanglingChunk(Addr),
     /// A context variable is empty or its context was deleted.
     NoSuchContext,
     /// A context was to be deleted that is current, or belongs to a call that is running.
@@ -176,6 +181,16 @@ impl fmt::Display for Warning {
 /// success passes through registers.
 pub(crate) type Fallible<T> = Result<T, Box<Error>>;
 
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Segmentation => Self::SegmentationFault,
+            Fault::Abort => Self::HeapCorrupted,
+            Fault::TooMuch => Self::TOO_MUCH_TOUCHED,
+        }
+    }
+}
+
 impl From<Box<Error>> for Error {
     fn from(error: Box<Error>) -> Self {
         *error
@@ -206,6 +221,11 @@ pub enum ErrorCode {
 }
 
 impl Error {
+    /// malloc is generous, as on a real machine; what processes touch of it is what the
+    /// playground has to hold.
+    pub(crate) const TOO_MUCH_TOUCHED: Self =
+        Self::Limit { what: "bytes of memory that backends touch", limit: MAX_TOUCHED as u64 };
+
     /// The kind alone.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -226,6 +246,7 @@ impl Error {
             | Error::SlabRealloc
             | Error::BumpUnsupported(_)
             | Error::ChunkIsFree { .. }
+            | Error::ChunkWithoutBlock(_)
             | Error::InvalidPointer { .. } => ErrorCode::Internal,
             _ => ErrorCode::Playground,
         }
@@ -260,6 +281,9 @@ impl Error {
             Error::WaitsForPin(_) => "A real server would wait here until the other backend \
                 unpins the page."
                 .into(),
+            Error::NotInVersion(_) | Error::NotInThisVersion(_) => {
+                "The number in the server statement is the version: choose a newer one.".into()
+            }
             Error::BadBufferId(_) => "This variable holds no pin: it was never set, its read \
                 failed, or it was unpinned already."
                 .into(),
@@ -286,14 +310,13 @@ impl Error {
             Error::SegmentationFault => {
                 "The postmaster would end every backend and start over.".into()
             }
+            Error::HeapCorrupted => "malloc's own header before the block was overwritten, and \
+                free noticed. The postmaster would end every backend and start over."
+                .into(),
             Error::AllocatorLeftOut(feature) => {
                 format!("Build pgscope with its feature `{feature}`.")
             }
             Error::NoSuchChunk => "palloc into this name first.".into(),
-            Error::DanglingChunk(_) => "Its context was reset or deleted, and every chunk in it \
-                went along. A real server would not notice: it would read or damage whatever \
-                lies there now."
-                .into(),
             Error::NoSuchContext => {
                 "Create it first; a reset or delete of its parent takes it along.".into()
             }
@@ -361,6 +384,9 @@ impl fmt::Display for Error {
             Error::ChunkIsFree { function, context, chunk } => {
                 write!(f, "detected {function} of freed chunk in {context} {chunk}")
             }
+            Error::ChunkWithoutBlock(chunk) => {
+                write!(f, "could not find block containing chunk {chunk}")
+            }
             Error::UnexpectedChunkSize { size, expected } => {
                 write!(f, "unexpected alloc chunk size {size} (expected {expected})")
             }
@@ -374,6 +400,12 @@ impl fmt::Display for Error {
             Error::SegmentationFault => {
                 f.write_str("server process was terminated by signal 11: Segmentation fault")
             }
+            Error::EndlessLoop => {
+                f.write_str("the links go in a circle: a server would follow them for ever")
+            }
+            Error::HeapCorrupted => {
+                f.write_str("server process was terminated by signal 6: Aborted")
+            }
             Error::InvalidAlignment(align) => {
                 write!(f, "an alignment must be a power of two below 128 MB, not {align}")
             }
@@ -385,7 +417,6 @@ impl fmt::Display for Error {
                 write!(f, "this build of pgscope was made without the allocator {feature}")
             }
             Error::NoSuchChunk => f.write_str("no chunk has this name now"),
-            Error::DanglingChunk(at) => write!(f, "the pointer {at} is dangling"),
             Error::NoSuchContext => f.write_str("no memory context has this name now"),
             Error::ContextInUse(name) => write!(f, "memory context \"{name}\" is in use"),
             Error::PermanentContext(name) => {

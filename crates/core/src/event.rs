@@ -10,10 +10,12 @@
 
 mod buffers;
 mod localbuf;
+mod misuse;
 mod problem;
 
 pub use buffers::{BufferEvent, Tick, WriteReason};
 pub use localbuf::LocalBufferEvent;
+pub use misuse::{Access, Gone, Wrong};
 pub use problem::Problem;
 
 use crate::error::Error;
@@ -68,6 +70,29 @@ pub enum MemoryEvent {
         context: Addr,
         /// Its name.
         name: Addr,
+    },
+    /// A pointer was used that is not good for it. Nobody notices, unless the build checks.
+    Misused {
+        /// The pointer.
+        pointer: Addr,
+        /// What was done with it.
+        access: Access,
+        /// What is wrong with that.
+        wrong: Wrong,
+    },
+    /// Bytes were read.
+    Peeked {
+        /// The first of them.
+        at: Addr,
+        /// How many.
+        size: u32,
+    },
+    /// Bytes were overwritten.
+    Poked {
+        /// The first of them.
+        at: Addr,
+        /// How many.
+        size: u32,
     },
     /// The whole store of deleted contexts was given back to malloc.
     ContextStoreEmptied {
@@ -270,7 +295,13 @@ impl From<BufferEvent> for Event {
 pub struct EventLog {
     events: Vec<Event>,
     mode: Mode,
+    /// Events that the operation came to, whether they are recorded or not.
+    came: u32,
 }
+
+/// More events than any operation comes to that ends: links that somebody wrote over can lead
+/// a routine in a circle.
+const MOST_EVENTS: u32 = 1 << 22;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mode {
@@ -315,6 +346,7 @@ impl EventLog {
     #[inline]
     pub(crate) fn begin(&mut self) -> Fallible<()> {
         self.events.clear();
+        self.came = 0;
         match self.mode {
             Mode::StopAfter(0) => Err(Error::Stopped.into()),
             _ => Ok(()),
@@ -328,12 +360,19 @@ impl EventLog {
     #[inline]
     pub(crate) fn emit(&mut self, event: impl Into<Event>) -> Fallible<()> {
         if self.is_off() {
-            return Ok(());
+            return self.count();
         }
         self.record(event.into())
     }
 
+    #[inline]
+    fn count(&mut self) -> Fallible<()> {
+        self.came += 1;
+        if self.came > MOST_EVENTS { Err(Error::EndlessLoop.into()) } else { Ok(()) }
+    }
+
     fn record(&mut self, event: Event) -> Fallible<()> {
+        self.count()?;
         self.events.push(event);
         match self.mode {
             Mode::StopAfter(count) if self.events.len() >= count => Err(Error::Stopped.into()),

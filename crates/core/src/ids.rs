@@ -155,7 +155,7 @@ impl ContextSlot {
     pub const MESSAGE: Self = Self(12);
     /// `row_description_context`.
     pub const ROW_DESCRIPTION: Self = Self(13);
-    /// `TopTransactionContext`.
+    /// `TopTransactionContext`. Those before it live as long as their backend.
     pub const TOP_TRANSACTION: Self = Self(14);
     /// `CurTransactionContext`: that of the innermost savepoint, else `TopTransactionContext`.
     pub const CUR_TRANSACTION: Self = Self(15);
@@ -202,11 +202,6 @@ impl ContextSlot {
         ("SPI Exec", Self::SPI_EXEC),
         ("FunctionCallContext", Self::FUNCTION_CALL),
     ];
-
-    /// Whether the context lives as long as its backend.
-    pub fn is_permanent(self) -> bool {
-        self.0 < Self::TOP_TRANSACTION.0
-    }
 
     /// The name that the context bears; empty for a scenario's own.
     pub fn known_name(self) -> &'static str {

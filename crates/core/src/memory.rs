@@ -26,6 +26,7 @@ mod window;
 
 pub use addr::{Addr, Owner};
 pub use arena::Arena;
+pub(crate) use arena::{Fault, MAX_TOUCHED};
 pub use heap::{Heap, HeapChunk, HeapStats, MALLOC_ALIGN};
 pub use program::ProgramText;
 pub use segment::PAGE_SIZE;

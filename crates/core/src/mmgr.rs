@@ -29,6 +29,7 @@ mod alignedalloc;
 pub mod aset;
 #[cfg(feature = "bump")]
 mod bump;
+mod chain;
 pub mod chunk;
 #[cfg(any(feature = "bump", feature = "generation", feature = "slab"))]
 mod dlist;
@@ -47,10 +48,11 @@ mod stats;
 pub use mcxt::{Context, MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
 pub(crate) use mcxt::{is_headerless, quick_palloc, quick_pfree};
 pub use methods::{Counters, METHODS_TABLE, method_name};
+pub use stats::StatsForm;
 use stats::StatsText;
 pub(crate) use stats::memory_context_stats_detail;
 
-use crate::error::Fallible;
+use crate::error::{Error, Fallible};
 use crate::event::{EventLog, MemoryEvent};
 use crate::ids::BackendId;
 use crate::memory::{Addr, Arena, Heap, ProgramText};
@@ -105,8 +107,18 @@ pub struct Process<'a> {
 
 impl Process<'_> {
     #[inline]
-    fn emit(&mut self, event: MemoryEvent) -> Fallible<()> {
+    pub(crate) fn emit(&mut self, event: MemoryEvent) -> Fallible<()> {
+        self.check_fault()?;
         self.log.emit(crate::event::Event::Memory(self.who, event))
+    }
+
+    /// Whoever reads or writes memory that its process does not have is killed.
+    #[inline]
+    pub(crate) fn check_fault(&self) -> Fallible<()> {
+        match self.arena.fault() {
+            None => Ok(()),
+            Some(fault) => Err(Error::from(fault).into()),
+        }
     }
 
     fn malloc(&mut self, size: u64) -> Option<Addr> {
@@ -125,7 +137,11 @@ pub fn maxalign(size: u64) -> u64 {
 }
 
 /// `GetMemoryChunkContext`: the context that a live chunk belongs to, if its allocator can tell.
-fn get_memory_chunk_context(arena: &Arena, profile: &Profile, pointer: Addr) -> Option<Addr> {
+pub(crate) fn get_memory_chunk_context(
+    arena: &Arena,
+    profile: &Profile,
+    pointer: Addr,
+) -> Option<Addr> {
     mcxt::methods_of_chunk(arena, profile, pointer)?.get_chunk_context(arena, profile, pointer)
 }
 

@@ -285,6 +285,31 @@ pub enum Op {
         /// What is asked for besides.
         flags: AllocFlags,
     },
+    /// Read bytes behind the pointer that a variable holds, whether it is still good or not.
+    Peek {
+        /// Who reads.
+        backend: BackendId,
+        /// Whose variable it is: another backend's memory is not there.
+        owner: BackendId,
+        /// The variable.
+        chunk: ChunkSlot,
+        /// The first byte, from the pointer on.
+        offset: u32,
+        /// How many.
+        size: u32,
+    },
+    /// Overwrite bytes behind the pointer that a variable holds, whether it is still good or not
+    /// and whether they are still the chunk's.
+    Poke {
+        /// Whose.
+        backend: BackendId,
+        /// The variable.
+        chunk: ChunkSlot,
+        /// The first byte, from the pointer on.
+        offset: u32,
+        /// How many.
+        size: u32,
+    },
     /// `MemoryContextReset`: free everything in it, delete its children.
     Reset {
         /// Whose.
@@ -423,6 +448,8 @@ impl Op {
                 | Op::Pfree { .. }
                 | Op::Repalloc { .. }
                 | Op::RepallocExtended { .. }
+                | Op::Peek { .. }
+                | Op::Poke { .. }
                 | Op::Reset { .. }
                 | Op::ResetOnly { .. }
                 | Op::ResetChildren { .. }
@@ -471,6 +498,8 @@ impl Op {
             | Op::Pfree { backend, .. }
             | Op::Repalloc { backend, .. }
             | Op::RepallocExtended { backend, .. }
+            | Op::Peek { backend, .. }
+            | Op::Poke { backend, .. }
             | Op::Reset { backend, .. }
             | Op::ResetOnly { backend, .. }
             | Op::ResetChildren { backend, .. }

@@ -15,8 +15,8 @@ mod shmem;
 
 pub use contexts::{BackendProfile, StartStep, TransactionEnd};
 pub use mmgr::{
-    ChunkHeaders, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags, Recycling,
-    SlabLists, SlabProfile, StatsDetail, TreeOrder,
+    ChunkHeaders, ContextRows, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags,
+    Recycling, SlabLists, SlabProfile, StatsDetail, TreeOrder,
 };
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};

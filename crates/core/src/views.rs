@@ -2,13 +2,21 @@
 //!
 //! Read-only functions of the [`Server`]; nothing here decides or changes anything.
 
-use std::collections::{BTreeSet, HashMap};
+mod costs;
+mod fragmentation;
+mod memory_contexts;
 
 use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
 use crate::ids::{BackendId, BufferId, BufferTag, ChunkSlot};
 use crate::memory::Addr;
 use crate::mmgr::inspect::{self, BlockView};
+
+pub use costs::{Costs, Ledger};
+pub use fragmentation::{Fragmentation, fragmentation};
+pub use memory_contexts::{
+    BackendMemoryContext, memory_context_columns, pg_backend_memory_contexts,
+};
 
 /// A row of `pg_buffercache`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +53,7 @@ pub fn buffers(server: &Server) -> impl Iterator<Item = BufferRow> {
     (0..server.pool().nbuffers()).filter_map(|index| buffer(server, BufferId(index)))
 }
 
-/// A row of `pg_backend_memory_contexts`, in the shape of PostgreSQL 18.
+/// A memory context as the page's tree shows it. [`BackendMemoryContext`] is the view's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextRow {
     /// The context.
@@ -75,7 +83,7 @@ pub struct ContextRow {
 impl ContextRow {
     /// `used_bytes`.
     pub fn used_bytes(&self) -> u64 {
-        self.total_bytes - self.free_bytes
+        self.total_bytes.wrapping_sub(self.free_bytes)
     }
 }
 
@@ -83,9 +91,11 @@ impl ContextRow {
 pub fn contexts(server: &Server, id: BackendId) -> Vec<ContextRow> {
     let Some(backend) = server.backend(id) else { return Vec::new() };
     let mut rows = Vec::new();
+    let mut seen = BTreeSet::from([Addr::NULL]);
     let mut open = vec![(backend.memory.top, None, 1)];
     while let Some((addr, parent, level)) = open.pop() {
-        if addr.is_null() {
+        // Links that somebody wrote over can lead from a context to itself.
+        if !seen.insert(addr) {
             continue;
         }
         let context = server.context(addr);
@@ -122,21 +132,45 @@ pub struct ContextView {
     pub chunk_limit: u64,
     /// Bytes of the header before each chunk.
     pub chunk_header: u64,
-    /// Variables that hold chunks, by pointer: the variable, and bytes asked for.
-    pub variables: HashMap<Addr, (ChunkSlot, u64)>,
+    /// Variables that hold chunks, in the order of their pointers: pointer, variable, and bytes
+    /// asked for.
+    pub variables: Vec<(Addr, ChunkSlot, u64)>,
 }
 
-/// Open a context of a backend.
-pub fn open_context(server: &Server, id: BackendId, context: Addr) -> ContextView {
+impl ContextView {
+    /// The variable that holds a chunk, and the bytes asked for.
+    pub fn variable(&self, pointer: Addr) -> Option<(ChunkSlot, u64)> {
+        let at = self.variables.binary_search_by_key(&pointer, |it| it.0).ok()?;
+        self.variables.get(at).map(|&(_, slot, requested)| (slot, requested))
+    }
+}
+
+/// Open a context of a backend. `live` are chunks known to be in use, sorted, which tell one from the
+/// next where nothing else does.
+pub fn open_context(
+    server: &Server,
+    id: BackendId,
+    context: Addr,
+    live: &[(Addr, u64)],
+) -> ContextView {
     let (arena, profile) = (server.arena(), server.profile());
-    let variables: HashMap<_, _> = server.backend(id).map_or_else(HashMap::new, |backend| {
-        backend.chunks().map(|(slot, var)| (var.pointer, (slot, var.requested))).collect()
-    });
+    let mut variables: Vec<(Addr, ChunkSlot, u64)> = Vec::new();
+    for (slot, held) in server.backend(id).into_iter().flat_map(|backend| backend.chunks()) {
+        let variable = (held.pointer, slot, held.requested);
+        match variables.binary_search_by_key(&held.pointer, |it| it.0) {
+            Ok(at) => variables[at] = variable,
+            Err(at) => variables.insert(at, variable),
+        }
+    }
     let chunk_header = server.context(context).chunk_header(profile);
     let mut blocks = inspect::blocks(arena, profile, context);
     if chunk_header == 0 {
-        let mut known = BTreeSet::new();
-        known.extend(variables.keys().copied());
+        let mut known: Vec<Addr> = live.iter().map(|(pointer, _)| *pointer).collect();
+        for (pointer, ..) in &variables {
+            if let Err(at) = known.binary_search(pointer) {
+                known.insert(at, *pointer);
+            }
+        }
         blocks.iter_mut().for_each(|block| block.cut_at(&known));
     }
     ContextView {

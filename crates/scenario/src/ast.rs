@@ -2,13 +2,19 @@
 //!
 //! The formatter prints it, [`check`](crate::check()) gives it a meaning.
 
+mod context;
+
 use std::rc::Rc;
 
 use pgscope_core::ids::BlockNumber;
+use pgscope_core::op::AllocFlags;
 
 use crate::diagnostic::Span;
-use crate::metrics::{BackendMetric, ContextMetric, PageMetric, RelationMetric, ServerMetric};
+use crate::metrics::{
+    BackendMetric, ChunkMetric, ContextMetric, PageMetric, RelationMetric, ServerMetric,
+};
 use crate::units::Quantity;
+pub use context::{ContextKind, ContextSizes, Family, Shown};
 
 /// A whole scenario. Two scripts are equal when they say the same in the same order.
 #[derive(Clone, Debug, Default)]
@@ -137,14 +143,10 @@ pub enum Action {
         name: Name,
         /// The parent; without one, the current context.
         parent: Option<Name>,
-        /// `ALLOCSET_SMALL_SIZES` instead of `ALLOCSET_DEFAULT_SIZES`.
-        small: bool,
-        /// `minContextSize`
-        min: Option<Quantity>,
-        /// `initBlockSize`
-        init: Option<Quantity>,
-        /// `maxBlockSize`
-        max: Option<Quantity>,
+        /// Its allocator; without one, the usual.
+        kind: Option<ContextKind>,
+        /// What is said about its sizes.
+        sizes: Box<ContextSizes>,
     },
     /// `switch to Work`
     SwitchTo(Name),
@@ -154,6 +156,19 @@ pub enum Action {
         size: Quantity,
         /// `palloc0`
         zero: bool,
+        /// `aligned 64`
+        align: Option<Quantity>,
+        /// `huge`, `noerror` and `zero`
+        flags: AllocFlags,
+        /// The context; without one, the current context.
+        context: Option<Name>,
+        /// The name for the pointer.
+        chunk: Option<Name>,
+    },
+    /// `strdup "select 1" in Work as s`
+    Strdup {
+        /// The string.
+        text: Rc<str>,
         /// The context; without one, the current context.
         context: Option<Name>,
         /// The name for the pointer.
@@ -167,11 +182,61 @@ pub enum Action {
         chunk: Name,
         /// Bytes.
         size: Quantity,
+        /// `huge` and `noerror`
+        flags: AllocFlags,
     },
-    /// `reset Work`
-    Reset(Name),
-    /// `delete Work`
-    Delete(Name),
+    /// `peek a`, `peek a 16 at 64 of alice`
+    Peek {
+        /// The pointer.
+        chunk: Name,
+        /// Bytes.
+        size: Option<Quantity>,
+        /// Bytes from the pointer to the first.
+        at: Option<Quantity>,
+        /// Whose pointer it is, if it is another backend's.
+        of: Option<Name>,
+    },
+    /// `poke a 16 at 64`
+    Poke {
+        /// The pointer.
+        chunk: Name,
+        /// Bytes.
+        size: Quantity,
+        /// Bytes from the pointer to the first.
+        at: Option<Quantity>,
+    },
+    /// `reset Work`, `reset only Work`, `reset children Work`
+    Reset(Family, Name),
+    /// `delete Work`, `delete children Work`
+    Delete(Family, Name),
+    /// `move Work under TopMemoryContext`
+    Move {
+        /// The context.
+        context: Name,
+        /// The new parent.
+        parent: Name,
+    },
+    /// `on reset Work call close_file`
+    OnReset {
+        /// The context.
+        context: Name,
+        /// The function.
+        callback: Name,
+    },
+    /// `identify Work "select 1"`
+    Identify {
+        /// The context.
+        context: Name,
+        /// What it is for.
+        ident: Rc<str>,
+    },
+    /// `show contexts`, `show stats Work`
+    Show {
+        /// What.
+        what: Shown,
+        /// Of which context only.
+        context: Option<Name>,
+    },
     /// `begin`
     Begin,
     /// `commit`
@@ -244,9 +309,16 @@ impl Action {
             Self::Palloc { zero: false, .. } => "palloc",
             Self::Palloc { zero: true, .. } => "palloc0",
             Self::Pfree(_) => "pfree",
+            Self::Peek { .. } => "peek",
+            Self::Poke { .. } => "poke",
             Self::Repalloc { .. } => "repalloc",
-            Self::Reset(_) => "reset",
-            Self::Delete(_) => "delete",
+            Self::Strdup { .. } => "strdup",
+            Self::Reset(..) => "reset",
+            Self::Delete(..) => "delete",
+            Self::Move { .. } => "move",
+            Self::OnReset { .. } => "on reset",
+            Self::Identify { .. } => "identify",
+            Self::Show { .. } => "show",
             Self::Begin => "begin",
             Self::Commit => "commit",
             Self::Rollback(_) => "rollback",
@@ -360,6 +432,8 @@ pub enum Measured {
     Relation(RelationMetric, Name),
     /// `used(alice, Work)`
     Context(ContextMetric, Name, Name),
+    /// `offset(alice, a)`
+    Chunk(ChunkMetric, Name, Name),
     /// `contexts(alice)`
     Backend(BackendMetric, Name),
 }

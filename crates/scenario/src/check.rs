@@ -6,6 +6,7 @@
 //! since seeing `pfree` fail the second time may be the point of a scenario.
 
 mod frames;
+mod memory;
 mod names;
 mod statement;
 
@@ -103,6 +104,15 @@ enum Backend {
     Known(BackendId),
     /// One that isn't there, about which enough was said.
     Unknown,
+}
+
+impl Backend {
+    fn known(self) -> Option<BackendId> {
+        match self {
+            Self::Known(backend) => Some(backend),
+            Self::None | Self::Unknown => None,
+        }
+    }
 }
 
 /// What a statement becomes: a body and how many steps it has. None after an error.

@@ -1,12 +1,13 @@
 //! Whether an expectation holds, and what its number is if it does not.
 
 use pgscope_core::event::BufferEvent;
+use pgscope_core::mmgr::inspect;
 use pgscope_core::views;
 use pgscope_core::{Error, Event, Server};
 
 use crate::decimal::Decimal;
 use crate::metrics::{
-    BackendMetric, ContextMetric, Metric, PageMetric, RelationMetric, ServerMetric,
+    BackendMetric, ChunkMetric, ContextMetric, Metric, PageMetric, RelationMetric, ServerMetric,
 };
 use crate::program::{Expectation, Program};
 
@@ -70,17 +71,43 @@ pub fn measure(metric: Metric, server: &Server) -> Option<f64> {
             .count() as u64,
         Metric::Context(metric, backend, slot) => {
             let context = server.backend(backend)?.context(slot)?;
-            let counters = server.context(context).stats(server.profile());
+            let context = server.context(context);
+            let counters = context.stats(server.profile());
             match metric {
+                ContextMetric::Free => counters.freespace,
+                ContextMetric::MemAllocated => context.mem_allocated(true),
                 ContextMetric::Used => counters.totalspace - counters.freespace,
                 ContextMetric::Total => counters.totalspace,
                 ContextMetric::FreeChunks => counters.freechunks,
                 ContextMetric::Blocks => counters.nblocks,
             }
         }
-        Metric::Backend(BackendMetric::Contexts, backend) => {
-            let top = server.context(server.backend(backend)?.memory.top);
-            1 + top.descendants().count() as u64
+        Metric::Chunk(metric, backend, slot) => {
+            let var = server.backend(backend)?.chunk(slot)?;
+            match metric {
+                ChunkMetric::Offset => {
+                    let (arena, profile) = (server.arena(), server.profile());
+                    let block = inspect::block_of(arena, profile, var.context, var.pointer)?;
+                    var.pointer.since(block)
+                }
+                // Nothing leads from a chunk without a header to its allocator.
+                ChunkMetric::Space
+                    if server.context(var.context).chunk_header(server.profile()) == 0 =>
+                {
+                    return None;
+                }
+                ChunkMetric::Space => server.chunk_space(var.pointer)?,
+            }
+        }
+        Metric::Backend(metric, backend) => {
+            let memory = &server.backend(backend)?.memory;
+            match metric {
+                BackendMetric::Contexts => {
+                    1 + server.context(memory.top).descendants().count() as u64
+                }
+                BackendMetric::Mallocs => memory.heap.stats().mallocs,
+                BackendMetric::Frees => memory.heap.stats().frees,
+            }
         }
     };
     Some(number as f64)
@@ -125,6 +152,9 @@ fn describe(metric: Metric, program: &Program) -> String {
         Metric::Relation(_, rel) => format!("{kind}({})", table(rel)),
         Metric::Context(_, id, slot) => {
             format!("{kind}({}, {})", backend(id), names.context(id, slot).unwrap_or("?"))
+        }
+        Metric::Chunk(_, id, slot) => {
+            format!("{kind}({}, {})", backend(id), names.chunk(id, slot).map_or("?", |name| name))
         }
         Metric::Backend(_, id) => format!("{kind}({})", backend(id)),
     }

@@ -6,8 +6,11 @@
 
 use std::fmt;
 
+use pgscope_core::op::AllocFlags;
+
 use crate::ast::{
-    Action, Block, Dirtying, Generator, Item, Measured, PageRange, Pages, Script, Server, Statement,
+    Action, Block, ContextKind, Dirtying, Generator, Item, Measured, PageRange, Pages, Script,
+    Server, Statement,
 };
 use crate::decimal::Decimal;
 use crate::diagnostic::Diagnostic;
@@ -169,24 +172,44 @@ impl fmt::Display for Action {
                 Maybe(" multiplier=", multiplier).fmt(f)?;
                 Maybe(" delay=", delay).fmt(f)
             }
-            Action::CreateContext { name, parent, small, min, init, max } => {
+            Action::CreateContext { name, parent, kind, sizes } => {
                 write!(f, " {name}{}", Maybe(" in ", parent))?;
-                f.write_str(if *small { " small" } else { "" })?;
-                Maybe(" min=", min).fmt(f)?;
-                Maybe(" init=", init).fmt(f)?;
-                Maybe(" max=", max).fmt(f)
+                Maybe(" ", &kind.map(ContextKind::word)).fmt(f)?;
+                f.write_str(if sizes.small { " small" } else { "" })?;
+                Maybe(" min=", &sizes.min).fmt(f)?;
+                Maybe(" init=", &sizes.init).fmt(f)?;
+                Maybe(" max=", &sizes.max).fmt(f)?;
+                Maybe(" block=", &sizes.block).fmt(f)?;
+                Maybe(" chunk=", &sizes.chunk).fmt(f)
             }
-            Action::Palloc { size, context, chunk, .. } => {
-                write!(f, " {size}{}{}", Maybe(" in ", context), Maybe(" as ", chunk))
+            Action::Palloc { size, align, flags, context, chunk, .. } => {
+                write!(f, " {size}{}", Maybe(" aligned ", align))?;
+                write_flags(*flags, f)?;
+                write!(f, "{}{}", Maybe(" in ", context), Maybe(" as ", chunk))
             }
-            Action::Repalloc { chunk, size } => write!(f, " {chunk} {size}"),
+            Action::Strdup { text, context, chunk } => {
+                write!(f, " {}{}{}", Quoted(text), Maybe(" in ", context), Maybe(" as ", chunk))
+            }
+            Action::Repalloc { chunk, size, flags } => {
+                write!(f, " {chunk} {size}")?;
+                write_flags(*flags, f)
+            }
+            Action::Peek { chunk, size, at, of } => {
+                write!(f, " {chunk}{}{}{}", Maybe(" ", size), Maybe(" at ", at), Maybe(" of ", of))
+            }
+            Action::Poke { chunk, size, at } => write!(f, " {chunk} {size}{}", Maybe(" at ", at)),
+            Action::Reset(family, name) | Action::Delete(family, name) => {
+                write!(f, "{} {name}", family.word())
+            }
+            Action::Show { what, context } => write!(f, " {}{}", what.word(), Maybe(" ", context)),
+            Action::Move { context, parent } => write!(f, " {context} under {parent}"),
+            Action::OnReset { context, callback } => write!(f, " {context} call {callback}"),
+            Action::Identify { context, ident } => write!(f, " {context} {}", Quoted(ident)),
             Action::Backend(name)
             | Action::Unpin(name)
             | Action::Flush(name)
             | Action::SwitchTo(name)
             | Action::Pfree(name)
-            | Action::Reset(name)
-            | Action::Delete(name)
             | Action::Savepoint(name)
             | Action::Release(name)
             | Action::Call { function: name, .. } => write!(f, " {name}"),
@@ -194,9 +217,24 @@ impl fmt::Display for Action {
             Action::Expect { metric, comparison, value } => {
                 write!(f, " {metric} {} {value}", comparison.symbol())
             }
-            Action::ExpectError(text) => write!(f, " error \"{}\"", text.replace('"', "\"\"")),
+            Action::ExpectError(text) => write!(f, " error {}", Quoted(text)),
         }
     }
+}
+
+/// A text as a scenario writes it.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.replace('"', "\"\""))
+    }
+}
+
+fn write_flags(flags: AllocFlags, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(if flags.zero { " zero" } else { "" })?;
+    f.write_str(if flags.huge { " huge" } else { "" })?;
+    f.write_str(if flags.no_oom { " noerror" } else { "" })
 }
 
 impl fmt::Display for Pages {
@@ -237,6 +275,9 @@ impl fmt::Display for Measured {
             Measured::Context(metric, backend, context) => {
                 write!(f, "{}({backend}, {context})", MetricKind::Context(*metric).name())
             }
+            Measured::Chunk(metric, backend, chunk) => {
+                write!(f, "{}({backend}, {chunk})", MetricKind::Chunk(*metric).name())
+            }
             Measured::Backend(metric, backend) => {
                 write!(f, "{}({backend})", MetricKind::Backend(*metric).name())
             }
@@ -260,7 +301,7 @@ repeat 3 {  a:read t 3,5 ,9..11 ; checkpoint }
 a: call f  { -- in
   palloc   8kB;palloc0 1.50kB as x -- kept
 
-  create context W allocset default init=8kB
+  create context W generation default init=8kB; a: palloc 9 as x noerror in W aligned 1kB
 }   -- out
 expect error \"say \"\"hi\"\"\"; expect used(a , W)!=0.0
 ";
@@ -275,7 +316,8 @@ a: call f {
     palloc 8kB
     palloc0 1.5kB as x  -- kept
 
-    create context W init=8kB
+    create context W generation init=8kB
+    a: palloc 9 aligned 1kB noerror in W as x
 }  -- out
 expect error \"say \"\"hi\"\"\"
 expect used(a, W) <> 0

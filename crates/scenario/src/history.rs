@@ -359,6 +359,11 @@ impl History {
                     self.marks.push(mark(&op, point, before));
                 }
             }
+            StepKind::Show { .. } => {
+                if first_time {
+                    self.marks.push(Mark::Other);
+                }
+            }
             StepKind::Expect(expectation) => {
                 if first_time {
                     let failure = expect::check(

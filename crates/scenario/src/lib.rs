@@ -19,6 +19,7 @@
 
 pub mod ast;
 mod check;
+mod compare;
 mod decimal;
 mod diagnostic;
 mod expect;
@@ -38,21 +39,22 @@ mod statements;
 mod suggest;
 mod units;
 
-pub use ast::{Comparison, Script};
+pub use ast::{Comparison, Script, Shown};
 pub use check::{check, compile};
+pub use compare::{Replay, replay};
 pub use diagnostic::{Diagnostic, Span};
 pub use expect::{Failure, measure};
 pub use format::format;
 pub use highlight::{Class, highlight};
 pub use history::{History, Mark, Position, Totals};
 pub use metrics::{
-    BackendMetric, ContextMetric, METRICS, Metric, MetricInfo, MetricKind, PageMetric,
-    RelationMetric, ServerMetric,
+    BackendMetric, ChunkMetric, ContextMetric, METRIC_MEANINGS, METRICS, Metric, MetricInfo,
+    MetricKind, PageMetric, RelationMetric, ServerMetric,
 };
 pub use names::Names;
 pub use narrate::{Narration, Part, Tone, narrate};
 pub use parser::{Parsed, parse};
 pub use program::{Expectation, Program, ServerConfig, Step, StepKind};
-pub use statements::{By, STATEMENTS, StatementInfo};
+pub use statements::{By, REFERENCE, STATEMENTS, StatementInfo, StatementReference};
 pub use suggest::nearest;
 pub use units::{MEMORY_UNITS, Quantity, TIME_UNITS, Unit};

@@ -8,6 +8,8 @@ pub const MAX_TEXT: usize = 200_000;
 pub const MAX_NESTING: usize = 32;
 /// The most steps that a scenario may unfold to.
 pub const MAX_STEPS: u64 = 20_000_000;
+/// The most steps that are executed anew to show what memory cost.
+pub const MAX_REPLAY: u64 = 200_000;
 /// The longest name, in bytes (`NAMEDATALEN` - 1).
 pub const MAX_NAME: usize = 63;
 /// The most errors reported for one text.

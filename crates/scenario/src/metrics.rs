@@ -1,6 +1,6 @@
 //! What an `expect` can look at: one table, grouped by what a metric is a number *of*.
 
-use pgscope_core::ids::{BackendId, BufferTag, ContextSlot, RelId};
+use pgscope_core::ids::{BackendId, BufferTag, ChunkSlot, ContextSlot, RelId};
 
 /// A number of the whole server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +54,23 @@ pub enum ContextMetric {
     Used,
     /// Bytes taken from malloc.
     Total,
+    /// Bytes of them that are free.
+    Free,
+    /// Bytes taken from malloc, with those below it.
+    MemAllocated,
     /// Free chunks.
     FreeChunks,
     /// Blocks.
     Blocks,
+}
+
+/// A number of one chunk that a variable holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChunkMetric {
+    /// Where it begins, in bytes from the start of its block.
+    Offset,
+    /// Bytes that it takes up, its header included (`GetMemoryChunkSpace`).
+    Space,
 }
 
 /// A number of one backend.
@@ -65,6 +78,10 @@ pub enum ContextMetric {
 pub enum BackendMetric {
     /// Memory contexts it has.
     Contexts,
+    /// Calls of malloc and realloc.
+    Mallocs,
+    /// Calls of free.
+    Frees,
 }
 
 /// A number that the machine can be asked for, with what it is a number of.
@@ -78,6 +95,8 @@ pub enum Metric {
     Relation(RelationMetric, RelId),
     /// Of one memory context.
     Context(ContextMetric, BackendId, ContextSlot),
+    /// Of one chunk.
+    Chunk(ChunkMetric, BackendId, ChunkSlot),
     /// Of one backend.
     Backend(BackendMetric, BackendId),
 }
@@ -93,6 +112,8 @@ pub enum MetricKind {
     Relation(RelationMetric),
     /// `(BACKEND, CONTEXT)`
     Context(ContextMetric),
+    /// `(BACKEND, CHUNK)`
+    Chunk(ChunkMetric),
     /// `(BACKEND)`
     Backend(BackendMetric),
 }
@@ -105,6 +126,7 @@ impl MetricKind {
             Self::Page(_) => "(TABLE, BLOCK)",
             Self::Relation(_) => "(TABLE)",
             Self::Context(_) => "(BACKEND, CONTEXT)",
+            Self::Chunk(_) => "(BACKEND, CHUNK)",
             Self::Backend(_) => "(BACKEND)",
         }
     }
@@ -123,28 +145,52 @@ impl Metric {
             Self::Page(metric, _) => MetricKind::Page(metric),
             Self::Relation(metric, _) => MetricKind::Relation(metric),
             Self::Context(metric, ..) => MetricKind::Context(metric),
+            Self::Chunk(metric, ..) => MetricKind::Chunk(metric),
             Self::Backend(metric, _) => MetricKind::Backend(metric),
         }
     }
 }
 
-/// A metric's entry in the reference.
+/// What the parser knows of a metric.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricInfo {
     /// The word for it.
     pub name: &'static str,
     /// Which it is.
     pub kind: MetricKind,
-    /// What it says.
-    pub meaning: &'static str,
 }
 
 /// Every metric.
-pub const METRICS: &[MetricInfo] = {
+pub const METRICS: &[MetricInfo] = &{
+    let mut table = [ALL[0].0; ALL.len()];
+    let mut row = 0;
+    while row < ALL.len() {
+        table[row] = ALL[row].0;
+        row += 1;
+    }
+    table
+};
+
+/// What each says, in the same order, for the reference.
+pub const METRIC_MEANINGS: &[&str] = &{
+    let mut table = [""; ALL.len()];
+    let mut row = 0;
+    while row < ALL.len() {
+        table[row] = ALL[row].1;
+        row += 1;
+    }
+    table
+};
+
+const ALL: &[(MetricInfo, &str)] = {
     use {BackendMetric as B, ContextMetric as C, MetricKind as K, PageMetric as P};
-    use {RelationMetric as R, ServerMetric as S};
-    const fn info(name: &'static str, kind: K, meaning: &'static str) -> MetricInfo {
-        MetricInfo { name, kind, meaning }
+    use {ChunkMetric as H, RelationMetric as R, ServerMetric as S};
+    const fn info(
+        name: &'static str,
+        kind: K,
+        meaning: &'static str,
+    ) -> (MetricInfo, &'static str) {
+        (MetricInfo { name, kind }, meaning)
     }
     &[
         info("hit_ratio", K::Server(S::HitRatio), "hits among all page reads, 0 to 1"),
@@ -164,8 +210,18 @@ pub const METRICS: &[MetricInfo] = {
         info("buffers", K::Relation(R::Buffers), "buffers that hold the table's pages"),
         info("used", K::Context(C::Used), "bytes used in the context"),
         info("total", K::Context(C::Total), "bytes that the context took from malloc"),
+        info("free", K::Context(C::Free), "bytes of them that are free"),
+        info("mem_allocated", K::Context(C::MemAllocated), "bytes that it and those below it took"),
         info("free_chunks", K::Context(C::FreeChunks), "free chunks in the context"),
         info("blocks", K::Context(C::Blocks), "blocks of the context"),
+        info(
+            "offset",
+            K::Chunk(H::Offset),
+            "where the chunk begins, in bytes from the start of its block",
+        ),
+        info("space", K::Chunk(H::Space), "bytes that the chunk takes up, its header included"),
         info("contexts", K::Backend(B::Contexts), "memory contexts that the backend has"),
+        info("mallocs", K::Backend(B::Mallocs), "calls of malloc and realloc since it started"),
+        info("frees", K::Backend(B::Frees), "calls of free since it started"),
     ]
 };

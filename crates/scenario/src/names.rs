@@ -47,6 +47,9 @@ pub(crate) struct Locals {
     pub(crate) contexts: Register,
     pub(crate) chunks: Register,
     pub(crate) pins: Register,
+    pub(crate) callbacks: Register,
+    /// A bit for each context of a backend's own that the scenario names.
+    pub(crate) mentioned: u32,
 }
 
 /// Every name in a scenario.
@@ -113,6 +116,11 @@ impl Names {
         self.locals(backend)?.chunks.number(name).map(ChunkSlot)
     }
 
+    /// The name of a function that a backend has called at a reset.
+    pub fn callback(&self, backend: BackendId, number: u32) -> Option<&Name> {
+        self.locals(backend)?.callbacks.name(number)
+    }
+
     /// The name of a backend's pin variable.
     pub fn pin(&self, backend: BackendId, slot: PinSlot) -> Option<&Name> {
         self.locals(backend)?.pins.name(slot.0)
@@ -123,6 +131,11 @@ impl Names {
         self.locals(backend)?.pins.number(name).map(PinSlot)
     }
 
+    /// Whether the scenario names a context that the backend has by itself.
+    pub fn mentions(&self, backend: BackendId, slot: ContextSlot) -> bool {
+        self.locals(backend).is_some_and(|it| it.mentioned & own_bit(slot) != 0)
+    }
+
     pub(crate) fn locals(&self, backend: BackendId) -> Option<&Locals> {
         self.locals.get(usize::from(backend.0))
     }
@@ -130,6 +143,11 @@ impl Names {
     pub(crate) fn locals_mut(&mut self, backend: BackendId) -> Option<&mut Locals> {
         self.locals.get_mut(usize::from(backend.0))
     }
+}
+
+/// The bit of a context that a backend has by itself; none for a scenario's own.
+pub(crate) fn own_bit(slot: ContextSlot) -> u32 {
+    1u32.checked_shl(slot.0).unwrap_or_default()
 }
 
 /// The slot of a scenario's own context.

@@ -3,11 +3,13 @@
 //!
 //! A function of the shown step, its events and the machine; the page shows the parts in
 //! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
-//! [`memory`] of contexts, [`session`] of the statements that make and drop them.
+//! [`memory`] of contexts, [`session`] of the statements that make and drop them, [`show`] has
+//! the tables.
 
 mod buffers;
 mod memory;
 mod session;
+mod show;
 
 use std::fmt::Write as _;
 
@@ -32,6 +34,8 @@ pub struct Narration {
     pub file: &'static str,
     /// That file in the version's public source tree.
     pub url: String,
+    /// Lines that belong to it, in columns: what a `show` shows.
+    pub listing: Vec<String>,
 }
 
 /// Words that share a tone.
@@ -129,6 +133,9 @@ pub fn narrate(history: &History) -> Narration {
             }
             None => narration.say(Tone::Hit, "As expected."),
         },
+        StepKind::Show { backend, what, context } => {
+            show::tell(&mut narration, &scene, history, (*backend, *what, *context));
+        }
         StepKind::Op(op) => {
             tell(&mut narration, &scene, op);
             let complete = history.position().event == 0;
@@ -147,6 +154,9 @@ pub fn narrate(history: &History) -> Narration {
             narration.say(Tone::Plain, ".");
         }
         narration.say(Tone::Evict, format!(" ERROR: {error}."));
+        if let Some(detail) = error.detail() {
+            narration.say(Tone::Plain, format!(" {detail}"));
+        }
         if let Some(hint) = error.hint() {
             narration.say(Tone::Plain, format!(" {hint}"));
         }

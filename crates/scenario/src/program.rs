@@ -5,12 +5,12 @@
 //! for in any order, at the same small price.
 
 use pgscope_core::Op;
-use pgscope_core::ids::{BackendId, BlockNumber, PinSlot, RelId};
+use pgscope_core::ids::{BackendId, BlockNumber, ContextSlot, PinSlot, RelId};
 use pgscope_core::op::{DirtyKind, Name, ReadMode};
 use pgscope_core::profile::Version;
 use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
 
-use crate::ast::Comparison;
+use crate::ast::{Comparison, Shown};
 use crate::metrics::Metric;
 use crate::names::Names;
 use crate::random::Distribution;
@@ -58,6 +58,15 @@ pub enum StepKind {
     Op(Op),
     /// Something must be true now.
     Expect(Expectation),
+    /// A backend's memory is looked at.
+    Show {
+        /// Whose.
+        backend: BackendId,
+        /// What of it.
+        what: Shown,
+        /// Of which context only.
+        context: Option<ContextSlot>,
+    },
 }
 
 /// What must be true.

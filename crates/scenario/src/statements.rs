@@ -14,7 +14,7 @@ pub enum By {
     Either,
 }
 
-/// One statement's entry in the reference.
+/// What the parser knows of a statement.
 #[derive(Clone, Copy, Debug)]
 pub struct StatementInfo {
     /// The word or words it begins with.
@@ -23,12 +23,17 @@ pub struct StatementInfo {
     pub by: By,
     /// How it is written: capitals stand for what to fill in, brackets for what may be left out.
     pub syntax: &'static str,
+    pub(crate) grammar: Grammar,
+}
+
+/// What the reference says of a statement besides.
+#[derive(Clone, Copy, Debug)]
+pub struct StatementReference {
     /// What it does.
     pub meaning: &'static str,
     /// An example that compiles in a scenario with a table `orders` of 200 pages, a backend
     /// `alice`, her context `Work`, chunk `a` and pin `p`.
     pub example: &'static str,
-    pub(crate) grammar: Grammar,
 }
 
 impl StatementInfo {
@@ -45,13 +50,34 @@ const fn statement(
     meaning: &'static str,
     example: &'static str,
     grammar: Grammar,
-) -> StatementInfo {
-    StatementInfo { keyword, by, syntax, meaning, example, grammar }
+) -> (StatementInfo, StatementReference) {
+    (StatementInfo { keyword, by, syntax, grammar }, StatementReference { meaning, example })
 }
 
 /// Every statement.
+pub const STATEMENTS: &[StatementInfo] = &{
+    let mut table = [ALL[0].0; ALL.len()];
+    let mut row = 0;
+    while row < ALL.len() {
+        table[row] = ALL[row].0;
+        row += 1;
+    }
+    table
+};
+
+/// What the reference says of each, in the same order: a page without a reference does without.
+pub const REFERENCE: &[StatementReference] = &{
+    let mut table = [ALL[0].1; ALL.len()];
+    let mut row = 0;
+    while row < ALL.len() {
+        table[row] = ALL[row].1;
+        row += 1;
+    }
+    table
+};
+
 #[rustfmt::skip]
-pub const STATEMENTS: &[StatementInfo] = &[
+const ALL: &[(StatementInfo, StatementReference)] = &[
     statement("server", By::Server,
         "server [VERSION] [shared_buffers=SIZE] [seed=NUMBER]",
         "Choose the server: at most once, as the first statement.",
@@ -105,37 +131,73 @@ pub const STATEMENTS: &[StatementInfo] = &[
         "One round of the background writer.",
         "bgwriter maxpages=10 delay=200ms", |it| it.bgwriter()),
     statement("create context", By::Backend,
-        "create context NAME [in CONTEXT] [allocset] [default | small] [min=SIZE] [init=SIZE] [max=SIZE]",
-        "Create a memory context, without `in` under the current one.",
-        "alice: create context Scratch in TopMemoryContext small", |it| it.create_context()),
+        "create context NAME [in CONTEXT] [allocset | generation | bump] [default | small] \
+         [min=SIZE] [init=SIZE] [max=SIZE], or create context NAME [in CONTEXT] slab [block=SIZE] chunk=SIZE",
+        "Create a memory context, without `in` under the current one. The allocator decides how its \
+         chunks are cut and kept; a slab's chunks all have one size.",
+        "alice: create context Scratch in TopMemoryContext slab block=8kB chunk=64", |it| it.create_context()),
     statement("switch to", By::Backend,
         "switch to CONTEXT",
         "Make a memory context the current one.",
         "alice: switch to Work", |it| it.switch_to()),
     statement("palloc", By::Backend,
-        "palloc SIZE [in CONTEXT] [as CHUNK]",
-        "Allocate a chunk, without `in` in the current context; keep the pointer under a name.",
-        "alice: palloc 100 in Work as b", |it| it.palloc()),
+        "palloc SIZE [aligned SIZE] [zero] [huge] [noerror] [in CONTEXT] [as CHUNK]",
+        "Allocate a chunk, without `in` in the current context; keep the pointer under a name. \
+         `aligned` asks for an address that is a multiple, `zero` for zeroed bytes, `huge` allows more \
+         than 1 GB, `noerror` returns NULL when there is no memory.",
+        "alice: palloc 2GB huge noerror in Work as b", |it| it.palloc()),
     statement("palloc0", By::Backend,
-        "palloc0 SIZE [in CONTEXT] [as CHUNK]",
+        "palloc0 SIZE [aligned SIZE] [huge] [noerror] [in CONTEXT] [as CHUNK]",
         "Allocate a chunk and fill it with zeros.",
         "alice: palloc0 1kB", |it| it.palloc0()),
+    statement("strdup", By::Backend,
+        "strdup \"TEXT\" [in CONTEXT] [as CHUNK]",
+        "Copy a string, with the zero byte that ends it, into a chunk.",
+        "alice: strdup \"select 1\" in Work as s", |it| it.strdup()),
     statement("pfree", By::Backend,
         "pfree CHUNK",
         "Free a chunk.",
         "alice: pfree a", |it| it.pfree()),
     statement("repalloc", By::Backend,
-        "repalloc CHUNK SIZE",
-        "Make a chunk larger or smaller.",
+        "repalloc CHUNK SIZE [huge] [noerror]",
+        "Make a chunk larger or smaller. With `noerror` it stays as it is when there is no memory.",
         "alice: repalloc a 400", |it| it.repalloc()),
+    statement("peek", By::Backend,
+        "peek CHUNK [SIZE] [at OFFSET] [of BACKEND]",
+        "Read bytes behind a pointer, 8 without a size, whether it is still good or not. Another \
+         backend's memory is not there: reading it kills the process.",
+        "alice: peek a 16 at 64", |it| it.peek_bytes()),
+    statement("poke", By::Backend,
+        "poke CHUNK SIZE [at OFFSET]",
+        "Overwrite bytes behind a pointer, whether it is still good or not and whether they are still the chunk's.",
+        "alice: poke a 8 at 100", |it| it.poke_bytes()),
     statement("reset", By::Backend,
-        "reset CONTEXT",
-        "Free everything in a memory context and delete its children.",
-        "alice: reset Work", |it| it.reset()),
+        "reset [only | children] CONTEXT",
+        "Free everything in a memory context and delete its children; `only` leaves the children \
+         alone, `children` resets them and leaves the context alone.",
+        "alice: reset only Work", |it| it.reset()),
     statement("delete", By::Backend,
-        "delete CONTEXT",
-        "Delete a memory context with everything in it.",
+        "delete [children] CONTEXT",
+        "Delete a memory context with everything in it and below it; `children` leaves the context itself.",
         "alice: delete Work", |it| it.delete()),
+    statement("move", By::Backend,
+        "move CONTEXT under CONTEXT",
+        "Give a memory context, with all below it, another parent.",
+        "alice: move Work under MessageContext", |it| it.move_under()),
+    statement("on reset", By::Backend,
+        "on reset CONTEXT call NAME",
+        "Have a function called when the memory context is next reset or deleted, the last registered first.",
+        "alice: on reset Work call close_file", |it| it.on_reset()),
+    statement("identify", By::Backend,
+        "identify CONTEXT \"TEXT\"",
+        "Say what a memory context is for; the text is kept in the context's own memory.",
+        "alice: identify Work \"select 1\"", |it| it.identify()),
+    statement("show", By::Backend,
+        "show contexts | stats [CONTEXT] | log | fragmentation | malloc",
+        "Show memory contexts: the rows of pg_backend_memory_contexts, what MemoryContextStats writes or \
+         pg_log_backend_memory_contexts logs, where each context's bytes are, or what plain malloc and \
+         free would have cost.",
+        "alice: show contexts", |it| it.show()),
     statement("begin", By::Backend,
         "begin",
         "The client sends BEGIN: a transaction starts and goes on until `commit` or `rollback`.",

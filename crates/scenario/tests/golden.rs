@@ -34,7 +34,9 @@ fn narration(name: &str, text: &str) -> String {
     let mut lines: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     while history.step_op() {
         let line = history.shown_line().unwrap();
-        lines.entry(line).or_default().push(narrate(&history).text());
+        let narration = narrate(&history);
+        let listing = narration.listing.iter().map(|line| format!("\n{SAID}    {line}"));
+        lines.entry(line).or_default().push(narration.text() + &listing.collect::<String>());
     }
     let mut said = String::new();
     for (line, sentences) in lines {

@@ -6,8 +6,8 @@ use pgscope_core::server::Settings;
 use pgscope_core::{Error, Server};
 use pgscope_scenario::link::{self, Link};
 use pgscope_scenario::{
-    History, METRICS, Position, STATEMENTS, StepKind, compile, format, highlight, limits, narrate,
-    parse,
+    History, METRICS, Position, REFERENCE, STATEMENTS, StepKind, compile, format, highlight,
+    limits, narrate, parse,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -109,7 +109,8 @@ fn token_soup() -> impl Strategy<Value = String> {
         "\"text\"",
         "{\n",
     ];
-    words.extend(STATEMENTS.iter().flat_map(|info| [info.word(), info.keyword, info.example]));
+    words.extend(STATEMENTS.iter().flat_map(|info| [info.word(), info.keyword]));
+    words.extend(REFERENCE.iter().map(|reference| reference.example));
     words.extend(METRICS.iter().map(|info| info.name));
     vec((select(words), select(vec![" ", " ", ""])), 0..25)
         .prop_map(|words| words.into_iter().flat_map(|(word, gap)| [word, gap]).collect())
@@ -133,6 +134,25 @@ fn statement() -> impl Strategy<Value = String> {
             .prop_map(|(s, n)| format!("read\tt zipf({}) times {n}", f64::from(s) / 10.0)),
         (size(), name()).prop_map(|(size, a)| format!("palloc {size} as {a};pfree {a}")),
         (name(), size()).prop_map(|(w, size)| format!("create context x{w} small min={size}")),
+        (name(), size()).prop_map(|(w, size)| format!(
+            "create context s{w} in MessageContext slab chunk={size};palloc {size} in s{w} as c"
+        )),
+        (name(), select(vec!["generation", "bump small", "allocset"])).prop_map(|(w, kind)| {
+            format!("create context y{w} {kind}; strdup \"a\"\"b\" in y{w}; identify y{w} \"é\"")
+        }),
+        (size(), name()).prop_map(|(size, a)| {
+            format!("palloc {size} noerror as {a} aligned 64 zero;repalloc {a} {size} huge noerror")
+        }),
+        name().prop_map(|w| format!(
+            "create context z{w};on reset z{w} call f;move z{w} under TopMemoryContext;\
+             reset only z{w};reset children z{w};delete children z{w}"
+        )),
+        select(vec![
+            "show contexts",
+            "SHOW stats TopMemoryContext",
+            "show fragmentation; show malloc"
+        ])
+        .prop_map(str::to_owned),
         Just("bgwriter delay = 1s maxpages=7".to_owned()),
         Just("expect  hit_ratio<=0.50; expect error \"a \"\"b\"\"\"".to_owned()),
         Just("expect used(alice ,TopMemoryContext) != 1kB".to_owned()),

@@ -7,7 +7,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use pgscope_scenario::{By, METRICS, STATEMENTS, compile};
+use pgscope_scenario::{
+    By, METRIC_MEANINGS, METRICS, REFERENCE, STATEMENTS, StatementReference, compile,
+};
 
 /// What the examples may take for granted.
 const SETTING: &str = "\
@@ -36,7 +38,7 @@ This page is written by a test from the tables that the parser uses, and each ex
 fn reference() -> String {
     let mut page = HEAD.to_owned();
     page.push_str("\n## Statements\n");
-    for info in STATEMENTS {
+    for (info, reference) in STATEMENTS.iter().zip(REFERENCE) {
         let by = match info.by {
             By::Backend => "A backend does this. ",
             By::Server | By::Either => "",
@@ -44,14 +46,14 @@ fn reference() -> String {
         write!(
             page,
             "\n### {}\n\n    {}\n\n{by}{}\n\n```\n{}\n```\n",
-            info.keyword, info.syntax, info.meaning, info.example
+            info.keyword, info.syntax, reference.meaning, reference.example
         )
         .unwrap();
     }
     page.push_str("\n## What `expect` can look at\n\n| metric | is |\n|---|---|\n");
-    for metric in METRICS {
+    for (metric, meaning) in METRICS.iter().zip(METRIC_MEANINGS) {
         let arguments = metric.kind.arguments();
-        writeln!(page, "| `{}{arguments}` | {} |", metric.name, metric.meaning).unwrap();
+        writeln!(page, "| `{}{arguments}` | {meaning} |", metric.name).unwrap();
     }
     page
 }
@@ -70,11 +72,11 @@ fn the_reference_is_up_to_date() {
 
 #[test]
 fn every_example_compiles() {
-    for info in STATEMENTS {
+    for (info, StatementReference { example, .. }) in STATEMENTS.iter().zip(REFERENCE) {
         let scenario = match info.word() {
-            "server" => format!("{}\n{SETTING}", info.example),
-            _ => format!("{SETTING}{}", info.example),
+            "server" => format!("{example}\n{SETTING}"),
+            _ => format!("{SETTING}{example}"),
         };
-        assert!(compile(&scenario).is_ok(), "{}: {:?}", info.example, compile(&scenario).err());
+        assert!(compile(&scenario).is_ok(), "{example}: {:?}", compile(&scenario).err());
     }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use pgscope_core::ids::{BackendId, ChunkSlot};
 use pgscope_core::{Event, Server};
+use pgscope_scenario::Program;
 
 /// The machine at one position, and the events of the operation that runs or ran last.
 #[derive(Clone)]
@@ -17,6 +18,10 @@ pub struct Frame {
     pub events: Rc<[Event]>,
     /// The scenario's own names.
     pub labels: Rc<Labels>,
+    /// What runs.
+    pub program: Rc<Program>,
+    /// How many of its operations are done.
+    pub steps: u64,
     /// Tells one position from another; equal numbers mean equal pictures.
     pub serial: u64,
 }

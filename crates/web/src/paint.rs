@@ -9,6 +9,7 @@ pub mod grid;
 pub mod heap_story;
 pub mod hex;
 pub mod polar;
+pub mod purpose;
 pub mod relations;
 pub mod short;
 pub mod story;

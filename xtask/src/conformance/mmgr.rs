@@ -11,7 +11,7 @@ use pgscope_core::event::MemoryEvent;
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot};
 use pgscope_core::memory::Addr;
 use pgscope_core::mmgr::chunk::ChunkHeader;
-use pgscope_core::mmgr::inspect;
+use pgscope_core::mmgr::{StatsForm, inspect};
 use pgscope_core::op::{AllocFlags, Allocator};
 use pgscope_core::profile::Version;
 use pgscope_core::server::{Outcome, Settings};
@@ -376,9 +376,9 @@ impl Replay {
     fn print(&self, record: &Record<'_>) -> Result<(), Stop> {
         let number = record.small("c")?;
         let (level, children) = (record.small("max_level")?, record.small("max_children")?);
-        let text = self
-            .context(number)
-            .map(|addr| self.server.context_stats(addr, level, children as usize));
+        let limits = (level, children as usize);
+        let stats = |addr| self.server.context_stats(addr, limits, StatsForm::Stderr);
+        let text = self.context(number).map(stats);
         record.check("print", Value::Null, text)?;
         self.totals(record, number)
     }

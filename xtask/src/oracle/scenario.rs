@@ -24,6 +24,10 @@ const MAX_ALLOC_SIZE: u64 = 0x3fff_ffff;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
+    /// What the extension is told before the first operation, each word with a space before it.
+    pub(crate) start: String,
+    /// Buffers in the pool of the server that executes it; `None` if it does not matter.
+    pub(crate) pool: Option<u32>,
     /// One operation each.
     pub(crate) lines: Vec<String>,
 }
@@ -37,12 +41,12 @@ impl Scenario {
         while generator.lines.len() < length {
             generator.operation();
         }
-        Self { seed, lines: generator.lines }
+        Self { seed, start: String::new(), pool: None, lines: generator.lines }
     }
 
     /// As the extension reads it.
     pub(crate) fn script(&self) -> String {
-        let mut script = format!("scenario {}\n", self.seed);
+        let mut script = format!("scenario {}{}\n", self.seed, self.start);
         for line in &self.lines {
             script.push_str(line);
             script.push('\n');

@@ -114,6 +114,7 @@ impl BufferAccess<'_> {
 
     /// `SyncOneBuffer` with `skip_recently_used`: write it if the hand could take it.
     fn sync_one_buffer(&mut self, buffer: BufferId) -> Result<(bool, bool), Error> {
+        self.local.pins.reserve();
         let desc = self.desc(buffer);
         let reusable = desc.refcount() == 0 && desc.usage_count() == 0;
         let write = reusable && desc.is(BM_VALID | BM_DIRTY);

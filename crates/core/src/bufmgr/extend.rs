@@ -121,6 +121,7 @@ impl BufferAccess<'_> {
         tag: BufferTag,
         strategy: Option<usize>,
     ) -> Result<BufferId, Error> {
+        self.local.pins.reserve();
         let Some(existing) = self.pool.table.lookup(tag) else {
             self.claim(victim, tag)?;
             return Ok(victim);

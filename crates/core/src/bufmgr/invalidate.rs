@@ -85,6 +85,7 @@ impl BufferAccess<'_> {
             return Err(Error::NotInVersion("EvictUnpinnedBuffer"));
         }
         let desc = *self.pool.desc(buffer).ok_or(Error::BadBufferId(number(buffer)))?;
+        self.local.pins.reserve();
         if !desc.is(BM_VALID) || desc.refcount() > 0 {
             return Ok(Eviction::default());
         }

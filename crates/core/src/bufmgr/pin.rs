@@ -5,68 +5,152 @@
 //! So the shared refcount says how many *backends* use a page, and five nested pins are one
 //! use.
 
-use std::collections::BTreeMap;
-
 use super::BufferAccess;
 use super::desc::BM_MAX_USAGE_COUNT;
 use crate::error::Error;
 use crate::event::BufferEvent;
 use crate::ids::{Buffer, BufferId};
 
-/// Pins that fit the array; more go to a map (`REFCOUNT_ARRAY_ENTRIES`).
+/// Pins that fit the array; more go to a list (PostgreSQL: a hash) (`REFCOUNT_ARRAY_ENTRIES`).
 pub(super) const REFCOUNT_ARRAY_ENTRIES: usize = 8;
 
+/// The key of an array entry that is free.
+const FREE: u32 = u32::MAX;
+
 /// A backend's own pin counts: `PrivateRefCountArray`, and the hash behind it.
-#[derive(Clone, Debug, Default)]
+///
+/// An entry is reserved before it is known whether it will be needed. If none is free then, one
+/// in use goes to the hash, whoever's turn it is. How many are there decides how many pins more
+/// `ExtendBufferedRelBy` may take, so the turns are PostgreSQL's.
+#[derive(Clone, Debug)]
 pub struct PrivateRefCount {
-    array: [Option<(BufferId, u32)>; REFCOUNT_ARRAY_ENTRIES],
-    overflow: BTreeMap<BufferId, u32>,
+    /// Buffers, or [`FREE`]; their pins are in `counts`.
+    buffers: [u32; REFCOUNT_ARRAY_ENTRIES],
+    counts: [u32; REFCOUNT_ARRAY_ENTRIES],
+    /// `ReservedRefCountEntry`.
+    reserved: Option<usize>,
+    /// `PrivateRefCountClock`: whose turn it is to go to the hash.
+    clock: usize,
+    /// The hash, in the order of the buffers.
+    overflow: Vec<(BufferId, u32)>,
+}
+
+impl Default for PrivateRefCount {
+    fn default() -> Self {
+        Self {
+            buffers: [FREE; REFCOUNT_ARRAY_ENTRIES],
+            counts: [0; REFCOUNT_ARRAY_ENTRIES],
+            reserved: None,
+            clock: 0,
+            overflow: Vec::new(),
+        }
+    }
 }
 
 impl PrivateRefCount {
-    /// How often this backend has the buffer pinned.
+    /// How often this backend has the buffer pinned (`GetPrivateRefCount`).
     #[inline]
     pub fn get(&self, buffer: BufferId) -> u32 {
-        let in_array = self.array.iter().flatten().find(|entry| entry.0 == buffer);
-        match in_array {
-            Some(entry) => entry.1,
-            None if self.overflow.is_empty() => 0,
-            None => self.overflow.get(&buffer).copied().unwrap_or(0),
+        match self.find(buffer.0) {
+            Some(entry) => self.counts[entry],
+            None => self.overflow_place(buffer).map_or(0, |place| self.overflow[place].1),
         }
     }
 
     #[inline]
-    fn set(&mut self, buffer: BufferId, count: u32) {
-        let place = self
-            .array
-            .iter()
-            .position(|entry| entry.is_some_and(|entry| entry.0 == buffer))
-            .or_else(|| {
-                if self.overflow.contains_key(&buffer) {
-                    return None;
-                }
-                self.array.iter().position(Option::is_none)
-            });
-        match place {
-            Some(place) => self.array[place] = (count > 0).then_some((buffer, count)),
-            None if count > 0 => {
-                self.overflow.insert(buffer, count);
-            }
-            None => {
-                self.overflow.remove(&buffer);
-            }
+    fn find(&self, buffer: u32) -> Option<usize> {
+        self.buffers.iter().position(|known| *known == buffer)
+    }
+
+    /// Where a buffer's pins are counted behind the array, or would be.
+    #[inline]
+    fn overflow_place(&self, buffer: BufferId) -> Result<usize, usize> {
+        self.overflow.binary_search_by_key(&buffer, |entry| entry.0)
+    }
+
+    /// `ReservePrivateRefCountEntry`: the array's entry for the next pin.
+    #[inline]
+    pub(super) fn reserve(&mut self) -> usize {
+        match self.reserved {
+            Some(entry) => entry,
+            None => self.reserve_anew(),
         }
     }
 
-    /// Buffers whose pins are counted in the map (`PrivateRefCountOverflowed`).
+    #[cold]
+    fn reserve_anew(&mut self) -> usize {
+        let entry = self.find(FREE).unwrap_or_else(|| {
+            let victim = self.clock % REFCOUNT_ARRAY_ENTRIES;
+            self.clock = self.clock.wrapping_add(1);
+            let moved = (BufferId(self.buffers[victim]), self.counts[victim]);
+            if let Err(place) = self.overflow_place(moved.0) {
+                self.overflow.insert(place, moved);
+            }
+            self.buffers[victim] = FREE;
+            victim
+        });
+        self.reserved = Some(entry);
+        entry
+    }
+
+    /// One pin more; how many it are. An entry of the hash comes back to the array
+    /// (`GetPrivateRefCountEntry`, `NewPrivateRefCountEntry`).
+    #[inline]
+    fn add(&mut self, buffer: BufferId) -> u32 {
+        let entry = match self.find(buffer.0) {
+            Some(entry) => entry,
+            None => {
+                let entry = self.reserve();
+                self.reserved = None;
+                self.buffers[entry] = buffer.0;
+                self.counts[entry] = if self.overflow.is_empty() { 0 } else { self.take(buffer) };
+                entry
+            }
+        };
+        self.counts[entry] += 1;
+        self.counts[entry]
+    }
+
+    /// A buffer's pins that are counted behind the array; no more from now on.
+    #[cold]
+    fn take(&mut self, buffer: BufferId) -> u32 {
+        self.overflow_place(buffer).map_or(0, |place| self.overflow.remove(place).1)
+    }
+
+    /// One pin less; how many are left, `None` if there was none. The entry of the last one is
+    /// the next to be used (`ForgetPrivateRefCountEntry`).
+    #[inline]
+    fn remove(&mut self, buffer: BufferId) -> Option<u32> {
+        let Some(entry) = self.find(buffer.0) else { return self.remove_behind(buffer) };
+        let left = self.counts[entry] - 1;
+        self.counts[entry] = left;
+        if left == 0 {
+            self.buffers[entry] = FREE;
+            self.reserved = Some(entry);
+        }
+        Some(left)
+    }
+
+    #[cold]
+    fn remove_behind(&mut self, buffer: BufferId) -> Option<u32> {
+        let place = self.overflow_place(buffer).ok()?;
+        let left = self.overflow[place].1 - 1;
+        self.overflow[place].1 = left;
+        if left == 0 {
+            self.overflow.remove(place);
+        }
+        Some(left)
+    }
+
+    /// Buffers whose pins are counted behind the array (`PrivateRefCountOverflowed`).
     pub(super) fn overflowed(&self) -> u32 {
         self.overflow.len() as u32
     }
 
     /// Buffers that this backend has pinned, and how often.
     pub fn iter(&self) -> impl Iterator<Item = (BufferId, u32)> {
-        let overflow = self.overflow.iter().map(|(&buffer, &count)| (buffer, count));
-        self.array.iter().flatten().copied().chain(overflow)
+        let array = self.buffers.iter().zip(self.counts).filter(|(buffer, _)| **buffer != FREE);
+        array.map(|(buffer, count)| (BufferId(*buffer), count)).chain(self.overflow.iter().copied())
     }
 }
 
@@ -74,8 +158,7 @@ impl BufferAccess<'_> {
     /// `PinBuffer`. With a ring, use raises the count to 1 at most.
     #[inline]
     pub(super) fn pin_buffer(&mut self, buffer: BufferId, ring: bool) -> Result<(), Error> {
-        let private = self.local.pins.get(buffer) + 1;
-        self.local.pins.set(buffer, private);
+        let private = self.local.pins.add(buffer);
         let desc = &mut self.pool.descs[buffer.index()];
         let usage_from = desc.usage_count();
         if private == 1 {
@@ -90,8 +173,7 @@ impl BufferAccess<'_> {
 
     /// `PinBuffer_Locked`: pin a victim, without counting it as a use.
     pub(super) fn pin_buffer_locked(&mut self, buffer: BufferId) -> Result<(), Error> {
-        let private = self.local.pins.get(buffer) + 1;
-        self.local.pins.set(buffer, private);
+        let private = self.local.pins.add(buffer);
         let desc = &mut self.pool.descs[buffer.index()];
         desc.add_pin();
         let usage = desc.usage_count();
@@ -138,10 +220,9 @@ impl BufferAccess<'_> {
     /// `UnpinBuffer`.
     #[inline]
     pub(super) fn unpin_buffer(&mut self, buffer: BufferId) -> Result<(), Error> {
-        let Some(private) = self.local.pins.get(buffer).checked_sub(1) else {
+        let Some(private) = self.local.pins.remove(buffer) else {
             return Err(Error::BadBufferId(buffer.number() as i32));
         };
-        self.local.pins.set(buffer, private);
         let desc = &mut self.pool.descs[buffer.index()];
         if private == 0 {
             desc.drop_pin();
@@ -160,14 +241,32 @@ mod tests {
         let mut pins = PrivateRefCount::default();
         for round in 1..=2 {
             for buffer in 0..20 {
-                pins.set(BufferId(buffer), round);
+                assert_eq!(pins.add(BufferId(buffer)), round);
             }
         }
         assert_eq!(pins.iter().count(), 20);
         assert!((0..20).all(|buffer| pins.get(BufferId(buffer)) == 2));
-        for buffer in (0..20).rev() {
-            pins.set(BufferId(buffer), 0);
+        for round in [1, 0] {
+            for buffer in (0..20).rev() {
+                assert_eq!(pins.remove(BufferId(buffer)), Some(round));
+            }
         }
         assert_eq!(pins.iter().count(), 0);
+        assert_eq!(pins.remove(BufferId(3)), None);
+    }
+
+    #[test]
+    fn a_full_array_gives_an_entry_up_before_it_is_known_to_be_needed() {
+        let mut pins = PrivateRefCount::default();
+        for buffer in 0..8 {
+            pins.add(BufferId(buffer));
+        }
+        assert_eq!(pins.overflowed(), 0);
+        pins.reserve();
+        pins.reserve();
+        assert_eq!(pins.overflow, [(BufferId(0), 1)]);
+        // Pinned again, it comes back to the entry that is reserved.
+        assert_eq!(pins.add(BufferId(0)), 2);
+        assert_eq!(pins.overflowed(), 0);
     }
 }

@@ -80,6 +80,7 @@ impl BufferAccess<'_> {
         tag: BufferTag,
         strategy: Option<usize>,
     ) -> Result<(BufferId, bool), Error> {
+        self.local.pins.reserve();
         let found = self.pool.table.lookup(tag);
         self.emit(BufferEvent::Lookup { backend: self.who, tag, found })?;
         if let Some(buffer) = found {
@@ -127,6 +128,7 @@ impl BufferAccess<'_> {
     /// `GetVictimBuffer`: a pinned buffer that belongs to no page, or before there was this
     /// routine, still to its old one.
     pub(super) fn get_victim_buffer(&mut self, strategy: Option<usize>) -> Result<BufferId, Error> {
+        self.local.pins.reserve();
         loop {
             let buffer = self.strategy_get_buffer(strategy)?;
             self.pin_buffer_locked(buffer)?;

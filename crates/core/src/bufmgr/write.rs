@@ -8,6 +8,8 @@
 use super::BufferAccess;
 use super::desc::{BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT, BM_VALID};
 use super::smgr::PageVersion;
+use std::collections::BTreeSet;
+
 use crate::error::Error;
 use crate::event::{BufferEvent, WriteReason};
 use crate::ids::{Buffer, BufferId, BufferTag, RelId};
@@ -78,7 +80,11 @@ impl BufferAccess<'_> {
     fn flush_buffers(&mut self, wanted: impl Fn(&Self, BufferTag) -> bool) -> Result<(), Error> {
         for buffer in (0..self.pool.nbuffers()).map(BufferId) {
             let desc = *self.desc(buffer);
-            if desc.is(BM_VALID | BM_DIRTY) && desc.tag().is_some_and(|tag| wanted(self, tag)) {
+            if !desc.tag().is_some_and(|tag| wanted(self, tag)) {
+                continue;
+            }
+            self.local.pins.reserve();
+            if desc.is(BM_VALID | BM_DIRTY) {
                 self.flush_buffer(buffer, WriteReason::Flush)?;
             }
         }
@@ -111,19 +117,21 @@ impl BufferAccess<'_> {
     /// [`Error::Stopped`] only.
     pub fn checkpoint_buffers(&mut self, all: bool) -> Result<(), Error> {
         let mask = if all { BM_DIRTY } else { BM_DIRTY | BM_PERMANENT };
-        let mut to_write = Vec::new();
+        // Plain numbers, as malloc's free chunks have them: the page carries one kind of set.
+        let mut to_write = BTreeSet::new();
         for index in 0..self.pool.nbuffers() {
             let buffer = BufferId(index);
             let desc = self.desc(buffer);
             if let Some(tag) = desc.tag().filter(|_| desc.is(mask)) {
                 desc.set(BM_CHECKPOINT_NEEDED);
-                to_write.push((tag, buffer));
+                let place = u64::from(tag.rel.0) << 32 | u64::from(tag.block);
+                to_write.insert((place, u64::from(index)));
                 self.emit(BufferEvent::CheckpointNeeded { buffer })?;
             }
         }
-        to_write.sort_unstable();
         let mut written = 0;
-        for (_, buffer) in to_write {
+        for &(_, index) in &to_write {
+            let buffer = BufferId(index as u32);
             if self.desc(buffer).is(BM_CHECKPOINT_NEEDED) {
                 self.flush_buffer(buffer, WriteReason::Checkpoint)?;
                 written += 1;

@@ -10,6 +10,8 @@
 //! Integers are little-endian, as on the servers whose traces we follow. Structures are
 //! aligned as C aligns them, so an integer never crosses a page.
 
+use std::cell::Cell;
+
 use super::Addr;
 use super::segment::{PAGE_SIZE, Segment};
 use super::window::{Windows, Words, index, shift_of, word_of};
@@ -21,6 +23,10 @@ const HEAP_WINDOW: usize = 64 << 20;
 /// request often only the first page is ever touched.
 const MAPPED_WINDOW: usize = 64 << 20;
 const MAPPED_GAP: usize = 256 << 10;
+/// Bytes of the arena that may be written before allocating is refused.
+pub(crate) const MAX_TOUCHED: usize = 64 << 20;
+/// Bytes of it that may be written at all: a copy in one operation doubles them at most.
+const MAX_RESIDENT: usize = 3 * MAX_TOUCHED;
 
 /// What one backend has written of its own memory.
 #[derive(Clone)]
@@ -40,6 +46,18 @@ impl Local {
     fn pages(&self) -> usize {
         self.heap.pages() + self.mapped.pages()
     }
+}
+
+/// What a process is killed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It went for memory that it does not have: the null page, another process's, or what is
+    /// nobody's. It read zeros, and wrote nothing.
+    Segmentation,
+    /// The C library found its own bookkeeping damaged.
+    Abort,
+    /// Nothing that a server would mind: it writes more than the playground holds.
+    TooMuch,
 }
 
 /// Which part of the address space an address is in.
@@ -62,6 +80,8 @@ pub struct Arena {
     program: Segment,
     /// Pages of the other backends.
     other_pages: usize,
+    /// What the working backend is to be killed for.
+    fault: Cell<Option<Fault>>,
 }
 
 impl Default for Arena {
@@ -79,7 +99,27 @@ impl Arena {
             locals: Vec::new(),
             program: Segment::default(),
             other_pages: 0,
+            fault: Cell::new(None),
         }
+    }
+
+    /// What the working backend is to be killed for, if it is.
+    #[inline]
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault.get()
+    }
+
+    /// The working backend ends itself.
+    pub(crate) fn abort(&self) {
+        if self.fault().is_none() {
+            self.fault.set(Some(Fault::Abort));
+        }
+    }
+
+    /// An operation begins: what was looked at between operations is nobody's fault.
+    #[inline]
+    pub(crate) fn forget_fault(&self) {
+        self.fault.set(None);
     }
 
     /// A backend is about to work: have its memory at hand.
@@ -129,28 +169,35 @@ impl Arena {
         let (part, offset) = Self::part(addr);
         let local = |index| match index == self.near_index {
             true => Some(&self.near),
-            false => self.locals.get(index),
+            false => {
+                self.fault.set(Some(Fault::Segmentation));
+                self.locals.get(index)
+            }
         };
         let segment = match part {
             Part::Heap(index) => &local(index)?.heap,
             Part::Mapped(index) => &local(index)?.mapped,
             Part::Program => &self.program,
-            Part::Elsewhere => return None,
+            Part::Elsewhere => {
+                self.fault.set(Some(Fault::Segmentation));
+                return None;
+            }
         };
         Some((segment, offset))
     }
 
-    /// The segment of an address, to be written to. What is nobody's can't be.
+    /// The segment of an address, to be written to. What is nobody's can't be, nor what is
+    /// another backend's.
     fn segment_mut(&mut self, addr: Addr) -> Option<(&mut Segment, u64)> {
         let (part, offset) = Self::part(addr);
-        if let Part::Heap(index) | Part::Mapped(index) = part {
-            self.lend(BackendId(u16::try_from(index).ok()?));
-        }
         let segment = match part {
-            Part::Heap(_) => &mut self.near.heap,
-            Part::Mapped(_) => &mut self.near.mapped,
+            Part::Heap(index) if index == self.near_index => &mut self.near.heap,
+            Part::Mapped(index) if index == self.near_index => &mut self.near.mapped,
             Part::Program => &mut self.program,
-            Part::Elsewhere => return None,
+            _ => {
+                self.fault.set(Some(Fault::Segmentation));
+                return None;
+            }
         };
         Some((segment, offset))
     }
@@ -162,8 +209,19 @@ impl Arena {
         Windows { heap: heap.window(), mapped }
     }
 
+    /// A page to write to, unless there are too many.
+    fn page_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
+        let too_many = self.resident() > MAX_RESIDENT;
+        if too_many && !self.is_resident(addr) {
+            self.fault.set(Some(Fault::TooMuch));
+            return None;
+        }
+        let (segment, offset) = self.segment_mut(addr)?;
+        Some(segment.page_mut(page(offset)))
+    }
+
     /// Whether the page that holds `addr` takes up memory.
-    fn is_resident(&self, addr: Addr) -> bool {
+    pub(crate) fn is_resident(&self, addr: Addr) -> bool {
         self.segment(addr).is_some_and(|(segment, offset)| segment.has(page(offset)))
     }
 
@@ -269,8 +327,8 @@ impl Arena {
             let at = to.0 as usize % PAGE_SIZE;
             let part = &bytes[done..bytes.len().min(done + PAGE_SIZE - at)];
             done += part.len();
-            if let Some((segment, offset)) = self.segment_mut(to) {
-                segment.page_mut(page(offset))[at..at + part.len()].copy_from_slice(part);
+            if let Some(page) = self.page_mut(to) {
+                page[at..at + part.len()].copy_from_slice(part);
             }
         }
     }
@@ -290,7 +348,8 @@ impl Arena {
             }
             let count = end.since(to).min((PAGE_SIZE - at) as u64);
             if byte != 0 || segment.has(page(offset)) {
-                segment.page_mut(page(offset))[at..at + count as usize].fill(byte);
+                let Some(page) = self.page_mut(to) else { return };
+                page[at..at + count as usize].fill(byte);
             }
             to = to.offset(count);
         }
@@ -305,6 +364,9 @@ impl Arena {
             if self.is_resident(at) {
                 self.fill(at, next.since(at), byte);
             }
+            if self.fault().is_some() {
+                return;
+            }
             at = next;
         }
     }
@@ -314,7 +376,8 @@ impl Arena {
     pub fn copy(&mut self, from: Addr, to: Addr, len: u64) {
         let mut buffer = [0; 512];
         let mut done = 0;
-        while done < len {
+        // Whoever copies what is not there is killed at once, however much it was to be.
+        while done < len && self.fault().is_none() {
             let (source, target) = (from.offset(done), to.offset(done));
             if self.is_resident(source) || self.is_resident(target) {
                 let count = (len - done).min(buffer.len() as u64) as usize;

@@ -99,10 +99,12 @@ impl Heap {
             let pointer = self.addr(at + MALLOC_ALIGN);
             let free = self.free_by_addr.get(&at).copied();
             let size = free.unwrap_or_else(|| arena.read_u64(pointer.back(HEADER)));
+            // Behind a header that somebody wrote over, nothing tells one chunk from the next.
+            let rest = self.top - at;
+            let size = if (MIN_CHUNK..rest).contains(&size) { size } else { rest };
             let room = size.saturating_sub(HEADER);
             chunks.push(HeapChunk { pointer, room, free: free.is_some(), mapped: false });
-            // A header that somebody wrote over must not end in a circle.
-            at = at.saturating_add(size.max(MIN_CHUNK));
+            at += size;
         }
         chunks.extend(self.mapped.iter().map(|(&at, &size)| HeapChunk {
             pointer: self.addr(at + MALLOC_ALIGN),
@@ -111,6 +113,19 @@ impl Heap {
             mapped: true,
         }));
         chunks
+    }
+
+    /// Whether all of these bytes are the process's: touching others kills it.
+    pub fn has(&self, at: Addr, size: u64) -> bool {
+        if at >= self.base && at < self.base.offset(Addr::SEGMENT_SIZE) {
+            return size <= self.top.saturating_sub(at.since(self.base));
+        }
+        if at < self.mapped_base {
+            return false;
+        }
+        let from = MMAP_START.saturating_add(at.since(self.mapped_base));
+        let range = self.mapped.range(..=from).next_back();
+        range.is_some_and(|(start, length)| size <= length.saturating_sub(from - start))
     }
 
     /// Whether a pointer is to pages that were mapped for it alone, and go when it is freed.
@@ -132,9 +147,9 @@ impl Heap {
 
     /// `free` of a pointer that `malloc` or `realloc` returned.
     pub fn free(&mut self, arena: &mut Arena, pointer: Addr) {
-        let (at, size) = self.chunk_of(arena, pointer);
+        let Some((at, size)) = self.chunk_of(arena, pointer) else { return };
         self.stats.frees += 1;
-        self.stats.used -= size;
+        self.stats.used = self.stats.used.saturating_sub(size);
         if self.mapped.remove(&at).is_some() {
             self.stats.obtained -= size;
             if size <= MMAP_THRESHOLD_MAX {
@@ -150,14 +165,14 @@ impl Heap {
     /// room; `None`, and nothing changed, if there is none anywhere.
     pub fn realloc(&mut self, arena: &mut Arena, pointer: Addr, size: u64) -> Option<Addr> {
         let need = chunk_size(size)?;
-        let (at, old) = self.chunk_of(arena, pointer);
+        let (at, old) = self.chunk_of(arena, pointer)?;
         if at >= MMAP_START && need >= self.mmap_threshold {
             return self.remap(arena, at, need);
         }
         if at < MMAP_START && need < self.mmap_threshold {
             if need <= old {
                 if old - need >= MIN_CHUNK {
-                    self.stats.used -= old - need;
+                    self.stats.used = self.stats.used.saturating_sub(old - need);
                     self.write_size(arena, at, need);
                     self.release(at + need, old - need);
                 }
@@ -296,11 +311,33 @@ impl Heap {
         self.free_by_size.remove(&(size, at));
     }
 
-    fn chunk_of(&self, arena: &Arena, pointer: Addr) -> (u64, u64) {
-        let base = if pointer < self.mapped_base { self.base } else { self.mapped_base };
-        let start = if pointer < self.mapped_base { 0 } else { MMAP_START };
-        let at = start + pointer.since(base) - MALLOC_ALIGN;
-        (at, arena.read_u64(pointer.back(HEADER)))
+    /// Where the chunk of a pointer begins, and how long it is. `None` if that can't be: glibc
+    /// checks as much, and ends the process.
+    fn chunk_of(&self, arena: &Arena, pointer: Addr) -> Option<(u64, u64)> {
+        let size = arena.read_u64(pointer.back(HEADER));
+        let found = self.place_of(pointer, size);
+        let aligned = (size | pointer.0).is_multiple_of(MALLOC_ALIGN);
+        match found.filter(|_| aligned) {
+            Some(at) => Some((at, size)),
+            None => {
+                arena.abort();
+                None
+            }
+        }
+    }
+
+    /// Where a chunk of this size begins that can be in use.
+    fn place_of(&self, pointer: Addr, size: u64) -> Option<u64> {
+        if pointer >= self.mapped_base {
+            let at = MMAP_START.checked_add(pointer.since(self.mapped_base))?;
+            let at = at.checked_sub(MALLOC_ALIGN)?;
+            return (self.mapped.get(&at) == Some(&size)).then_some(at);
+        }
+        let at = pointer.0.checked_sub(self.base.0 + MALLOC_ALIGN)?;
+        let end = at.checked_add(size)?;
+        let before = self.free_by_addr.range(..end).next_back();
+        let apart = before.is_none_or(|(start, length)| start + length <= at);
+        (apart && size >= MIN_CHUNK && end <= self.top).then_some(at)
     }
 
     fn write_size(&self, arena: &mut Arena, at: u64, size: u64) {

@@ -162,6 +162,7 @@ impl Segment {
             }
         }
         if self.far_pages > 0 {
+            let to = to.min(self.far.len() * DIRECTORY);
             for number in from.max(self.window)..to {
                 if self.far_page(number).is_some() {
                     *far_slot(&mut self.far, number) = None;

@@ -61,6 +61,11 @@ impl Process<'_> {
         }
         let pointer = Addr(unaligned.offset(MEMORY_CHUNK).0.next_multiple_of(align));
         let redirect = pointer.back(MEMORY_CHUNK);
+        // A size that wrapped around leaves the chunk too small: the header comes to lie wherever
+        // the alignment puts it.
+        if !self.local.heap.has(redirect, MEMORY_CHUNK) {
+            return Err(Error::SegmentationFault.into());
+        }
         let header = ChunkHeader::new(redirect.since(unaligned), align, MCTX_ALIGNED_REDIRECT_ID);
         self.arena.write_u64(pointer.back(CHUNK_HEADER), header.0);
         Request::of(self.profile, pointer, 0).set(self.arena, size, u64::MAX);

@@ -30,6 +30,7 @@ mod check;
 mod header;
 mod store;
 
+use super::chain::chain;
 use super::chunk::{ALLOC_MINBITS, MCTX_ASET_ID, class_size};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
@@ -153,7 +154,7 @@ impl Quick for AllocSet {
             return at_hand.then(|| header::take(words, profile, list, chunk.aligned(), set));
         }
         let block = words.ptr(set.offset(BLOCKS));
-        if block::available(words, block) < class_size(index) + profile.mmgr.chunk {
+        if block::available(words, block) < class_size(index).wrapping_add(profile.mmgr.chunk) {
             return None;
         }
         let chunk = words.ptr(block.offset(FREEPTR));
@@ -206,7 +207,7 @@ impl MemoryContextMethods for AllocSet {
             return Ok(pointer);
         }
         let block = process.arena.read_ptr(set.offset(BLOCKS));
-        if block::available(process.arena, block) < class + process.profile.mmgr.chunk {
+        if block::available(process.arena, block) < class.wrapping_add(process.profile.mmgr.chunk) {
             return process.alloc_set_alloc_from_new_block(set, size, index, flags);
         }
         process.alloc_set_alloc_chunk_from_block(set, block, size, index)
@@ -258,14 +259,16 @@ impl MemoryContextMethods for AllocSet {
             Counters { totalspace: profile.mmgr.aset_context, ..Counters::default() };
         for block in block::blocks(arena, set) {
             let end = arena.read_ptr(block.offset(ENDPTR));
-            counters.nblocks += 1;
-            counters.totalspace += end.since(block);
-            counters.freespace += end.since(arena.read_ptr(block.offset(FREEPTR)));
+            counters.nblocks = counters.nblocks.wrapping_add(1);
+            counters.totalspace = counters.totalspace.wrapping_add(end.since(block));
+            counters.freespace =
+                counters.freespace.wrapping_add(end.since(arena.read_ptr(block.offset(FREEPTR))));
         }
         for index in 0..ALLOCSET_NUM_FREELISTS {
             let count = free_chunks(arena, profile, set, index).count() as u64;
-            counters.freechunks += count;
-            counters.freespace += count * (class_size(index) + profile.mmgr.chunk);
+            counters.freechunks = counters.freechunks.wrapping_add(count);
+            counters.freespace =
+                counters.freespace.wrapping_add(count * (class_size(index) + profile.mmgr.chunk));
         }
         counters
     }
@@ -275,9 +278,10 @@ impl MemoryContextMethods for AllocSet {
     }
 
     fn blocks(&self, arena: &Arena, profile: &Profile, set: Addr) -> Vec<BlockView> {
-        let free: std::collections::HashSet<Addr> = (0..ALLOCSET_NUM_FREELISTS)
-            .flat_map(|index| free_chunks(arena, profile, set, index))
-            .collect();
+        let mut free = std::collections::BTreeSet::new();
+        for index in 0..ALLOCSET_NUM_FREELISTS {
+            free.extend(free_chunks(arena, profile, set, index));
+        }
         let keeper = keeper_block(profile, set);
         block::blocks(arena, set)
             .map(|block| {
@@ -288,7 +292,7 @@ impl MemoryContextMethods for AllocSet {
                 let mut chunks = Vec::new();
                 let mut dedicated = false;
                 let mut at = first;
-                while at < unused {
+                while at < unused && arena.is_resident(at) {
                     let pointer = at.offset(profile.mmgr.chunk);
                     dedicated |= header::is_dedicated(arena, profile, set, pointer);
                     // Whoever writes past a chunk's end can make a header say anything.
@@ -391,7 +395,7 @@ impl ChunkMethods for AllocSet {
     /// `AllocSetGetChunkSpace`.
     fn get_chunk_space(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> Option<u64> {
         let set = header::set_of(arena, profile, pointer);
-        Some(header::size(arena, profile, set, pointer) + profile.mmgr.chunk)
+        Some(header::size(arena, profile, set, pointer).wrapping_add(profile.mmgr.chunk))
     }
 }
 
@@ -404,6 +408,6 @@ pub(super) fn free_chunks<'a>(
 ) -> impl Iterator<Item = Addr> + 'a {
     let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
     let first = some(arena.read_ptr(freelist_addr(set, index)));
-    std::iter::successors(first, move |chunk| some(header::next_free(arena, profile, *chunk)))
+    chain(first, move |chunk| some(header::next_free(arena, profile, chunk)))
         .map(|chunk| chunk.offset(profile.mmgr.chunk))
 }

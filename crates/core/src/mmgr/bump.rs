@@ -122,7 +122,7 @@ impl Process<'_> {
     fn bump_alloc_large(&mut self, set: Addr, size: u64, flags: AllocFlags) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         let usable = memdebug::chunk_size(self.profile, size);
-        let blksize = usable + BLOCK + CHUNK;
+        let blksize = usable.wrapping_add(BLOCK + CHUNK);
         let Some(block) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
         };
@@ -150,9 +150,9 @@ impl Process<'_> {
         flags: AllocFlags,
     ) -> Fallible<Addr> {
         let mut blksize = sizes(self.profile, set).advance(self.arena);
-        let required = memdebug::chunk_size(self.profile, size) + BLOCK + CHUNK;
+        let required = memdebug::chunk_size(self.profile, size).wrapping_add(BLOCK + CHUNK);
         if blksize < required {
-            blksize = required.next_power_of_two();
+            blksize = required.checked_next_power_of_two().unwrap_or(0);
         }
         let Some(block) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
@@ -173,7 +173,7 @@ impl Process<'_> {
     fn bump_alloc_chunk_from_block(&mut self, set: Addr, block: Addr, size: u64) -> Fallible<Addr> {
         let usable = memdebug::chunk_size(self.profile, size);
         let chunk = self.arena.read_ptr(block.offset(FREEPTR));
-        self.arena.write_ptr(block.offset(FREEPTR), chunk.offset(CHUNK + usable));
+        self.arena.write_ptr(block.offset(FREEPTR), chunk.offset(usable.wrapping_add(CHUNK)));
         let header = ChunkHeader::new(chunk.since(block), usable, MCTX_BUMP_ID);
         let chunk = self.bump_write_header(chunk, header, size, usable);
         self.emit(MemoryEvent::Palloc { context: set, chunk, size, usable })?;
@@ -200,7 +200,7 @@ impl Process<'_> {
     fn bump_block_free(&mut self, set: Addr, block: Addr) -> Fallible<()> {
         let size = size(self.arena, block);
         dlist::delete(self.arena, block);
-        self.mem_allocated_add(set, -(size as i64));
+        self.mem_allocated_add(set, (size as i64).wrapping_neg());
         self.wipe_and_free(block, size);
         self.emit(MemoryEvent::BlockFreed { context: set, block, size })
     }
@@ -216,7 +216,7 @@ impl Quick for Bump {
             return None;
         }
         let block = dlist::first(words, set.offset(BLOCKS))?;
-        if free_bytes(words, block) < chunk_size + CHUNK {
+        if free_bytes(words, block) < chunk_size.wrapping_add(CHUNK) {
             return None;
         }
         let chunk = words.ptr(block.offset(FREEPTR));
@@ -240,7 +240,7 @@ impl MemoryContextMethods for Bump {
             return process.bump_alloc_large(set, size, flags);
         }
         match dlist::first(process.arena, set.offset(BLOCKS)) {
-            Some(block) if free_bytes(process.arena, block) >= chunk_size + CHUNK => {
+            Some(block) if free_bytes(process.arena, block) >= chunk_size.wrapping_add(CHUNK) => {
                 process.bump_alloc_chunk_from_block(set, block, size)
             }
             _ => process.bump_alloc_from_new_block(set, size, flags),
@@ -285,9 +285,9 @@ impl MemoryContextMethods for Bump {
     fn stats(&self, arena: &Arena, _: &Profile, set: Addr) -> Counters {
         let mut counters = Counters::default();
         for block in blocks(arena, set) {
-            counters.nblocks += 1;
-            counters.totalspace += size(arena, block);
-            counters.freespace += free_bytes(arena, block);
+            counters.nblocks = counters.nblocks.wrapping_add(1);
+            counters.totalspace = counters.totalspace.wrapping_add(size(arena, block));
+            counters.freespace = counters.freespace.wrapping_add(free_bytes(arena, block));
         }
         counters
     }
@@ -339,7 +339,7 @@ fn chunks(arena: &Arena, first: Addr, used: u64) -> Vec<ChunkView> {
     let end = first.offset(used);
     let mut chunks = Vec::new();
     let mut at = first;
-    while at < end {
+    while at < end && (!MEMORY_CONTEXT_CHECKING || arena.is_resident(at)) {
         let mut chunk = ChunkView { pointer: at, size: used, free: false, header: ChunkHeader(0) };
         if MEMORY_CONTEXT_CHECKING {
             chunk.pointer = at.offset(CHUNK);

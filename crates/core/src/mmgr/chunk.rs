@@ -107,7 +107,7 @@ pub(super) const ALLOC_MINBITS: u32 = 3;
 /// value in the headers of its chunks.
 #[inline]
 pub fn class_size(index: usize) -> u64 {
-    1 << (index as u32 + ALLOC_MINBITS)
+    1u64.wrapping_shl(index as u32 + ALLOC_MINBITS)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! itself both ways. So no link is ever null, and a member leaves its list without knowing
 //! which one it was.
 
+use super::chain::chain;
 use crate::memory::{Addr, Arena, Words};
 
 // struct dlist_node: offsets of its fields.
@@ -19,20 +20,20 @@ pub(super) fn init(arena: &mut impl Words, head: Addr) {
 }
 
 /// `dlist_head_node`, or `None` if the list is empty.
-#[inline(always)]
+#[inline]
 pub(super) fn first(arena: &impl Words, head: Addr) -> Option<Addr> {
     let first = arena.ptr(head.offset(NEXT));
     (first != head).then_some(first)
 }
 
 /// `dlist_is_empty`.
-#[inline(always)]
+#[inline]
 pub(super) fn is_empty(arena: &impl Words, head: Addr) -> bool {
     first(arena, head).is_none()
 }
 
 /// `dlist_push_head`.
-#[inline(always)]
+#[inline]
 pub(super) fn push_head(arena: &mut impl Words, head: Addr, node: Addr) {
     let next = arena.ptr(head.offset(NEXT));
     insert_between(arena, head, node, next);
@@ -44,7 +45,7 @@ pub(super) fn push_tail(arena: &mut impl Words, head: Addr, node: Addr) {
     insert_between(arena, prev, node, head);
 }
 
-#[inline(always)]
+#[inline]
 fn insert_between(arena: &mut impl Words, prev: Addr, node: Addr, next: Addr) {
     arena.set_ptr(node.offset(PREV), prev);
     arena.set_ptr(node.offset(NEXT), next);
@@ -53,7 +54,7 @@ fn insert_between(arena: &mut impl Words, prev: Addr, node: Addr, next: Addr) {
 }
 
 /// `dlist_delete`.
-#[inline(always)]
+#[inline]
 pub(super) fn delete(arena: &mut impl Words, node: Addr) {
     let prev = arena.ptr(node.offset(PREV));
     let next = arena.ptr(node.offset(NEXT));
@@ -62,7 +63,7 @@ pub(super) fn delete(arena: &mut impl Words, node: Addr) {
 }
 
 /// Whether a node and its neighbours are at hand, so that the node can be moved.
-#[inline(always)]
+#[inline]
 pub(super) fn is_at_hand(words: &impl Words, node: Addr) -> bool {
     words.has(node)
         && words.has(node.offset(NEXT))
@@ -72,7 +73,8 @@ pub(super) fn is_at_hand(words: &impl Words, node: Addr) -> bool {
 
 /// The list's nodes, from its head on.
 pub(super) fn nodes(arena: &Arena, head: Addr) -> impl Iterator<Item = Addr> {
-    std::iter::successors(first(arena, head), move |node| {
+    // A head of zeros, which only damage leaves, counts as empty.
+    chain(first(arena, head).filter(|node| !node.is_null()), move |node| {
         let next = arena.read_ptr(node.offset(NEXT));
         (next != head).then_some(next)
     })

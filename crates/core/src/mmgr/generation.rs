@@ -94,7 +94,7 @@ fn chunk_of(profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// The block that a chunk lies in.
-#[inline(always)]
+#[inline]
 fn block_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Block {
     let chunk = chunk_of(profile, pointer);
     let header = ChunkHeader::of(arena, pointer);
@@ -107,7 +107,7 @@ fn block_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Block {
 }
 
 /// The context that a live chunk belongs to.
-#[inline(always)]
+#[inline]
 fn set_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Owner => arena.ptr(pointer.back(CHUNK_CONTEXT)),
@@ -116,7 +116,7 @@ fn set_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// Bytes that the caller may use.
-#[inline(always)]
+#[inline]
 fn chunk_size(arena: &impl Words, profile: &Profile, pointer: Addr) -> u64 {
     let header = ChunkHeader::of(arena, pointer);
     match profile.mmgr.chunk_headers {
@@ -129,7 +129,7 @@ fn chunk_size(arena: &impl Words, profile: &Profile, pointer: Addr) -> u64 {
 }
 
 /// Write a chunk's header. Returns the chunk's pointer.
-#[inline(always)]
+#[inline]
 fn write_header(
     arena: &mut impl Words,
     profile: &Profile,
@@ -216,7 +216,7 @@ impl Quick for Generation {
             return None;
         }
         let (block, words) = (Block::at(profile, active), &mut words.of(active));
-        let required = chunk_size + profile.mmgr.generation.chunk;
+        let required = chunk_size.wrapping_add(profile.mmgr.generation.chunk);
         let chunk = block.free_start(words).aligned();
         if block.free_bytes(words) < required
             || !words.has(chunk)
@@ -234,7 +234,7 @@ impl Quick for Generation {
         let words = &mut words.of(pointer);
         let pointer = pointer.aligned();
         let block = block_of(words, profile, pointer);
-        if block.free_chunks(words) + 1 >= block.chunks(words) {
+        if block.free_chunks(words).wrapping_add(1) >= block.chunks(words) {
             return None;
         }
         if profile.mmgr.chunk_headers == ChunkHeaders::Owner {
@@ -260,7 +260,7 @@ impl MemoryContextMethods for Generation {
         if chunk_size > sizes(profile, set).chunk_limit(process.arena) {
             return process.generation_alloc_large(set, size, flags);
         }
-        let required = chunk_size + profile.mmgr.generation.chunk;
+        let required = chunk_size.wrapping_add(profile.mmgr.generation.chunk);
         let active = process.arena.read_ptr(active_field(profile, set));
         let block = Block::at(profile, active);
         if !active.is_null() && block.free_bytes(process.arena) >= required {
@@ -310,16 +310,18 @@ impl MemoryContextMethods for Generation {
         let totalspace = profile.mmgr.generation.context;
         let mut counters = Counters { totalspace, ..Counters::default() };
         for block in blocks(arena, profile, set) {
-            counters.nblocks += 1;
-            counters.freechunks += u64::from(block.free_chunks(arena));
-            counters.totalspace += block.size(arena);
-            counters.freespace += block.free_bytes(arena);
+            counters.nblocks = counters.nblocks.wrapping_add(1);
+            counters.freechunks =
+                counters.freechunks.wrapping_add(u64::from(block.free_chunks(arena)));
+            counters.totalspace = counters.totalspace.wrapping_add(block.size(arena));
+            counters.freespace = counters.freespace.wrapping_add(block.free_bytes(arena));
         }
         counters
     }
 
     fn stats_text(&self, arena: &Arena, profile: &Profile, set: Addr) -> String {
-        let chunks: u32 = blocks(arena, profile, set).map(|block| block.chunks(arena)).sum();
+        let chunks = blocks(arena, profile, set).map(|block| block.chunks(arena));
+        let chunks = chunks.fold(0, u32::wrapping_add);
         let text = StatsText::from(self.stats(arena, profile, set));
         text.behind_blocks(format!(" ({chunks} chunks)")).to_string()
     }
@@ -339,7 +341,7 @@ impl MemoryContextMethods for Generation {
                 let first = block.addr.offset(layout.block);
                 let mut chunks = Vec::new();
                 let mut at = first;
-                while at < block.free_start(arena) {
+                while at < block.free_start(arena) && arena.is_resident(at) {
                     let pointer = at.offset(layout.chunk);
                     let rest = block.free_start(arena).0.saturating_sub(pointer.0);
                     let size = chunk_size(arena, profile, pointer).min(rest);
@@ -437,6 +439,6 @@ impl ChunkMethods for Generation {
 
     /// `GenerationGetChunkSpace`.
     fn get_chunk_space(&self, arena: &Arena, profile: &Profile, pointer: Addr) -> Option<u64> {
-        Some(chunk_size(arena, profile, pointer) + profile.mmgr.generation.chunk)
+        Some(chunk_size(arena, profile, pointer).wrapping_add(profile.mmgr.generation.chunk))
     }
 }

@@ -12,6 +12,7 @@ pub use palloc::{MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
 pub(crate) use palloc::{is_headerless, quick_palloc, quick_pfree};
 
 use super::Process;
+use super::chain::chain;
 use super::methods::{Counters, MemoryContextMethods, methods_addr, methods_at};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
@@ -62,6 +63,12 @@ impl<'a> Context<'a> {
         (!addr.is_null()).then(|| Self::at(self.arena, addr))
     }
 
+    /// The contexts that a field links, as far as they don't come round.
+    fn along(self, first: Option<Addr>, field: u64) -> impl Iterator<Item = Self> {
+        let next = move |at| Self::at(self.arena, at).link(field).map(|context| context.addr);
+        chain(first, next).map(move |at| Self::at(self.arena, at))
+    }
+
     /// Its parent; only `TopMemoryContext` has none.
     pub fn parent(self) -> Option<Self> {
         self.link(PARENT)
@@ -69,7 +76,13 @@ impl<'a> Context<'a> {
 
     /// Its children, newest first: each new child becomes the first of the list.
     pub fn children(self) -> impl Iterator<Item = Self> {
-        std::iter::successors(self.link(FIRSTCHILD), |child| child.link(NEXTCHILD))
+        let first = self.link(FIRSTCHILD).map(|child| child.addr);
+        self.along(first, NEXTCHILD)
+    }
+
+    /// More contexts than there can be: who has seen as many goes in a circle.
+    fn most(self) -> usize {
+        self.arena.resident() / MEMORY_CONTEXT_DATA as usize + 1
     }
 
     /// The address of its name in the program's text.
@@ -92,27 +105,33 @@ impl<'a> Context<'a> {
         Some((0..IDENT_LIMIT).map(byte).take_while(|byte| *byte != 0).collect())
     }
 
+    /// Its name and what it is for, as views and statistics show them: hash tables all have one
+    /// name, so that their identifier stands for it. Bytes that are no text end an identifier.
+    pub(crate) fn label(self, name: &str) -> (String, Option<String>) {
+        let mut ident = self.ident().map(|mut bytes| {
+            let text = std::str::from_utf8(&bytes).map_or_else(|e| e.valid_up_to(), str::len);
+            bytes.truncate(text);
+            String::from_utf8(bytes).unwrap_or_default()
+        });
+        let name = if name == "dynahash" { ident.take() } else { None }.unwrap_or(name.to_owned());
+        (name, ident)
+    }
+
     /// `MemoryContextTraverseNext`: the context after this one in a walk through everything
     /// below `top`, parents before their children.
     fn traverse_next(self, top: Addr) -> Option<Self> {
         if let Some(child) = self.link(FIRSTCHILD) {
             return Some(child);
         }
-        let mut context = self;
-        loop {
-            if context.addr == top {
-                return None;
-            }
-            if let Some(next) = context.link(NEXTCHILD) {
-                return Some(next);
-            }
-            context = context.parent()?;
-        }
+        let up = self.along(Some(self.addr), PARENT);
+        let mut inner = up.take_while(|context| context.addr != top);
+        inner.find_map(|context| context.link(NEXTCHILD))
     }
 
     /// Everything below `top` from this context on, parents before their children.
     pub(super) fn walk(self, top: Addr) -> impl Iterator<Item = Self> {
-        std::iter::successors(Some(self), move |context| context.traverse_next(top))
+        let all = std::iter::successors(Some(self), move |context| context.traverse_next(top));
+        all.take(self.most())
     }
 
     /// Everything below it, parents before their children.
@@ -124,8 +143,8 @@ impl<'a> Context<'a> {
     /// descendants have.
     pub fn mem_allocated(self, recurse: bool) -> u64 {
         let own = |context: Self| context.arena.read_u64(context.addr.offset(MEM_ALLOCATED));
-        let below = recurse.then(|| self.descendants().map(own).sum::<u64>());
-        own(self) + below.unwrap_or(0)
+        let below = recurse.then(|| self.descendants().map(own).fold(0, u64::wrapping_add));
+        own(self).wrapping_add(below.unwrap_or(0))
     }
 
     /// `MemoryContextIsEmpty`: no children and, as far as its allocator can tell, no chunks.
@@ -157,7 +176,7 @@ impl<'a> Context<'a> {
 
     /// Whether it is `ancestor` or lies below it.
     pub fn is_within(self, ancestor: Addr) -> bool {
-        std::iter::successors(Some(self), |c| c.parent()).any(|c| c.addr == ancestor)
+        self.along(Some(self.addr), PARENT).any(|context| context.addr == ancestor)
     }
 
     pub(super) fn methods(self) -> Option<&'static dyn MemoryContextMethods> {
@@ -254,13 +273,9 @@ impl Process<'_> {
     pub fn memory_context_delete(&mut self, context: Addr) -> Fallible<()> {
         let mut node = context;
         loop {
-            loop {
-                let child = self.arena.read_ptr(node.offset(FIRSTCHILD));
-                if child.is_null() {
-                    break;
-                }
-                node = child;
-            }
+            let below = |at: Addr| Some(self.arena.read_ptr(at.offset(FIRSTCHILD)));
+            let below = |at: Addr| below(at).filter(|child| !child.is_null());
+            node = chain(Some(node), below).last().unwrap_or(node);
             let parent = self.arena.read_ptr(node.offset(PARENT));
             self.memory_context_delete_only(node)?;
             if node == context {
@@ -377,19 +392,16 @@ impl Process<'_> {
 
 /// Everything below a context, children before their parents.
 fn children_first(top: Context<'_>) -> Vec<Addr> {
-    let leaf = |mut context: Context<'_>| {
-        while let Some(child) = context.link(FIRSTCHILD) {
-            context = child;
-        }
-        context.addr
-    };
+    let some = |context: Option<Context<'_>>| context.map(|context| context.addr);
+    let below = |at: Addr| some(Context::at(top.arena, at).link(FIRSTCHILD));
+    let leaf = |at: Addr| chain(Some(at), below).last().unwrap_or(at);
     let mut order = Vec::new();
-    let mut next = leaf(top);
-    while next != top.addr {
+    let mut next = leaf(top.addr);
+    while next != top.addr && order.len() < top.most() {
         order.push(next);
         let context = Context::at(top.arena, next);
         next = match (context.link(NEXTCHILD), context.parent()) {
-            (Some(sibling), _) => leaf(sibling),
+            (Some(sibling), _) => leaf(sibling.addr),
             (None, Some(parent)) => parent.addr,
             (None, None) => break,
         };

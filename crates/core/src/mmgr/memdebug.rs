@@ -194,6 +194,13 @@ impl Process<'_> {
         self.emit(MemoryEvent::Warning { name, problem, values })
     }
 
+    /// A check walks from chunk to chunk wherever their sizes lead. Where the process has no
+    /// memory, it is killed.
+    #[cfg(feature = "memory-context-checking")]
+    pub(super) fn check_has(&self, at: Addr) -> Fallible<()> {
+        if self.local.heap.has(at, 8) { Ok(()) } else { Err(Error::SegmentationFault.into()) }
+    }
+
     /// What resets and deletes begin with: "Check for corruption and leaks before freeing".
     #[inline]
     pub(super) fn check_before_freeing(&mut self, context: Addr) -> Fallible<()> {

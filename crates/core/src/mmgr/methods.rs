@@ -44,10 +44,10 @@ pub struct Counters {
 
 impl std::ops::AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
-        self.nblocks += other.nblocks;
-        self.freechunks += other.freechunks;
-        self.totalspace += other.totalspace;
-        self.freespace += other.freespace;
+        self.nblocks = self.nblocks.wrapping_add(other.nblocks);
+        self.freechunks = self.freechunks.wrapping_add(other.freechunks);
+        self.totalspace = self.totalspace.wrapping_add(other.totalspace);
+        self.freespace = self.freespace.wrapping_add(other.freespace);
     }
 }
 

@@ -65,7 +65,7 @@ struct Shape {
 }
 
 impl Shape {
-    #[inline(always)]
+    #[inline]
     fn of(words: &impl Words, profile: &Profile, slab: Addr) -> Self {
         let size = |index| read_size(words, profile, slab, index);
         let counts = counts(profile, slab);
@@ -86,21 +86,33 @@ impl Shape {
         self.lists.offset(dlist::DLIST_HEAD * u64::from(index))
     }
 
+    /// How many lists there are if each number of free chunks has one.
+    fn lists_by_free_chunks(self) -> u32 {
+        self.per_block.min(MAX_CHUNKS_PER_BLOCK as u32) + 1
+    }
+
+    /// That the header says what a slab's header can say. Whoever goes by another number goes
+    /// on through memory that is not there, and is killed.
+    fn check(self) -> Fallible<()> {
+        let possible = self.full > 0 && u64::from(self.per_block) <= MAX_CHUNKS_PER_BLOCK;
+        if possible { Ok(()) } else { Err(Error::SegmentationFault.into()) }
+    }
+
     /// Bytes of a chunk behind its header.
     fn room(self, profile: &Profile) -> u64 {
-        self.full - profile.mmgr.slab.chunk
+        self.full.wrapping_sub(profile.mmgr.slab.chunk)
     }
 
     /// Whether a block is at hand: its first and its last word are.
-    #[inline(always)]
+    #[inline]
     fn is_at_hand(self, words: &impl Words, block: Addr) -> bool {
-        words.has(block) && words.has(block.offset((self.block - 8) & !7))
+        words.has(block) && words.has(block.offset(self.block.wrapping_sub(8) & !7))
     }
 
     /// `SlabBlockGetChunk`: where a chunk of a block begins.
     #[inline]
     fn chunk_at(self, profile: &Profile, block: Addr, index: u32) -> Addr {
-        block.offset(profile.mmgr.slab.block + self.full * u64::from(index))
+        block.offset(self.full.wrapping_mul(index.into())).offset(profile.mmgr.slab.block)
     }
 }
 
@@ -109,7 +121,7 @@ fn size_field(profile: &Profile, slab: Addr, index: u64) -> Addr {
     slab.offset(SIZES + index * profile.mmgr.size_field)
 }
 
-#[inline(always)]
+#[inline]
 fn read_size(words: &impl Words, profile: &Profile, slab: Addr, index: u64) -> u64 {
     let at = size_field(profile, slab, index);
     if profile.mmgr.size_field == 4 { words.half(at).into() } else { words.word(at) }
@@ -126,7 +138,7 @@ fn counts(profile: &Profile, slab: Addr) -> Addr {
 }
 
 /// The context that a live chunk belongs to.
-#[inline(always)]
+#[inline]
 fn slab_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Owner => words.ptr(pointer.back(profile.mmgr.slab.chunk).offset(CHUNK_SLAB)),
@@ -137,7 +149,7 @@ fn slab_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// The block that a live chunk lies in.
-#[inline(always)]
+#[inline]
 fn block_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     let chunk = pointer.back(profile.mmgr.slab.chunk);
     match profile.mmgr.chunk_headers {
@@ -147,7 +159,7 @@ fn block_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// Write a chunk's header. Returns the chunk's pointer.
-#[inline(always)]
+#[inline]
 fn write_header(
     words: &mut impl Words,
     profile: &Profile,
@@ -232,6 +244,7 @@ impl Process<'_> {
 
     /// A block from malloc, not in any list yet. NULL only if the flags allow it.
     fn slab_malloc_block(&mut self, shape: Shape, flags: AllocFlags) -> Fallible<Addr> {
+        shape.check()?;
         let Some(block) = self.malloc(shape.block) else {
             return self.memory_context_allocation_failure(shape.slab, shape.chunk, flags);
         };
@@ -241,7 +254,7 @@ impl Process<'_> {
 
     /// Give a block that is in no list any more back to malloc.
     fn slab_free_block(&mut self, shape: Shape, block: Addr, wipe: bool) -> Fallible<()> {
-        self.mem_allocated_add(shape.slab, -(shape.block as i64));
+        self.mem_allocated_add(shape.slab, (shape.block as i64).wrapping_neg());
         self.wipe_and_free(block, if wipe { shape.block } else { 0 });
         self.emit(MemoryEvent::BlockFreed { context: shape.slab, block, size: shape.block })
     }
@@ -295,7 +308,7 @@ fn noted(profile: &Profile, pointer: Addr) -> Option<Request> {
 /// from first.
 fn blocks_in_lists(arena: &Arena, profile: &Profile, shape: Shape) -> Vec<Addr> {
     let (lists, node) = match profile.mmgr.slab.lists {
-        SlabLists::ByFreeChunks => (shape.per_block + 1, by_free_chunks::NODE),
+        SlabLists::ByFreeChunks => (shape.lists_by_free_chunks(), by_free_chunks::NODE),
         SlabLists::ByFullness => (by_fullness::LIST_COUNT, by_fullness::NODE),
     };
     let current = arena.read_u32(shape.current());
@@ -312,6 +325,11 @@ fn empty_blocks(arena: &Arena, profile: &Profile, slab: Addr) -> Vec<Addr> {
         SlabLists::ByFreeChunks => Vec::new(),
         SlabLists::ByFullness => by_fullness::empty_blocks(arena, slab).collect(),
     }
+}
+
+/// Whether somebody ever wrote a chunk's header, or the link behind it.
+fn is_written(arena: &Arena, chunk: Addr, header: u64) -> bool {
+    arena.is_resident(chunk) || arena.is_resident(chunk.offset(header))
 }
 
 /// Free chunks of a block.
@@ -382,6 +400,7 @@ impl MemoryContextMethods for Slab {
     fn reset(&self, process: &mut Process<'_>, slab: Addr) -> Fallible<()> {
         process.check_before_freeing(slab)?;
         let shape = Shape::of(process.arena, process.profile, slab);
+        shape.check()?;
         for block in empty_blocks(process.arena, process.profile, slab) {
             by_fullness::forget_empty(process.arena, slab, block);
             process.slab_free_block(shape, block, true)?;
@@ -427,8 +446,8 @@ impl MemoryContextMethods for Slab {
         Counters {
             nblocks,
             freechunks: free,
-            totalspace: header + (nblocks + empty) * shape.block,
-            freespace: free * shape.full,
+            totalspace: (nblocks + empty).wrapping_mul(shape.block).wrapping_add(header),
+            freespace: free.wrapping_mul(shape.full),
         }
     }
 
@@ -461,9 +480,10 @@ impl MemoryContextMethods for Slab {
                     }
                     SlabLists::ByFullness => by_fullness::free_chunks(arena, profile, shape, block),
                 };
-                let chunks = (0..cut)
-                    .map(|index| {
-                        let chunk = shape.chunk_at(profile, block, index);
+                let chunks: Vec<ChunkView> = (0..cut)
+                    .map(|index| shape.chunk_at(profile, block, index))
+                    .take_while(|chunk| is_written(arena, *chunk, layout.chunk))
+                    .map(|chunk| {
                         let pointer = chunk.offset(layout.chunk);
                         let usable = shape.room(profile);
                         ChunkView::new(arena, pointer, usable, free.contains(&chunk))
@@ -476,7 +496,7 @@ impl MemoryContextMethods for Slab {
                     dedicated: false,
                     header: layout.block,
                     chunks,
-                    unused: shape.block - layout.block - shape.full * u64::from(cut),
+                    unused: shape.block.wrapping_sub(shape.chunk_at(profile, Addr::NULL, cut).0),
                 }
             })
             .collect()
@@ -503,6 +523,7 @@ impl ChunkMethods for Slab {
         let slab = slab_of(process.arena, profile, pointer);
         let block = block_of(process.arena, profile, pointer);
         let shape = Shape::of(process.arena, profile, slab);
+        shape.check()?;
         process.slab_test_chunk(shape, pointer)?;
         match profile.mmgr.slab.lists {
             SlabLists::ByFreeChunks => process.slab_free_by_free_chunks(shape, block, pointer),

@@ -4,11 +4,12 @@
 //! `pg_log_backend_memory_contexts`: a line for each context, indented by its depth, then the
 //! grand total. What is too deep or too many is summed up in a line of its own.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use super::{Context, Counters};
 use crate::memory::{Addr, Arena, ProgramText};
-use crate::profile::{Profile, StatsDetail};
+use crate::profile::{ContextRows, Profile, StatsDetail};
 
 /// Bytes of an identifier that are shown.
 const IDENT_SHOWN: usize = 100;
@@ -51,6 +52,15 @@ impl fmt::Display for StatsText {
     }
 }
 
+/// Where the statistics go, which decides how a line says its context's depth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatsForm {
+    /// To `stderr`, as `MemoryContextStats` writes them: indented.
+    Stderr,
+    /// To the server log, as `pg_log_backend_memory_contexts` has it: by its level's number.
+    Log,
+}
+
 /// `MemoryContextStatsDetail`: a context and what is below it, up to a depth and a number of
 /// children each.
 pub(crate) fn memory_context_stats_detail(
@@ -58,10 +68,10 @@ pub(crate) fn memory_context_stats_detail(
     program: &ProgramText,
     profile: &Profile,
     context: Addr,
-    max_level: u32,
-    max_children: usize,
+    (max_level, max_children): (u32, usize),
+    form: StatsForm,
 ) -> String {
-    let mut printer = Printer { arena, program, profile, text: String::new() };
+    let mut printer = Printer { arena, program, profile, form, text: String::new() };
     printer.print(context, max_level, max_children);
     printer.text
 }
@@ -70,6 +80,7 @@ struct Printer<'a> {
     arena: &'a Arena,
     program: &'a ProgramText,
     profile: &'a Profile,
+    form: StatsForm,
     text: String,
 }
 
@@ -82,9 +93,11 @@ enum Todo {
 impl Printer<'_> {
     fn print(&mut self, top: Addr, max_level: u32, max_children: usize) {
         let mut totals = Counters::default();
+        let mut seen = BTreeSet::new();
         let mut todo = vec![Todo::Context(top, 0)];
         while let Some(next) = todo.pop() {
             match next {
+                Todo::Context(addr, _) if !seen.insert(addr) => {}
                 Todo::Context(addr, level) => {
                     let context = Context::at(self.arena, addr);
                     totals += context.stats(self.profile);
@@ -113,17 +126,10 @@ impl Printer<'_> {
 
     /// `MemoryContextStatsPrint`.
     fn line(&mut self, context: Context<'_>, level: usize) {
-        let mut name = self.program.text(context.name()).to_owned();
-        let mut ident = context.ident().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        // Hash tables all have this name; their identifier says more.
-        if name == "dynahash"
-            && let Some(ident) = ident.take()
-        {
-            name = ident;
-        }
+        let (name, ident) = context.label(self.program.text(context.name()));
         let ident = ident.map_or_else(String::new, |ident| shown(&ident));
         let stats = context.stats_text(self.profile);
-        self.indent(level);
+        self.depth(level);
         self.write(format_args!("{name}: {stats}{ident}\n"));
     }
 
@@ -141,14 +147,22 @@ impl Printer<'_> {
                 StatsDetail::Limited => 1,
             };
         }
-        self.indent(level);
+        // The log has the level of their parent here.
+        self.depth(if self.form == StatsForm::Log { level - 1 } else { level });
         let stats = StatsText::from(sum);
         self.write(format_args!("{count} more child contexts containing {stats}\n"));
         sum
     }
 
-    fn indent(&mut self, level: usize) {
-        self.text.extend(std::iter::repeat_n("  ", level));
+    /// What a line begins with, by its depth below the first.
+    fn depth(&mut self, depth: usize) {
+        match (self.form, self.profile.mmgr.context_rows) {
+            (StatsForm::Stderr, _) => self.text.extend(std::iter::repeat_n("  ", depth)),
+            (StatsForm::Log, ContextRows::Parent) => self.write(format_args!("level: {depth}; ")),
+            (StatsForm::Log, ContextRows::Path) => {
+                self.write(format_args!("level: {}; ", depth + 1));
+            }
+        }
     }
 
     fn write(&mut self, text: fmt::Arguments<'_>) {

@@ -39,6 +39,8 @@ pub struct MmgrProfile {
     pub reset_children: TreeOrder,
     /// How `MemoryContextStatsDetail` sums up what it does not list.
     pub stats_detail: StatsDetail,
+    /// How `pg_backend_memory_contexts` tells of the tree.
+    pub context_rows: ContextRows,
     /// Node tags of the context kinds.
     pub node_tags: NodeTags,
 }
@@ -127,6 +129,17 @@ pub enum StatsDetail {
     Limited,
 }
 
+/// How the rows of `pg_backend_memory_contexts` tell where in the tree a context is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContextRows {
+    /// By the parent's name. A context's children follow it at once; levels count from 0, also
+    /// in the statistics that are logged.
+    Parent,
+    /// By the numbers of its ancestors, and with the allocator's kind. Level by level; levels
+    /// count from 1, also in the statistics that are logged.
+    Path,
+}
+
 /// `NodeTag` of each context kind (`nodes/nodetags.h`, in 15 `nodes/nodes.h`).
 #[derive(Debug)]
 pub struct NodeTags {
@@ -161,7 +174,7 @@ impl MmgrProfile {
             aset_context: 224,
             aset_block: 40,
             // The chunk has to stay over the limit: its size tells that its block is dedicated.
-            aset_realloc_minimum: |limit| limit + 1,
+            aset_realloc_minimum: |limit| limit.wrapping_add(1),
             recycled_limit_follows_max: false,
             generation: GenerationProfile {
                 context: 152,
@@ -188,12 +201,16 @@ impl MmgrProfile {
             aligned: false,
             reset_children: TreeOrder::ChildrenFirst,
             stats_detail: StatsDetail::AnyDepth,
+            context_rows: ContextRows::Parent,
             node_tags,
         }
     }
 
     /// Contexts with packed chunk headers and Bump, as 17 and later have them.
-    pub(super) const fn with_packed_headers(node_tags: NodeTags) -> Self {
+    pub(super) const fn with_packed_headers(
+        context_rows: ContextRows,
+        node_tags: NodeTags,
+    ) -> Self {
         Self {
             chunk_headers: ChunkHeaders::Packed,
             chunk: 8 + CHECKED,
@@ -226,6 +243,7 @@ impl MmgrProfile {
             aligned: true,
             reset_children: TreeOrder::ParentsFirst,
             stats_detail: StatsDetail::Limited,
+            context_rows,
             node_tags,
         }
     }

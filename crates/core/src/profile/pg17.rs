@@ -2,20 +2,18 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile,
-    StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds,
+    ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V17,
-    mmgr: MmgrProfile::with_packed_headers(NodeTags {
-        aset: 469,
-        generation: 470,
-        slab: 471,
-        bump: 472,
-    }),
+    mmgr: MmgrProfile::with_packed_headers(
+        ContextRows::Parent,
+        NodeTags { aset: 469, generation: 470, slab: 471, bump: 472 },
+    ),
     backend: BackendProfile {
         start: &START,
         transaction_end: TransactionEnd::Delete,

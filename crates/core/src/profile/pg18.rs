@@ -2,20 +2,18 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile,
-    StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds,
+    ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
 
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V18,
-    mmgr: MmgrProfile::with_packed_headers(NodeTags {
-        aset: 474,
-        generation: 475,
-        slab: 476,
-        bump: 477,
-    }),
+    mmgr: MmgrProfile::with_packed_headers(
+        ContextRows::Path,
+        NodeTags { aset: 474, generation: 475, slab: 476, bump: 477 },
+    ),
     backend: BackendProfile {
         start: &START,
         transaction_end: TransactionEnd::Reset,

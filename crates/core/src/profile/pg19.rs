@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, MmgrProfile, NodeTags, Profile, ReadRounds, ShmemProfile,
-    StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds,
+    ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_960);
@@ -11,12 +11,10 @@ static START: [StartStep; 15] = start_of_17(41_960);
 pub(super) static PROFILE: Profile = Profile {
     version: Version::V19,
     // 19rc1 keeps its tags in a generated header that we have not seen: these are 18's.
-    mmgr: MmgrProfile::with_packed_headers(NodeTags {
-        aset: 474,
-        generation: 475,
-        slab: 476,
-        bump: 477,
-    }),
+    mmgr: MmgrProfile::with_packed_headers(
+        ContextRows::Path,
+        NodeTags { aset: 474, generation: 475, slab: 476, bump: 477 },
+    ),
     backend: BackendProfile {
         start: &START,
         transaction_end: TransactionEnd::Reset,

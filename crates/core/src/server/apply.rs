@@ -2,6 +2,7 @@
 
 mod chunks;
 mod contexts;
+mod misuse;
 mod query;
 mod start;
 mod transaction;
@@ -40,6 +41,8 @@ pub enum Outcome {
     Pointer(Addr),
     /// The context that it created.
     Context(Addr),
+    /// The bytes that it read, the first of them in the lowest eight bits.
+    Bytes(u64),
     /// What a round of the background writer came to.
     BgWriter(BgWriterResult),
 }
@@ -104,7 +107,12 @@ impl Server {
     #[inline(never)]
     fn apply_watched(&mut self, op: &Op) -> Result<Outcome, Error> {
         self.log.begin()?;
-        self.execute(op).or_else(|error| self.failed(error))
+        self.arena.forget_fault();
+        let outcome = self.execute(op).and_then(|outcome| match self.arena.fault() {
+            Some(fault) => Err(fault.into()),
+            None => Ok(outcome),
+        });
+        outcome.or_else(|error| self.failed(error))
     }
 
     #[cold]
@@ -202,6 +210,12 @@ impl Server {
             Op::RepallocExtended { backend, chunk, size, flags } => {
                 return Ok(self.repalloc(backend, chunk, size, flags)?.into());
             }
+            Op::Peek { backend, owner, chunk, offset, size } => {
+                return Ok(Outcome::Bytes(self.peek_chunk(backend, owner, chunk, offset, size)?));
+            }
+            Op::Poke { backend, chunk, offset, size } => {
+                self.poke_chunk(backend, chunk, offset, size)?;
+            }
             Op::Reset { backend, context } => self.reset(backend, context)?,
             Op::ResetOnly { backend, context } => self.reset_only(backend, context)?,
             Op::ResetChildren { backend, context } => self.reset_children(backend, context)?,
@@ -241,10 +255,6 @@ impl Server {
 
     pub(super) fn backend_mut(&mut self, id: BackendId) -> Result<&mut Backend, Error> {
         self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))
-    }
-
-    fn backend_or_error(&self, id: BackendId) -> Result<&Backend, Error> {
-        self.backends.get(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))
     }
 
     pub(super) fn access(&mut self, id: BackendId) -> Result<BufferAccess<'_>, Error> {

@@ -6,6 +6,9 @@ use std::collections::HashMap;
 
 use crate::memory::Addr;
 
+/// A bit that [`Life::frees`] never has.
+pub(super) const FREED: u32 = 1 << 31;
+
 /// A context's address, how often the context there was deleted, and how often its chunks went at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Life {
@@ -62,7 +65,7 @@ impl Lives {
     pub(super) fn end(&mut self, context: Addr, deleted: bool) {
         let LifeIndex(index) = self.of(context);
         if let Some(life) = self.lives.get_mut(index as usize) {
-            life.frees = life.frees.wrapping_add(1);
+            life.frees = life.frees.wrapping_add(1) & !FREED;
             life.deletes = life.deletes.wrapping_add(deleted.into());
         }
     }

@@ -4,7 +4,6 @@
 //! them are made and dropped in `apply::transaction` and `apply::query`.
 
 use crate::memory::Addr;
-use crate::op::Name;
 
 /// A backend's session, between and within statements.
 #[derive(Clone, Debug, Default)]
@@ -24,10 +23,10 @@ pub(super) struct Session {
 }
 
 /// The transaction, or a savepoint of it (`TransactionStateData`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct TransactionState {
-    /// The savepoint's name; empty for the transaction.
-    pub(super) name: Name,
+    /// The savepoint's name, in the program's text; null for the transaction.
+    pub(super) name: Addr,
     /// `curTransactionContext`.
     pub(super) context: Addr,
     /// `priorContext`.
@@ -77,15 +76,22 @@ pub(super) struct SpiConnection {
 
 impl Session {
     /// Contexts that code still uses.
-    pub(super) fn in_use(&self) -> impl Iterator<Item = Addr> {
-        let levels = self.levels.iter().flat_map(|it| [it.context, it.prior]);
-        let spi = self.spi.iter().flat_map(|it| [it.proc, it.exec, it.saved]);
-        let portal = self.portal.iter().flat_map(|portal| {
-            let query = portal.query.map(|it| [it.per_query, it.per_tuple, it.receiver]);
-            let own = [Some(portal.context), portal.active].into_iter().flatten();
-            own.chain(query.into_iter().flatten())
-        });
-        let running = self.statement.into_iter().chain(self.tuple);
-        levels.chain(running).chain(spi).chain(portal).filter(|context| !context.is_null())
+    pub(super) fn in_use(&self) -> Vec<Addr> {
+        let mut found = Vec::new();
+        for level in &self.levels {
+            found.extend_from_slice(&[level.context, level.prior]);
+        }
+        for connection in &self.spi {
+            found.extend_from_slice(&[connection.proc, connection.exec, connection.saved]);
+        }
+        let or_null = |context: Option<Addr>| context.unwrap_or(Addr::NULL);
+        found.extend_from_slice(&[or_null(self.statement), or_null(self.tuple)]);
+        if let Some(portal) = self.portal {
+            found.extend_from_slice(&[portal.context, or_null(portal.active)]);
+            if let Some(query) = portal.query {
+                found.extend_from_slice(&[query.per_query, query.per_tuple, query.receiver]);
+            }
+        }
+        found
     }
 }

@@ -1,9 +1,10 @@
 //! A backend's variables of type `MemoryContext`, and those that hold what `palloc` returned.
 
 use crate::error::{Error, Fallible};
+use crate::event::Gone;
 use crate::ids::{ChunkSlot, ContextSlot};
 use crate::memory::Addr;
-use crate::server::lives::{LifeIndex, Lives};
+use crate::server::lives::{FREED, Life, LifeIndex, Lives};
 use crate::slots::entry;
 
 /// A variable of type `MemoryContext`.
@@ -21,16 +22,18 @@ pub struct ChunkVar {
     pub pointer: Addr,
     /// Bytes that were asked for.
     pub requested: u64,
-    pub(super) context: Addr,
+    /// The context that the chunk is in.
+    pub context: Addr,
 }
 
 /// The same as it is kept.
 #[derive(Clone, Copy)]
 pub(super) struct Kept {
-    /// NULL if the variable holds nothing.
     pointer: Addr,
     requested: u64,
+    /// None if the variable never held anything.
     life: LifeIndex,
+    /// How often the context's chunks had gone at once; [`FREED`] is set if the chunk was freed.
     frees: u32,
 }
 
@@ -44,11 +47,15 @@ impl Kept {
         *self = Self { pointer, requested, life: context.life, frees: context.frees };
     }
 
-    /// The chunk was freed.
+    /// The chunk was freed; the variable keeps its pointer.
     #[inline]
     pub(super) fn forget(&mut self) {
-        self.pointer = Addr::NULL;
-        self.life = LifeIndex::NONE;
+        self.frees |= FREED;
+    }
+
+    fn var(&self, life: Life) -> ChunkVar {
+        let Self { pointer, requested, .. } = *self;
+        ChunkVar { pointer, requested, context: life.context }
     }
 }
 
@@ -131,13 +138,18 @@ impl Variables {
             .filter_map(|slot| self.chunk(slot).map(|var| (slot, var)))
     }
 
-    /// Why a variable holds no chunk.
-    #[cold]
-    pub(super) fn no_chunk(&self, slot: ChunkSlot) -> Box<Error> {
-        Box::new(match self.chunks.get(slot.0 as usize) {
-            Some(kept) if !kept.pointer.is_null() => Error::DanglingChunk(kept.pointer),
-            _ => Error::NoSuchChunk,
-        })
+    /// The pointer that a variable holds, and what became of the chunk: a C program's variable
+    /// does not know.
+    pub(super) fn pointer(&self, slot: ChunkSlot) -> Result<(ChunkVar, Option<Gone>), Error> {
+        let kept = self.chunks.get(slot.0 as usize);
+        let found = kept.and_then(|kept| Some((kept, self.lives.at(kept.life)?)));
+        let (kept, life) = found.ok_or(Error::NoSuchChunk)?;
+        let gone = match kept.frees ^ life.frees {
+            0 => None,
+            FREED => Some(Gone::Freed),
+            _ => Some(Gone::WithContext),
+        };
+        Ok((kept.var(life), gone))
     }
 
     /// What a variable has to hold for the context at `addr`.
@@ -175,7 +187,7 @@ impl Variables {
         Ok(())
     }
 
-    /// A variable's chunk was freed.
+    /// A variable's chunk was freed; the variable keeps its pointer.
     pub(super) fn drop_chunk(&mut self, slot: ChunkSlot) {
         if let Some(place) = self.place(slot) {
             place.forget();
@@ -189,11 +201,9 @@ impl Variables {
     }
 }
 
-/// What a variable holds. Nothing has no life.
+/// What a variable holds, unless its memory is gone.
 #[inline]
 fn held(kept: &Kept, lives: &Lives) -> Option<ChunkVar> {
-    let Kept { pointer, requested, life, frees } = *kept;
-    let life = lives.at(life)?;
-    let alive = life.frees == frees;
-    alive.then_some(ChunkVar { pointer, requested, context: life.context })
+    let life = lives.at(kept.life)?;
+    (life.frees == kept.frees).then(|| kept.var(life))
 }

@@ -6,10 +6,9 @@
 use std::rc::Rc;
 
 use pgscope_core::Op;
-use pgscope_core::ids::BackendId;
 use pgscope_core::op::TransactionStmt;
 
-use super::{Backend, Checker, Compiled, Place};
+use super::{Checker, Compiled, Place};
 use crate::ast::{Action, Block, Item, Statement};
 use crate::diagnostic::{Problem, Span};
 use crate::program::{Body, Node, Sequence, StepKind};
@@ -37,7 +36,7 @@ impl Checker {
     /// A statement that a client sends, to do with the transaction.
     pub(super) fn transaction(&mut self, action: &Action, span: Span, place: Place) -> Compiled {
         self.sent_by_client(action.keyword(), span, place);
-        let Backend::Known(backend) = place.backend else { return None };
+        let backend = place.backend.known()?;
         let statement = match action {
             Action::Commit => TransactionStmt::Commit,
             Action::Rollback(None) => TransactionStmt::Rollback,
@@ -74,7 +73,7 @@ impl Checker {
         };
         let within = if utility { Within::Utility } else { Within::Query };
         let executed = self.sequence(rest, Place { top: false, within, ..place });
-        let Backend::Known(backend) = place.backend else { return None };
+        let backend = place.backend.known()?;
         let mut frame = Frame { statement, line: span.line, steps: Sequence::default() };
         frame.op(span.line, Op::QueryBegin { backend });
         frame.body(planned);
@@ -89,7 +88,7 @@ impl Checker {
     pub(super) fn plan(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
         self.inner(body, Place { within: Within::Plan, ..place });
         let problem = Problem::new(span, "\"plan\" comes first in a query");
-        self.problems.push(problem.help("write it so: query { plan { … } … }"));
+        self.problems.push(problem.help("query { plan { … } … }"));
         None
     }
 
@@ -97,9 +96,10 @@ impl Checker {
     pub(super) fn tuple(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
         if place.within != Within::Query {
             let problem = Problem::new(span, "\"tuple\" stands in a query");
-            self.problems.push(problem.help("write it so: query { tuple { … } }"));
+            self.problems.push(problem.help("query { tuple { … } }"));
         }
         let ops = |backend| [Op::TupleBegin { backend }, Op::TupleEnd { backend }];
+        let ops = place.backend.known().map(ops);
         self.framed(ops, body, span, Place { within: Within::Tuple, ..place })
     }
 
@@ -107,9 +107,10 @@ impl Checker {
     pub(super) fn spi(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
         if matches!(place.within, Within::Nothing | Within::Call | Within::Plan) {
             let problem = Problem::new(span, "\"spi\" stands in a query, a tuple or a do");
-            self.problems.push(problem.help("write it so: query { spi { … } }"));
+            self.problems.push(problem.help("query { spi { … } }"));
         }
         let ops = |backend| [Op::SpiConnect { backend }, Op::SpiFinish { backend }];
+        let ops = place.backend.known().map(ops);
         self.framed(ops, body, span, Place { within: Within::Spi, ..place })
     }
 
@@ -125,21 +126,14 @@ impl Checker {
         let ops = |backend| {
             [Op::CallBegin { backend, function: function.clone() }, Op::CallEnd { backend }]
         };
-        self.framed(ops, body, span, Place { within, ..place })
+        self.framed(place.backend.known().map(ops), body, span, Place { within, ..place })
     }
 
     /// A body between its beginning and its end.
-    fn framed(
-        &mut self,
-        ops: impl Fn(BackendId) -> [Op; 2],
-        body: &Block,
-        span: Span,
-        place: Place,
-    ) -> Compiled {
+    fn framed(&mut self, ops: Option<[Op; 2]>, body: &Block, span: Span, place: Place) -> Compiled {
         let statement = self.statements.saturating_sub(1);
         let inner = self.inner(body, place);
-        let Backend::Known(backend) = place.backend else { return None };
-        let [begin, end] = ops(backend);
+        let [begin, end] = ops?;
         let mut frame = Frame { statement, line: span.line, steps: Sequence::default() };
         frame.op(span.line, begin);
         frame.body(inner);
@@ -155,8 +149,7 @@ impl Checker {
     fn sent_by_client(&mut self, keyword: &str, span: Span, place: Place) {
         if place.within != Within::Nothing {
             let message = format!("a client sends \"{keyword}\" between its statements");
-            let help = "write it outside of what the backend is in the middle of";
-            self.problems.push(Problem::new(span, message).help(help));
+            self.problems.push(Problem::new(span, message).help("write it outside of the braces"));
         }
     }
 }

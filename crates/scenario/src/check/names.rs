@@ -6,7 +6,7 @@ use super::Checker;
 use crate::ast::Name;
 use crate::diagnostic::Problem;
 use crate::limits::MAX_DIAGNOSTICS;
-use crate::names::{Locals, Register};
+use crate::names::{Locals, Register, own_bit};
 use crate::suggest::nearest;
 
 impl Checker {
@@ -34,6 +34,9 @@ impl Checker {
 
     pub(super) fn context(&mut self, backend: BackendId, name: &Name) -> Option<ContextSlot> {
         let found = self.names.find_context(backend, &name.text);
+        if let (Some(slot), Some(locals)) = (found, self.names.locals_mut(backend)) {
+            locals.mentioned |= own_bit(slot);
+        }
         found.or_else(|| {
             self.news(name)?;
             let own = self.names.locals(backend).map(|locals| &locals.contexts);

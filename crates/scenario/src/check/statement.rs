@@ -1,10 +1,8 @@
 //! What each statement compiles to.
 
 use pgscope_core::Op;
-use pgscope_core::ids::{
-    BackendId, BlockNumber, BufferTag, ChunkSlot, ContextSlot, PinSlot, RelId,
-};
-use pgscope_core::op::{Allocator, BgWriterRound, DirtyKind, Persistence};
+use pgscope_core::ids::{BackendId, BlockNumber, BufferTag, PinSlot, RelId};
+use pgscope_core::op::{BgWriterRound, DirtyKind, Persistence};
 use pgscope_core::profile::Version;
 use pgscope_core::server::settings::MAX_SHARED_BUFFERS;
 
@@ -14,24 +12,13 @@ use crate::decimal::Decimal;
 use crate::diagnostic::{Problem, Span};
 use crate::limits::MAX_BACKENDS;
 use crate::metrics::Metric;
-use crate::names::{Locals, user_context};
+use crate::names::Locals;
 use crate::program::{Blocks, Body, Expectation, Read, StepKind};
 use crate::random::{Distribution, Zipf};
 use crate::units::{BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, Quantity, SHARED_BUFFERS};
 
 /// Steeper than this, nearly all draws are block 0.
 const MAX_EXPONENT: f64 = 10.0;
-
-/// Contexts whose names a scenario can't give to its own. The others got their names later:
-/// in a text that uses one for a context of its own, it is that.
-const RESERVED: [&str; 6] = [
-    "TopMemoryContext",
-    "ErrorContext",
-    "CacheMemoryContext",
-    "MessageContext",
-    "TopPortalContext",
-    "FunctionCallContext",
-];
 
 impl Checker {
     pub(super) fn action(
@@ -136,42 +123,7 @@ impl Checker {
             }
             Action::Unpin(pin) => op(Op::Unpin { backend, pin: self.pin(backend, pin)? }),
             Action::Flush(pin) => op(Op::FlushBuffer { backend, pin: self.pin(backend, pin)? }),
-            Action::CreateContext { name, parent, small, min, init, max } => {
-                let parent = parent.as_ref().map(|parent| self.context(backend, parent));
-                let sizes = [min, init, max];
-                let allocator = self.allocator(*small, sizes);
-                let context = self.define_context(backend, name)?;
-                let parent = match parent {
-                    Some(parent) => Some(parent?),
-                    None => None,
-                };
-                let (name, allocator) = (name.text.clone(), allocator?);
-                op(Op::CreateContext { backend, context, parent, name, allocator })
-            }
-            Action::SwitchTo(name) => {
-                op(Op::SwitchTo { backend, context: self.context(backend, name)? })
-            }
-            Action::Palloc { size, zero, context, chunk } => {
-                let chunk = self.define_chunk(backend, chunk.as_ref());
-                let context = match context {
-                    Some(name) => Some(self.context(backend, name)?),
-                    None => None,
-                };
-                let size = self.noted(size.whole("a size in bytes"))?;
-                op(Op::Palloc { backend, context, size, zero: *zero, chunk })
-            }
-            Action::Pfree(chunk) => op(Op::Pfree { backend, chunk: self.chunk(backend, chunk)? }),
-            Action::Repalloc { chunk, size } => {
-                let chunk = self.chunk(backend, chunk)?;
-                let size = self.noted(size.whole("a size in bytes"))?;
-                op(Op::Repalloc { backend, chunk, size })
-            }
-            Action::Reset(name) => op(Op::Reset { backend, context: self.context(backend, name)? }),
-            Action::Delete(name) => {
-                op(Op::Delete { backend, context: self.context(backend, name)? })
-            }
-            // The others need no backend: `action` has them.
-            _ => None,
+            action => self.memory_action(action, backend),
         }
     }
 
@@ -323,21 +275,6 @@ impl Checker {
         None
     }
 
-    fn allocator(&mut self, small: bool, sizes: [&Option<Quantity>; 3]) -> Option<Allocator> {
-        let [min, init, max] =
-            if small { [0, 1024, 8 * 1024] } else { [0, 8 * 1024, 8 * 1024 * 1024] };
-        let mut given = [None; 3];
-        for (given, size) in given.iter_mut().zip(sizes) {
-            if let Some(size) = size {
-                *given = Some(self.noted(size.whole("a size in bytes"))?);
-            }
-        }
-        let [given_min, given_init, given_max] = given;
-        let min = given_min.unwrap_or(min);
-        let init = given_init.unwrap_or(init);
-        Some(Allocator::plain(min, init, given_max.unwrap_or(max)))
-    }
-
     fn metric(&mut self, metric: &Measured) -> Option<Metric> {
         Some(match metric {
             Measured::Server(metric) => Metric::Server(*metric),
@@ -351,6 +288,10 @@ impl Checker {
                 let backend = self.backend(backend)?;
                 Metric::Context(*metric, backend, self.context(backend, context)?)
             }
+            Measured::Chunk(metric, backend, chunk) => {
+                let backend = self.backend(backend)?;
+                Metric::Chunk(*metric, backend, self.chunk(backend, chunk)?)
+            }
             Measured::Backend(metric, backend) => Metric::Backend(*metric, self.backend(backend)?),
         })
     }
@@ -361,24 +302,9 @@ impl Checker {
         let pins = &mut self.names.locals_mut(backend)?.pins;
         Some(PinSlot(pins.define(&name?.text)))
     }
-
-    fn define_chunk(&mut self, backend: BackendId, name: Option<&Name>) -> Option<ChunkSlot> {
-        let chunks = &mut self.names.locals_mut(backend)?.chunks;
-        Some(ChunkSlot(chunks.define(&name?.text)))
-    }
-
-    fn define_context(&mut self, backend: BackendId, name: &Name) -> Option<ContextSlot> {
-        if RESERVED.contains(&&*name.text) {
-            let message = format!("\"{name}\" is a memory context of PostgreSQL's own");
-            self.problems.push(Problem::new(name.span, message));
-            return None;
-        }
-        let contexts = &mut self.names.locals_mut(backend)?.contexts;
-        Some(user_context(contexts.define(&name.text)))
-    }
 }
 
-fn op(op: Op) -> Compiled {
+pub(super) fn op(op: Op) -> Compiled {
     Some((Body::Once(StepKind::Op(op)), 1))
 }
 

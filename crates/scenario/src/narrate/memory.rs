@@ -1,95 +1,78 @@
-//! Sentences about memory contexts.
+//! Sentences about memory contexts: [`allocate`] tells of chunks, [`tree`] of the contexts,
+//! [`misuse`] of pointers that are no good.
+
+mod allocate;
+mod misuse;
+mod tree;
 
 use pgscope_core::Event;
-use pgscope_core::event::MemoryEvent;
+use pgscope_core::event::{Access, MemoryEvent};
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot};
 use pgscope_core::memory::Addr;
+use pgscope_core::mmgr::inspect::{self, BlockView};
 use pgscope_core::op::Op;
 
-use super::buffers::count;
 use super::{Narration, Scene, Tone};
 
 pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     let Some(backend) = op.backend() else { return };
     let who = scene.backend(backend).to_owned();
     match op {
-        Op::CreateContext { name, .. } => {
-            narration.say(Tone::Who, format!("{who} creates the context {name}"));
-            created(narration, scene);
-        }
         Op::SwitchTo { context, .. } => {
             let context = scene.context(backend, *context);
             narration.say(Tone::Who, format!("{who} switches to {context}"));
             narration.say(Tone::Plain, ": what it allocates from now on belongs there.");
         }
-        Op::Palloc { size, chunk, .. } => {
+        Op::Palloc { size, chunk, .. } | Op::PallocExtended { size, chunk, .. } => {
             narration.say(Tone::Who, format!("{who} allocates {}", bytes(*size)));
-            let name = chunk.and_then(|chunk| scene.names.chunk(backend, chunk));
-            if let Some(context) = scene.allocated_in() {
-                narration.say(Tone::Plain, format!(" in {context}"));
-            }
-            if let Some(name) = name {
-                narration.say(Tone::Plain, format!(" as {name}"));
-            }
-            allocated(narration, scene);
+            allocate::allocated(narration, scene, op, *chunk);
+        }
+        Op::PallocAligned { size, align, chunk, .. } => {
+            let size = bytes(*size);
+            narration.say(Tone::Who, format!("{who} allocates {size} aligned to {align}"));
+            allocate::allocated(narration, scene, op, *chunk);
+        }
+        Op::Strdup { text, chunk, .. } => {
+            narration.say(Tone::Who, format!("{who} copies the {} of \"", bytes(length(text))));
+            narration.say(Tone::Who, format!("{}\"", shortened(text)));
+            allocate::allocated(narration, scene, op, *chunk);
+        }
+        Op::SetIdentifier { context, ident, .. } => {
+            let context = scene.context(backend, *context);
+            let text = shortened(ident);
+            narration.say(Tone::Who, format!("{who} says that {context} is for \"{text}\""));
+            narration.say(Tone::Plain, format!(", which takes {}", bytes(length(ident))));
+            allocate::allocated(narration, scene, op, None);
         }
         Op::Pfree { chunk, .. } => {
             narration.say(Tone::Who, format!("{who} frees {}", scene.chunk(backend, *chunk)));
-            freed(narration, scene);
+            misuse::stale(narration, scene);
+            allocate::freed(narration, scene);
         }
-        Op::Repalloc { chunk, size, .. } => {
+        Op::Repalloc { chunk, size, .. } | Op::RepallocExtended { chunk, size, .. } => {
             let chunk = scene.chunk(backend, *chunk);
             narration.say(Tone::Who, format!("{who} resizes {chunk} to {}", bytes(*size)));
-            resized(narration, scene);
+            misuse::stale(narration, scene);
+            allocate::resized(narration, scene);
         }
-        Op::Reset { context, .. } => {
-            let context = scene.context(backend, *context);
-            narration.say(Tone::Who, format!("{who} resets {context}"));
-            if scene.failed() {
-                return narration.say(Tone::Plain, ".");
-            }
-            narration.say(Tone::Plain, ": every chunk in it is gone at once");
-            gone(narration, scene, false);
-        }
-        Op::Delete { context, .. } => {
-            let context = scene.context(backend, *context);
-            narration.say(Tone::Who, format!("{who} deletes {context}"));
-            if scene.failed() {
-                return narration.say(Tone::Plain, ".");
-            }
-            narration.say(Tone::Plain, ": it and everything in it is gone at once");
-            gone(narration, scene, true);
-        }
-        Op::CallBegin { function, .. } => {
-            narration.say(Tone::Who, format!("{who} calls {function}"));
-            narration.say(
-                Tone::Plain,
-                ": a FunctionCallContext is made for it, and what it allocates goes there",
-            );
-            narration.say(Tone::Plain, if scene.recycled() { RECYCLED } else { "." });
-            let outermost =
-                |event: &MemoryEvent| matches!(event, MemoryEvent::CallBegan { depth: 1, .. });
-            if scene.memory_events().any(outermost) {
-                let truth = " PostgreSQL has none of that name: a function works in its \
-                             caller's context, mostly an ExprContext, or in an SPI Proc.";
-                narration.say(Tone::Plain, truth);
-            }
-        }
-        Op::CallEnd { .. } => {
-            let function = scene.memory_events().find_map(|event| match event {
-                MemoryEvent::CallEnded { function, .. } => Some(scene.server.text(*function)),
-                _ => None,
-            });
-            let function = function.unwrap_or("the function").to_owned();
-            narration.say(Tone::Who, format!("{function} returns to {who}"));
-            narration.say(Tone::Plain, ": its FunctionCallContext is deleted, all chunks with it");
-            gone(narration, scene, true);
-        }
-        _ => {}
+        Op::Peek { .. } | Op::Poke { .. } => misuse::accessed(narration, scene, op),
+        _ => tree::tell(narration, scene, op, backend),
     }
 }
 
 const RECYCLED: &str = ", a deleted one used again with its first block.";
+
+/// Bytes of a string with the zero byte that ends it.
+fn length(text: &str) -> u64 {
+    text.len() as u64 + 1
+}
+
+/// The beginning of a text, for a sentence.
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 40;
+    let cut = text.floor_char_boundary(SHOWN);
+    if cut < text.len() { format!("{}...", &text[..cut]) } else { text.to_owned() }
+}
 
 impl Scene<'_> {
     pub(super) fn memory_events(&self) -> impl Iterator<Item = &MemoryEvent> {
@@ -111,13 +94,29 @@ impl Scene<'_> {
         self.server.text(self.server.context(context).name()).to_owned()
     }
 
-    fn allocated_in(&self) -> Option<String> {
-        self.memory_events().find_map(|event| match event {
-            MemoryEvent::SizeClass { context, .. } | MemoryEvent::Palloc { context, .. } => {
-                Some(self.name_of(*context))
-            }
+    /// The context that an allocation is in, or was to be in.
+    fn allocated_in(&self, op: &Op) -> Option<String> {
+        let slot = match op {
+            Op::Palloc { context, .. }
+            | Op::PallocExtended { context, .. }
+            | Op::PallocAligned { context, .. }
+            | Op::Strdup { context, .. } => *context,
+            Op::SetIdentifier { context, .. } => Some(*context),
             _ => None,
-        })
+        };
+        let backend = op.backend()?;
+        let current = || Some(self.name_of(self.server.backend(backend)?.memory.current));
+        slot.map(|slot| self.context(backend, slot)).or_else(current)
+    }
+
+    /// The block of a context that an address lies in, as it is now.
+    fn block(&self, context: Addr, pointer: Addr) -> Option<BlockView> {
+        let mut blocks = self.blocks(context).into_iter();
+        blocks.find(|block| block.contains(pointer))
+    }
+
+    fn blocks(&self, context: Addr) -> Vec<BlockView> {
+        inspect::blocks(self.server.arena(), self.server.profile(), context)
     }
 
     fn recycled(&self) -> bool {
@@ -128,149 +127,11 @@ impl Scene<'_> {
     }
 }
 
-fn created(narration: &mut Narration, scene: &Scene<'_>) {
-    let Some(context) = scene.memory_events().find_map(|event| match event {
-        MemoryEvent::ContextCreated { context, .. } => Some(*context),
-        _ => None,
-    }) else {
-        return narration.say(Tone::Plain, ".");
-    };
-    let context_now = scene.server.context(context);
-    let parent = context_now.parent().map_or(Addr::NULL, |parent| parent.addr);
-    narration.say(Tone::Plain, format!(" under {}", scene.name_of(parent)));
-    if scene.recycled() {
-        return narration.say(Tone::Plain, RECYCLED);
-    }
-    let first = bytes(context_now.mem_allocated(false));
-    narration.say(Tone::Plain, format!(": header and first block are one malloc of {first}."));
-}
-
-fn allocated(narration: &mut Narration, scene: &Scene<'_>) {
-    for event in scene.memory_events() {
-        match *event {
-            MemoryEvent::SizeClass { class, found, .. } => {
-                narration.say(Tone::Plain, format!(": size class {class}, "));
-                if found {
-                    narration.say(Tone::Hit, "with a free chunk on its list, which is taken.");
-                } else {
-                    narration.say(Tone::Plain, "whose freelist is empty, ");
-                    let new_block = scene
-                        .memory_events()
-                        .any(|event| matches!(event, MemoryEvent::BlockAllocated { .. }));
-                    if !new_block {
-                        narration.say(Tone::Plain, "so the chunk is cut from the active block.");
-                    }
-                }
-            }
-            MemoryEvent::BlockAllocated { size, dedicated: false, .. } => {
-                narration.say(Tone::Miss, "and the active block is full: ");
-                let carved = scene
-                    .memory_events()
-                    .filter(|event| matches!(event, MemoryEvent::Carved { .. }))
-                    .count() as u32;
-                if carved > 0 {
-                    let chunks = count(carved, "free chunk");
-                    narration.say(Tone::Plain, format!("its rest is carved into {chunks}, and "));
-                }
-                let size = bytes(size);
-                narration.say(Tone::Plain, format!("a new block of {size} comes from malloc."));
-            }
-            MemoryEvent::BlockAllocated { size, dedicated: true, .. } => {
-                narration.say(Tone::Plain, ": over the chunk limit, so ");
-                narration.say(Tone::Miss, format!("it gets a block of its own, {}.", bytes(size)));
-            }
-            MemoryEvent::Palloc { size, usable, .. } if usable > size => {
-                let spare = bytes(usable - size);
-                narration.say(Tone::Plain, format!(" {spare} of it stay unused."));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn freed(narration: &mut Narration, scene: &Scene<'_>) {
-    for event in scene.memory_events() {
-        match *event {
-            MemoryEvent::Pfree { context, usable, freelist: true, .. } => {
-                narration.say(Tone::Plain, ": its chunk goes to ");
-                narration.say(Tone::Hit, format!("the freelist of class {usable}"));
-                let context = scene.name_of(context);
-                narration.say(Tone::Plain, format!(" in {context}. Nothing goes back to malloc."));
-            }
-            MemoryEvent::BlockFreed { size, .. } => {
-                narration.say(Tone::Plain, ": it had a block of its own, and ");
-                let size = bytes(size);
-                narration.say(Tone::Hit, format!("all {size} of it go back to malloc."));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn resized(narration: &mut Narration, scene: &Scene<'_>) {
-    for event in scene.memory_events() {
-        match *event {
-            MemoryEvent::BlockResized { from, to, size, .. } => {
-                narration.say(Tone::Plain, format!(": its block becomes {}", bytes(size)));
-                let (tone, place) = if from == to {
-                    (Tone::Hit, ", where it was.")
-                } else {
-                    (Tone::Miss, ", at another place.")
-                };
-                return narration.say(tone, place);
-            }
-            MemoryEvent::RepallocInPlace { usable, .. } => {
-                narration.say(Tone::Plain, ": its chunk has room for ");
-                narration.say(Tone::Hit, format!("{}, the pointer stays.", bytes(usable)));
-            }
-            MemoryEvent::RepallocMoved { copied, .. } => {
-                let copied = bytes(copied);
-                narration.say(Tone::Miss, format!(": a new chunk, {copied} are copied"));
-                narration.say(Tone::Plain, ", the old one is freed.");
-            }
-            _ => {}
-        }
-    }
-}
-
-/// What a reset or delete gave back.
-fn gone(narration: &mut Narration, scene: &Scene<'_>, deleted: bool) {
-    let (mut blocks, mut size, mut children, mut kept) = (0, 0, 0, false);
-    for event in scene.memory_events() {
-        match *event {
-            MemoryEvent::BlockFreed { size: freed, .. } => {
-                blocks += 1;
-                size += freed;
-            }
-            MemoryEvent::ContextDeleted { kept: was_kept, .. } => {
-                children += 1;
-                kept = was_kept;
-            }
-            _ => {}
-        }
-    }
-    children -= u32::from(deleted && children > 0);
-    if children > 0 {
-        narration.say(Tone::Plain, format!(", {} too", count(children, "child context")));
-    }
-    narration.say(Tone::Plain, ".");
-    if blocks > 0 {
-        let (blocks, size) = (count(blocks, "block"), bytes(size));
-        narration.say(Tone::Hit, format!(" {blocks}, {size}, went back to malloc."));
-    }
-    match deleted {
-        false => narration.say(Tone::Plain, " The keeper block stays."),
-        true if kept => {
-            narration.say(Tone::Plain, " Its first block is kept for the next context like it.");
-        }
-        true => {}
-    }
-}
-
-/// `1 byte`, `100 bytes`, `8 kB`.
+/// `1 byte`, `100 bytes`, `8 kB`, `2 GB`.
 fn bytes(size: u64) -> String {
     match size {
         1 => "1 byte".into(),
+        size if size >= 1 << 30 && size % (1 << 30) == 0 => format!("{} GB", size >> 30),
         size if size >= 1 << 20 && size % (1 << 20) == 0 => format!("{} MB", size >> 20),
         size if size >= 1 << 10 && size % (1 << 10) == 0 => format!("{} kB", size >> 10),
         size => format!("{size} bytes"),
@@ -368,6 +229,11 @@ pub(super) fn routine(
         MemoryEvent::CallbackRegistered { .. } => ("MemoryContextRegisterResetCallback", MCXT),
         MemoryEvent::CallbackFired { .. } => ("MemoryContextCallResetCallbacks", MCXT),
         MemoryEvent::ParentChanged { .. } => ("MemoryContextSetParent", MCXT),
+        MemoryEvent::Misused { access: Access::Free, .. } => ("pfree", MCXT),
+        MemoryEvent::Misused { access: Access::Resize, .. } => ("repalloc", MCXT),
+        MemoryEvent::Misused { .. } | MemoryEvent::Peeked { .. } | MemoryEvent::Poked { .. } => {
+            ("memcpy", "include/c.h")
+        }
         MemoryEvent::Warning { .. } => ("elog", "include/utils/elog.h"),
         MemoryEvent::IdentifierSet { .. } => ("MemoryContextSetIdentifier", MCXT),
         MemoryEvent::CallBegan { .. } => ("FunctionCallInvoke", "include/fmgr.h"),
@@ -396,7 +262,9 @@ pub(super) fn routine(
             let allocator = Routines::of(scene, context);
             let deleted = scene.server.context(context).parent().is_none();
             allocator.at(match op {
-                Op::Pfree { .. } | Op::Repalloc { .. } => allocator.free,
+                Op::Pfree { .. } | Op::Repalloc { .. } | Op::RepallocExtended { .. } => {
+                    allocator.free
+                }
                 // A context leaves the tree before its blocks go.
                 _ if deleted => allocator.delete,
                 _ => allocator.reset,

@@ -1,7 +1,7 @@
 //! Sentences about transactions, statements, tuples and SPI.
 
 use pgscope_core::event::MemoryEvent;
-use pgscope_core::ids::{BackendId, ContextSlot};
+use pgscope_core::ids::BackendId;
 use pgscope_core::op::{Op, TransactionStmt};
 use pgscope_core::profile::TransactionEnd;
 
@@ -37,8 +37,8 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             narration.say(Tone::Who, format!("{who}'s query gets a portal"));
             narration.say(
                 Tone::Plain,
-                ": a PortalContext, in it ExecutorState for the whole query, and below that \
-                 ExprContext for one tuple at a time. ExecutorState is current.",
+                ": in its PortalContext is ExecutorState, for the whole query, and in that \
+                 ExprContext, for a tuple at a time. ExecutorState is current.",
             );
         }
         Op::QueryRun { columns: None, .. } => {
@@ -55,14 +55,13 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         Op::TupleBegin { .. } => {
             narration.say(Tone::Who, format!("{who}'s query goes on to the next tuple"));
             let reset = |event: &MemoryEvent| matches!(event, MemoryEvent::ContextReset { .. });
-            match scene.memory_events().any(reset) {
-                true => narration.say(
-                    Tone::Plain,
-                    ": ExprContext is reset, so that what the last one left goes now, and it is \
-                     current.",
-                ),
-                false => narration.say(Tone::Plain, ": ExprContext is empty, and it is current."),
-            }
+            narration.say(
+                Tone::Plain,
+                match scene.memory_events().any(reset) {
+                    true => ": what the last one left in ExprContext goes now. It is current.",
+                    false => ": ExprContext is empty. It is current.",
+                },
+            );
         }
         Op::TupleEnd { .. } => {
             narration.say(Tone::Who, "The tuple is done");
@@ -73,16 +72,9 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         }
         Op::SpiConnect { .. } => {
             narration.say(Tone::Who, format!("{who}'s function connects to SPI"));
-            let proc =
-                scene.server.backend(backend).and_then(|it| it.context(ContextSlot::SPI_PROC));
-            let parent = proc.and_then(|proc| scene.server.context(proc).parent());
-            let parent = parent.map_or_else(String::new, |parent| scene.name_of(parent.addr));
             narration.say(
                 Tone::Plain,
-                format!(
-                    ": under {parent} it gets SPI Proc for itself and SPI Exec for the queries \
-                     that it runs. SPI Proc is current."
-                ),
+                ": it gets SPI Proc, which is current, and SPI Exec for the queries that it runs.",
             );
         }
         Op::SpiFinish { .. } => {
@@ -129,24 +121,19 @@ fn transaction(
         }
         TransactionStmt::Commit => ".",
         TransactionStmt::Rollback => {
-            ": what was done is undone, in TransactionAbortContext, which is there even if there \
-             is no memory left."
+            ": it works in TransactionAbortContext, which is there even without memory left."
         }
         TransactionStmt::Savepoint(_) => {
-            ": a subtransaction starts, with a CurTransactionContext of its own below the one so \
-             far."
+            ": it gets a CurTransactionContext of its own, below the one so far."
         }
         TransactionStmt::Release(_) if scene.deleted_contexts().any(|name| name == sub) => {
-            ": the subtransaction becomes part of what is around it. Its CurTransactionContext is \
-             empty, and is deleted."
+            ". CurTransactionContext is empty, and is deleted."
         }
         TransactionStmt::Release(_) => {
-            ": the subtransaction becomes part of what is around it. Its CurTransactionContext is \
-             not empty, and stays until that ends."
+            ". CurTransactionContext is not empty: it stays until what is around it ends."
         }
         TransactionStmt::RollbackTo(_) => {
-            ": what came after it is undone, its CurTransactionContext is deleted. The savepoint \
-             is still there, with a new one."
+            ": CurTransactionContext is deleted. The savepoint is still there, with a new one."
         }
     };
     narration.say(Tone::Plain, more);
@@ -191,13 +178,11 @@ impl Scene<'_> {
     }
 }
 
-const MCXT: &str = "backend/utils/mmgr/mcxt.c";
 const XACT: &str = "backend/access/transam/xact.c";
 const POSTGRES: &str = "backend/tcop/postgres.c";
 const PORTALMEM: &str = "backend/utils/mmgr/portalmem.c";
 const EXEC_UTILS: &str = "backend/executor/execUtils.c";
 const SPI: &str = "backend/executor/spi.c";
-const PRINTTUP: &str = "backend/access/common/printtup.c";
 
 /// The routine that the whole operation follows, if it is one of these.
 pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
@@ -221,7 +206,24 @@ pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// Which routine makes a context of PostgreSQL's own, and which deletes or resets it.
+/// A context of a transaction or a statement: its name, the routine that makes it, the one that deletes or
+/// resets it, and their file.
+type Maker = (&'static str, &'static str, &'static str, &'static str);
+
+#[rustfmt::skip]
+const MAKERS: [Maker; 9] = [
+    ("TransactionAbortContext", "AtStart_Memory", "AtCleanup_Memory", XACT),
+    ("TopTransactionContext", "AtStart_Memory", "AtCommit_Memory", XACT),
+    ("CurTransactionContext", "AtSubStart_Memory", "AtSubCleanup_Memory", XACT),
+    ("PortalContext", "CreatePortal", "PortalDrop", PORTALMEM),
+    ("ExecutorState", "CreateExecutorState", "FreeExecutorState", EXEC_UTILS),
+    ("ExprContext", "CreateExprContext", "FreeExprContext", EXEC_UTILS),
+    ("printtup", "printtup_startup", "printtup_shutdown", "backend/access/common/printtup.c"),
+    ("SPI Proc", "SPI_connect_ext", "SPI_finish", SPI),
+    ("SPI Exec", "SPI_connect_ext", "SPI_finish", SPI),
+];
+
+/// Which routine makes a context of a transaction or a statement, and which ends it.
 pub(super) fn routine(
     scene: &Scene<'_>,
     event: &MemoryEvent,
@@ -233,36 +235,7 @@ pub(super) fn routine(
         }
         _ => return None,
     };
-    Some(match (scene.server.text(*name), created) {
-        ("TopMemoryContext" | "ErrorContext", _) => ("MemoryContextInit", MCXT),
-        ("Postmaster", true) => ("PostmasterMain", "backend/postmaster/postmaster.c"),
-        ("GUCMemoryContext", _) => ("build_guc_variables", "backend/utils/misc/guc.c"),
-        ("MdSmgr", _) => ("mdinit", "backend/storage/smgr/md.c"),
-        ("WAL record construction", _) => ("InitXLogInsert", "backend/access/transam/xloginsert.c"),
-        ("CacheMemoryContext", _) => ("CreateCacheMemoryContext", "backend/utils/cache/catcache.c"),
-        ("TopPortalContext", _) => ("EnablePortalManager", PORTALMEM),
-        ("PgStat Pending", _) => ("pgstat_prep_pending_entry", "backend/utils/activity/pgstat.c"),
-        ("PgStat Shared Ref" | "PgStat Shared Ref Hash", _) => {
-            ("pgstat_setup_memcxt", "backend/utils/activity/pgstat_shmem.c")
-        }
-        ("Postmaster" | "MessageContext" | "RowDescriptionContext", _) => {
-            ("PostgresMain", POSTGRES)
-        }
-        ("TransactionAbortContext" | "TopTransactionContext", true) => ("AtStart_Memory", XACT),
-        ("TransactionAbortContext", false) => ("AtCleanup_Memory", XACT),
-        ("TopTransactionContext", false) => ("AtCommit_Memory", XACT),
-        ("CurTransactionContext", true) => ("AtSubStart_Memory", XACT),
-        ("CurTransactionContext", false) => ("AtSubCleanup_Memory", XACT),
-        ("PortalContext", true) => ("CreatePortal", PORTALMEM),
-        ("PortalContext", false) => ("PortalDrop", PORTALMEM),
-        ("ExecutorState", true) => ("CreateExecutorState", EXEC_UTILS),
-        ("ExecutorState", false) => ("FreeExecutorState", EXEC_UTILS),
-        ("ExprContext", true) => ("CreateExprContext", EXEC_UTILS),
-        ("ExprContext", false) => ("FreeExprContext", EXEC_UTILS),
-        ("printtup", true) => ("printtup_startup", PRINTTUP),
-        ("printtup", false) => ("printtup_shutdown", PRINTTUP),
-        ("SPI Proc" | "SPI Exec", true) => ("SPI_connect_ext", SPI),
-        ("SPI Proc" | "SPI Exec", false) => ("SPI_finish", SPI),
-        _ => return None,
-    })
+    let name = scene.server.text(*name);
+    let (_, creates, drops, file) = MAKERS.iter().find(|maker| maker.0 == name)?;
+    Some((if created { creates } else { drops }, file))
 }

@@ -1,4 +1,9 @@
-//! The statements' grammar: what follows each keyword.
+//! The statements' grammar: what follows each keyword. `memory` has those about contexts and
+//! chunks.
+
+mod memory;
+
+use std::rc::Rc;
 
 use pgscope_core::ids::BlockNumber;
 
@@ -22,6 +27,7 @@ const TABLE: &str = "the name of a table";
 const BACKEND: &str = "the name of a backend";
 const PIN: &str = "the name of a pin";
 const CHUNK: &str = "the name of a chunk";
+const FUNCTION: &str = "the name of a function";
 
 impl Parser<'_> {
     pub(crate) fn server(&mut self) -> Result<Action, Problem> {
@@ -128,67 +134,6 @@ impl Parser<'_> {
         }
     }
 
-    pub(crate) fn create_context(&mut self) -> Result<Action, Problem> {
-        self.expect_keyword("context")?;
-        let name = self.name(Class::Context, CONTEXT)?;
-        let parent = self.in_context()?;
-        self.keyword("allocset");
-        let small = !self.keyword("default") && self.keyword("small");
-        let (mut min, mut init, mut max) = (None, None, None);
-        loop {
-            if self.option("min", min.is_some())? {
-                min = Some(self.quantity(MEMORY_UNITS)?);
-            } else if self.option("init", init.is_some())? {
-                init = Some(self.quantity(MEMORY_UNITS)?);
-            } else if self.option("max", max.is_some())? {
-                max = Some(self.quantity(MEMORY_UNITS)?);
-            } else {
-                return Ok(Action::CreateContext { name, parent, small, min, init, max });
-            }
-        }
-    }
-
-    pub(crate) fn switch_to(&mut self) -> Result<Action, Problem> {
-        self.expect_keyword("to")?;
-        self.context_name().map(Action::SwitchTo)
-    }
-
-    pub(crate) fn palloc(&mut self) -> Result<Action, Problem> {
-        self.palloc_zeroed(false)
-    }
-
-    pub(crate) fn palloc0(&mut self) -> Result<Action, Problem> {
-        self.palloc_zeroed(true)
-    }
-
-    fn palloc_zeroed(&mut self, zero: bool) -> Result<Action, Problem> {
-        let size = self.quantity(MEMORY_UNITS)?;
-        let context = self.in_context()?;
-        let chunk = match self.keyword("as") {
-            true => Some(self.name(Class::Handle, "a name")?),
-            false => None,
-        };
-        Ok(Action::Palloc { size, zero, context, chunk })
-    }
-
-    pub(crate) fn pfree(&mut self) -> Result<Action, Problem> {
-        self.name(Class::Handle, CHUNK).map(Action::Pfree)
-    }
-
-    pub(crate) fn repalloc(&mut self) -> Result<Action, Problem> {
-        let chunk = self.name(Class::Handle, CHUNK)?;
-        let size = self.quantity(MEMORY_UNITS)?;
-        Ok(Action::Repalloc { chunk, size })
-    }
-
-    pub(crate) fn reset(&mut self) -> Result<Action, Problem> {
-        self.context_name().map(Action::Reset)
-    }
-
-    pub(crate) fn delete(&mut self) -> Result<Action, Problem> {
-        self.context_name().map(Action::Delete)
-    }
-
     pub(crate) fn begin(&mut self) -> Result<Action, Problem> {
         Ok(Action::Begin)
     }
@@ -235,7 +180,7 @@ impl Parser<'_> {
     }
 
     pub(crate) fn call(&mut self) -> Result<Action, Problem> {
-        let function = self.name(Class::Function, "the name of a function")?;
+        let function = self.name(Class::Function, FUNCTION)?;
         let body = self.block()?;
         Ok(Action::Call { function, body })
     }
@@ -248,8 +193,8 @@ impl Parser<'_> {
 
     pub(crate) fn expect(&mut self) -> Result<Action, Problem> {
         if self.keyword("error") {
-            let span = self.token(TokenKind::Text, "the error's text in double quotes")?;
-            return self.text(span).map(|text| Action::ExpectError(text.into()));
+            let text = self.quoted_text("the error's text in double quotes")?;
+            return Ok(Action::ExpectError(text));
         }
         let metric = self.measured()?;
         let symbols = Comparison::SYMBOLS.iter();
@@ -289,6 +234,11 @@ impl Parser<'_> {
                 self.symbol(",")?;
                 Measured::Context(metric, backend, self.context_name()?)
             }
+            MetricKind::Chunk(metric) => {
+                let backend = self.name(Class::Backend, BACKEND)?;
+                self.symbol(",")?;
+                Measured::Chunk(metric, backend, self.name(Class::Handle, CHUNK)?)
+            }
             MetricKind::Backend(metric) => {
                 Measured::Backend(metric, self.name(Class::Backend, BACKEND)?)
             }
@@ -309,12 +259,6 @@ impl Parser<'_> {
             return Ok(false);
         }
         self.symbol("=").map(|()| true)
-    }
-
-    /// `in Work`, if it is there.
-    fn in_context(&mut self) -> Result<Option<Name>, Problem> {
-        let given = self.keyword("in");
-        given.then(|| self.context_name()).transpose()
     }
 
     /// `hold as p`, if it is there.
@@ -369,7 +313,7 @@ impl Parser<'_> {
         }
         let text = self.text(span)?;
         self.take(Class::Context);
-        Ok(Name { text: text.into(), span })
+        Ok(Name { text, span })
     }
 
     // Numbers and texts.
@@ -413,13 +357,19 @@ impl Parser<'_> {
         }
     }
 
+    /// What a text in quotes says, which is described as `what` if there is none.
+    fn quoted_text(&mut self, what: &'static str) -> Result<Rc<str>, Problem> {
+        let span = self.token(TokenKind::Text, what)?;
+        self.text(span)
+    }
+
     /// What a text in quotes says.
-    fn text(&self, span: Span) -> Result<String, Problem> {
+    fn text(&self, span: Span) -> Result<Rc<str>, Problem> {
         let text = self.text_of(span);
         let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         match inner {
             Some(inner) if !inner.replace("\"\"", "").contains('"') => {
-                Ok(inner.replace("\"\"", "\""))
+                Ok(inner.replace("\"\"", "\"").into())
             }
             _ => Err(Problem::new(span, "this text has no closing quote")
                 .help("write a double quote within a text twice")),

@@ -293,6 +293,12 @@ impl Teller<'_> {
             M::IdentifierSet { context, ident } => {
                 new("identifier_set").addr("context", context).addr("ident", ident)
             }
+            M::Misused { pointer, access, wrong } => new("misused")
+                .addr("pointer", pointer)
+                .text("access", access.word())
+                .text("wrong", wrong.word()),
+            M::Peeked { at, size } => new("peeked").addr("at", at).number("size", size),
+            M::Poked { at, size } => new("poked").addr("at", at).number("size", size),
             M::Warning { name, problem, values } => {
                 new("warning").text("message", problem.text(self.server.text(name), values))
             }

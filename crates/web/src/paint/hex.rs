@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use pgscope_core::memory::Addr;
-use pgscope_core::mmgr::chunk::{ChunkHeader, class_size};
+use pgscope_core::mmgr::chunk::{ChunkHeader, MCTX_ASET_ID, class_size};
 use pgscope_core::mmgr::method_name;
 
 use super::words;
@@ -78,16 +78,19 @@ pub fn header(header: ChunkHeader) -> String {
         };
         return format!("{method}, external: alone in its block; {magic}");
     }
-    let class = header.value() as usize;
-    let size = if class < 16 { words::bytes(class_size(class)) } else { "?".into() };
-    format!(
-        "{method}, size class {class} ({size}), block {} bytes back",
-        words::thousands(header.block_offset())
-    )
+    let value = header.value();
+    // An AllocSet notes the number of the size class, the others the size.
+    let size = match header.method() {
+        MCTX_ASET_ID if value < 16 => {
+            format!("size class {value} ({})", words::bytes(class_size(value as usize)))
+        }
+        _ => format!("size {}", words::bytes(value)),
+    };
+    format!("{method}, {size}, block {} bytes back", words::thousands(header.block_offset()))
 }
 
-/// "palloc(100) → class 128, 28 bytes spare".
-pub fn request(requested: u64, usable: u64, dedicated: bool) -> String {
+/// "palloc(100) → class 128, 28 bytes spare"; other allocators have no classes.
+pub fn request(requested: u64, usable: u64, dedicated: bool, classes: bool) -> String {
     let spare = match usable.saturating_sub(requested) {
         0 => "no byte spare".into(),
         1 => "1 byte spare".into(),
@@ -96,13 +99,13 @@ pub fn request(requested: u64, usable: u64, dedicated: bool) -> String {
     if dedicated {
         return format!("palloc({requested}) → a block of its own, {spare}");
     }
-    format!("palloc({requested}) → class {usable}, {spare}")
+    let class = if classes { "class " } else { "" };
+    format!("palloc({requested}) → {class}{usable}, {spare}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pgscope_core::mmgr::chunk::MCTX_ASET_ID;
     use wasm_bindgen_test::wasm_bindgen_test;
 
     #[wasm_bindgen_test]
@@ -110,7 +113,7 @@ mod tests {
         let inside = ChunkHeader::new(456, 4, MCTX_ASET_ID);
         assert_eq!(header(inside), "AllocSet, size class 4 (128 B), block 456 bytes back");
         assert!(header(ChunkHeader::external(MCTX_ASET_ID)).contains("magic number is right"));
-        assert_eq!(request(100, 128, false), "palloc(100) → class 128, 28 bytes spare");
+        assert_eq!(request(100, 128, false, true), "palloc(100) → class 128, 28 bytes spare");
     }
 
     #[wasm_bindgen_test]

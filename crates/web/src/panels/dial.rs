@@ -14,6 +14,7 @@ use pgscope_core::ids::BufferId;
 use yew::prelude::*;
 
 use crate::frame::Frame;
+use crate::paint::polar::Shapes;
 use crate::paint::story::Story;
 use crate::panels::grid::Grid;
 
@@ -38,12 +39,14 @@ pub fn Dial(props: &DialProps) -> Html {
     let pool = frame.server.pool();
     let story = use_memo(frame.clone(), |frame| Story::of(&frame.events));
     let ring = pool.nbuffers() <= MOST_ON_A_DIAL;
+    let shapes = use_memo(pool.nbuffers().min(MOST_ON_A_DIAL), |n| Shapes::new(*n));
+    let cursor = use_state(|| 0);
     let selected = selected.filter(|buffer| buffer.0 < pool.nbuffers());
     html! {
         <div class={classes!("dial", (!ring).then_some("as-grid"))}>
             <div class="dial-stage">
                 if ring {
-                    <ring::Ring frame={frame.clone()} story={story.clone()} {selected} {on_select} />
+                    { ring::ring(props, selected, &story, &shapes, &cursor) }
                 } else {
                     <Grid frame={frame.clone()} story={story.clone()} {selected} {on_select} />
                 }

@@ -19,7 +19,7 @@ use crate::paint::story::Story;
 use crate::paint::words;
 
 /// What the grid is given.
-#[derive(Clone, PartialEq, Properties)]
+#[derive(Clone, Properties)]
 pub struct GridProps {
     /// What to draw.
     pub frame: Frame,
@@ -29,6 +29,14 @@ pub struct GridProps {
     pub selected: Option<BufferId>,
     /// A buffer was chosen.
     pub on_select: Callback<Option<BufferId>>,
+}
+
+/// The story follows from the frame.
+impl PartialEq for GridProps {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |props: &Self| (props.selected, props.frame.serial);
+        key(self) == key(other) && self.on_select == other.on_select
+    }
 }
 
 /// The buffers as cells: colour by relation, brightness by usage count.

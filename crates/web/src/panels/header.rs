@@ -65,7 +65,7 @@ pub fn header(
                 { icons::logo() }<span>{ "pgscope" }</span>
             </a>
             <h1>{ if title.is_empty() { "Untitled scenario".into() } else { title } }</h1>
-            <label class="chip version">
+            <label class="chip version" title="PostgreSQL">
                 <span>{ "PostgreSQL" }</span>
                 <select aria-label="PostgreSQL" onchange={choose(Setting::Version)}>{ for versions }</select>
             </label>

@@ -5,6 +5,7 @@
 
 mod blocks;
 mod chunk;
+mod costs;
 mod freelists;
 mod tree;
 
@@ -13,11 +14,15 @@ use std::rc::Rc;
 use pgscope_core::ids::BackendId;
 use pgscope_core::memory::Addr;
 use pgscope_core::views::{self, ContextRow, ContextView};
+use pgscope_scenario::{Replay, replay};
 use yew::prelude::*;
 
 use crate::frame::Frame;
 use crate::paint::heap_story::HeapStory;
-use crate::paint::words;
+use crate::paint::{purpose, words};
+
+/// Operations that are executed anew for each picture, to know what was asked for.
+const REPLAYED: u64 = 20_000;
 
 /// What the memory panel is given.
 #[derive(Clone, PartialEq, Properties)]
@@ -47,25 +52,45 @@ struct View {
     open: ContextRow,
     context: Rc<ContextView>,
     story: Rc<HeapStory>,
+    /// What was asked for before the operation that is shown; without it, the scenario is long.
+    replay: Option<Rc<Replay>>,
+}
+
+/// The backend whose memory is shown.
+fn shown(props: &MemoryProps) -> Option<BackendId> {
+    let server = &props.frame.server;
+    let chosen = props.backend.filter(|id| server.backend(*id).is_some());
+    chosen.or_else(|| server.backends().next().map(|(id, _)| id))
 }
 
 impl View {
-    fn new(props: &MemoryProps) -> Option<Self> {
+    fn new(props: &MemoryProps, replay: Option<Rc<Replay>>) -> Option<Self> {
         let server = &props.frame.server;
-        let chosen = props.backend.filter(|id| server.backend(*id).is_some());
-        let backend = chosen.or_else(|| server.backends().next().map(|(id, _)| id))?;
+        let backend = shown(props)?;
         let rows: Rc<[ContextRow]> = views::contexts(server, backend).into();
         let is_open = |row: &&ContextRow| Some(row.addr) == props.open;
         let open =
             rows.iter().find(is_open).or_else(|| rows.iter().find(|row| row.current))?.clone();
-        let context = Rc::new(views::open_context(server, backend, open.addr));
         let story = Rc::new(HeapStory::of(server, backend, &props.frame.events));
-        Some(Self { frame: props.frame.clone(), backend, rows, open, context, story })
+        let live = replay.as_ref().map(|replay| replay.ledger.chunks(open.addr));
+        let live = live.unwrap_or_default();
+        let mut context = views::open_context(server, backend, open.addr, &live);
+        if open.kind == "Generation" && replay.is_some() {
+            // Its blocks only count what was freed in them; the bytes don't say which chunks.
+            for chunk in context.blocks.iter_mut().flat_map(|block| &mut block.chunks) {
+                let known = live.binary_search_by_key(&chunk.pointer, |(live, _)| *live).is_ok();
+                let kept = known && !story.freed.contains(&chunk.pointer);
+                chunk.free |= !kept && !story.allocated.contains(&chunk.pointer);
+            }
+        }
+        let context = Rc::new(context);
+        let frame = props.frame.clone();
+        Some(Self { frame, backend, rows, open, context, story, replay })
     }
 
     /// The name of the variable that holds a chunk, and the bytes it asked for.
     fn variable(&self, pointer: Addr) -> Option<(&str, u64)> {
-        let (slot, requested) = *self.context.variables.get(&pointer)?;
+        let (slot, requested) = self.context.variable(pointer)?;
         Some((self.frame.chunk_name(self.backend, slot), requested))
     }
 }
@@ -73,7 +98,15 @@ impl View {
 /// Local memory: contexts, blocks, chunks.
 #[function_component]
 pub fn Memory(props: &MemoryProps) -> Html {
-    let Some(view) = View::new(props) else {
+    let unfolded = use_state(|| false);
+    let replay = {
+        let frame = props.frame.clone();
+        use_memo((frame.serial, shown(props)), move |(_, backend)| {
+            let backend = backend.filter(|_| frame.steps <= REPLAYED)?;
+            replay(&frame.program, backend, frame.steps).ok().map(Rc::new)
+        })
+    };
+    let Some(view) = View::new(props, (*replay).clone()) else {
         return html! {
             <div class="memory"><p class="mem-empty">{ "No backend is connected yet." }</p></div>
         };
@@ -90,11 +123,11 @@ pub fn Memory(props: &MemoryProps) -> Html {
                     { format!("{} in {}", words::bytes(total), words::count(view.rows.len() as u64, "context")) }
                 </span>
             </div>
-            <tree::Tree rows={view.rows.clone()} open={view.open.addr} story={view.story.clone()}
-                frame={props.frame.clone()} on_open={props.on_open.clone()} />
+            { tree::tree(&view, &unfolded, &props.on_open) }
             { notes(&view.story) }
             { opened(&view, props) }
             { opened_chunk }
+            { costs::comparison(&view) }
         </div>
     }
 }
@@ -152,30 +185,26 @@ fn opened(view: &View, props: &MemoryProps) -> Html {
                     { format!("{}, {}", words::count(row.total_nblocks, "block"), words::bytes(row.total_bytes)) }
                 </span>
             </header>
-            if row.function.is_some() {
+            if row.name == "FunctionCallContext" {
                 { behind_the_name() }
+            } else {
+                <p class="mem-purpose">{ purpose::purpose(row) }</p>
             }
-            <blocks::Strips frame={props.frame.clone()} backend={view.backend} open={row.addr}
-                context={view.context.clone()} story={view.story.clone()}
-                chunk={props.chunk} on_chunk={props.on_chunk.clone()} />
+            { blocks::strips(view, props.chunk, &props.on_chunk) }
             { freelists::freelists(view) }
+            { costs::fragmentation(view) }
         </section>
     }
 }
 
 /// `FunctionCallContext` is the playground's word; PostgreSQL has others.
 fn behind_the_name() -> Html {
-    html! {
-        <details class="mem-behind">
-            <summary>{ "What stands behind this name in PostgreSQL" }</summary>
-            <p>
-                { "No context there is called FunctionCallContext. A function's result and scratch \
-                   memory lie in the caller's per-tuple " }<code>{ "ExprContext" }</code>
-                { ", reset for each row. What lives longer: " }<code>{ "FmgrInfo.fn_mcxt" }</code>
-                { " across calls, " }<code>{ "SRF multi-call context" }</code>
-                { " for set-returning functions, " }<code>{ "SPI Proc" }</code>{ " and " }
-                <code>{ "SPI Exec" }</code>{ " for SPI." }
-            </p>
-        </details>
-    }
+    Html::from_html_unchecked(AttrValue::Static(
+        "<details class='mem-behind'><summary>What stands behind this name in PostgreSQL</summary><p>\
+         No context there is called FunctionCallContext. A function's result and scratch memory lie \
+         in the caller's per-tuple <code>ExprContext</code>, reset for each row. What lives longer: \
+         <code>FmgrInfo.fn_mcxt</code> across calls, <code>SPI Proc</code> and <code>SPI Exec</code> \
+         for SPI, and <code>SRF multi-call context</code> for set-returning functions: it belongs to \
+         a <code>FuncCallContext</code>, which is a struct.</p></details>",
+    ))
 }

@@ -1,4 +1,5 @@
-//! The sentence: what just happened, in words, with the routine that did it.
+//! The sentence: what just happened, in words, with the routine that did it, and below it the
+//! lines that a `show` shows.
 
 use pgscope_scenario::Tone;
 use yew::prelude::*;
@@ -26,7 +27,7 @@ pub fn sentence(view: &View, resting: bool) -> Html {
     });
     let file = narration.file.rsplit('/').next();
     let live = if resting { "polite" } else { "off" };
-    html! {
+    html! {<>
         <div class="narration">
             <p id="narration" role="status" aria-live={live} aria-atomic="true">{ for parts }</p>
             if !narration.routine.is_empty() {
@@ -37,5 +38,10 @@ pub fn sentence(view: &View, resting: bool) -> Html {
                 </a>
             }
         </div>
-    }
+        if !narration.listing.is_empty() {
+            <pre class="listing" tabindex="0" aria-label="What is shown">
+                { narration.listing.join("\n") }
+            </pre>
+        }
+    </>}
 }

@@ -189,7 +189,7 @@ impl Run {
         let shown = history.shown();
         let op = shown.and_then(|op| self.program.step(op)).and_then(|step| match step.kind {
             StepKind::Op(op) => Some(op),
-            StepKind::Expect(_) => None,
+            StepKind::Expect(_) | StepKind::Show { .. } => None,
         });
         View {
             serial,
@@ -210,6 +210,8 @@ impl Run {
                 server: Rc::clone(history.server()),
                 events,
                 labels: Rc::clone(&self.labels),
+                program: Rc::clone(&self.program),
+                steps: position.op,
                 serial,
             },
         }

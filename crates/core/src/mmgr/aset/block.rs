@@ -6,7 +6,7 @@ use super::{
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
-use crate::mmgr::chunk::ChunkHeader;
+use crate::mmgr::chain::chain;
 use crate::mmgr::{Process, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::Profile;
@@ -14,7 +14,7 @@ use crate::profile::Profile;
 /// The blocks of a set, the active one first.
 pub(super) fn blocks(arena: &Arena, set: Addr) -> impl Iterator<Item = Addr> {
     let link = |addr: Addr| (!addr.is_null()).then_some(addr);
-    std::iter::successors(link(arena.read_ptr(set.offset(BLOCKS))), move |block| {
+    chain(link(arena.read_ptr(set.offset(BLOCKS))), move |block| {
         link(arena.read_ptr(block.offset(NEXT)))
     })
 }
@@ -27,13 +27,13 @@ pub(super) fn link_header(arena: &mut Arena, block: Addr, set: Addr, prev: Addr,
 }
 
 /// Bytes of a block that no chunk was cut from yet.
-#[inline(always)]
+#[inline]
 pub(super) fn available(words: &impl Words, block: Addr) -> u64 {
     words.ptr(block.offset(ENDPTR)).since(words.ptr(block.offset(FREEPTR)))
 }
 
 /// Write a chunk's header at the block's free space and move the space's start behind it.
-#[inline(always)]
+#[inline]
 pub(super) fn cut_chunk(
     words: &mut impl Words,
     profile: &Profile,
@@ -57,7 +57,7 @@ impl Process<'_> {
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr;
         let chunk_size = memdebug::chunk_size(self.profile, size);
-        let blksize = chunk_size + layout.aset_block + layout.chunk;
+        let blksize = chunk_size.wrapping_add(layout.aset_block + layout.chunk);
         let Some(block) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
         };
@@ -113,9 +113,12 @@ impl Process<'_> {
 
         let layout = &self.profile.mmgr;
         let block_header = layout.aset_block;
-        let required = class_size(index) + block_header + layout.chunk;
+        let required = class_size(index).wrapping_add(block_header + layout.chunk);
         let mut blksize = sizes(self.profile, set).advance(self.arena);
         while blksize < required {
+            if blksize == 0 {
+                return Err(Error::EndlessLoop.into());
+            }
             blksize <<= 1;
         }
         let mut block = self.malloc(blksize);
@@ -170,21 +173,21 @@ impl Process<'_> {
     }
 
     /// The block of a chunk that must be alone in it.
-    fn dedicated_block(&self, set: Addr, pointer: Addr, function: &'static str) -> Fallible<Addr> {
+    fn dedicated_block(&self, set: Addr, pointer: Addr) -> Fallible<Addr> {
         let block = header::dedicated_block(self.profile, pointer);
         let freeptr = self.arena.read_ptr(block.offset(FREEPTR));
         if self.arena.read_ptr(block.offset(ASET)) != set
             || freeptr != self.arena.read_ptr(block.offset(ENDPTR))
         {
-            let header = ChunkHeader::of(self.arena, pointer).0;
-            return Err(Error::InvalidPointer { function, pointer, header }.into());
+            let chunk = pointer.back(self.profile.mmgr.chunk);
+            return Err(Error::ChunkWithoutBlock(chunk).into());
         }
         Ok(block)
     }
 
     /// A dedicated block goes back to malloc together with its chunk.
     pub(super) fn alloc_set_free_large(&mut self, set: Addr, pointer: Addr) -> Fallible<()> {
-        let block = self.dedicated_block(set, pointer, "pfree")?;
+        let block = self.dedicated_block(set, pointer)?;
         let usable = self.arena.read_ptr(block.offset(ENDPTR)).since(pointer);
         let request = header::request(self.profile, pointer);
         self.test_for_scribbling(set, request, usable, self.profile.mmgr.chunk, "pfree")?;
@@ -206,7 +209,7 @@ impl Process<'_> {
         if !next.is_null() {
             arena.write_ptr(next.offset(PREV), prev);
         }
-        self.mem_allocated_add(set, -(size as i64));
+        self.mem_allocated_add(set, (size as i64).wrapping_neg());
         let used = self.arena.read_ptr(block.offset(FREEPTR)).since(block);
         self.wipe_and_free(block, used);
         self.emit(MemoryEvent::BlockFreed { context: set, block, size })
@@ -216,10 +219,14 @@ impl Process<'_> {
     /// drawn in between.
     pub(super) fn alloc_set_free_blocks(&mut self, set: Addr, keeper: Addr) -> Fallible<()> {
         let mut block = self.arena.read_ptr(set.offset(BLOCKS));
+        let mut at_keeper = false;
         while !block.is_null() {
             let next = self.arena.read_ptr(block.offset(NEXT));
             if block != keeper {
                 self.alloc_set_free_block(set, block)?;
+            } else if std::mem::replace(&mut at_keeper, true) {
+                // Blocks that were freed can't be freed again; the keeper comes round unnoticed.
+                return Err(Error::EndlessLoop.into());
             }
             block = next;
         }
@@ -234,7 +241,7 @@ impl Process<'_> {
         size: u64,
         flags: AllocFlags,
     ) -> Fallible<Addr> {
-        let block = self.dedicated_block(set, pointer, "repalloc")?;
+        let block = self.dedicated_block(set, pointer)?;
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr;
         let request = header::request(self.profile, pointer);
@@ -243,12 +250,12 @@ impl Process<'_> {
         let limit = sizes(self.profile, set).chunk_limit(self.arena);
         let least = size.max((layout.aset_realloc_minimum)(limit));
         let chunk_size = memdebug::chunk_size(self.profile, least);
-        let blksize = chunk_size + layout.aset_block + layout.chunk;
+        let blksize = chunk_size.wrapping_add(layout.aset_block + layout.chunk);
         let old_end = self.arena.read_ptr(block.offset(ENDPTR));
         let Some(new) = self.local.heap.realloc(self.arena, block, blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
         };
-        self.mem_allocated_add(set, blksize as i64 - old_end.since(block) as i64);
+        self.mem_allocated_add(set, blksize.wrapping_sub(old_end.since(block)) as i64);
 
         let arena = &mut *self.arena;
         arena.write_ptr(new.offset(FREEPTR), new.offset(blksize));

@@ -58,6 +58,7 @@ impl Process<'_> {
         let mut chunks = 0u64;
         let mut at = start;
         while at < end {
+            self.check_has(at)?;
             let chunk = self.alloc_set_check_size(set, block, at, used)?;
             self.alloc_set_check_chunk(set, block, &chunk)?;
             external |= chunk.external;

@@ -53,7 +53,7 @@ pub(super) fn request(profile: &Profile, pointer: Addr) -> Request {
 }
 
 /// Write the header of a chunk of one of the size classes. Returns the chunk's pointer.
-#[inline(always)]
+#[inline]
 pub(super) fn write(
     arena: &mut impl Words,
     profile: &Profile,
@@ -73,7 +73,7 @@ pub(super) fn write(
 }
 
 /// Write the header of a chunk alone in its block. Returns the chunk's pointer.
-#[inline(always)]
+#[inline]
 pub(super) fn write_dedicated(
     arena: &mut impl Words,
     profile: &Profile,
@@ -91,7 +91,7 @@ pub(super) fn write_dedicated(
     pointer
 }
 
-#[inline(always)]
+#[inline]
 fn write_owner(arena: &mut impl Words, chunk: Addr, pointer: Addr, block: Addr, size: u64) {
     let set = arena.ptr(block.offset(ASET));
     arena.set_word(chunk.offset(SIZE), size);
@@ -99,7 +99,7 @@ fn write_owner(arena: &mut impl Words, chunk: Addr, pointer: Addr, block: Addr, 
 }
 
 /// The set that a live chunk belongs to.
-#[inline(always)]
+#[inline]
 pub(super) fn set_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Packed => arena.ptr(block_of(arena, profile, pointer).offset(ASET)),
@@ -108,7 +108,7 @@ pub(super) fn set_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Ad
 }
 
 /// The block of a chunk with a packed header (`MemoryChunkGetBlock`, `ExternalChunkGetBlock`).
-#[inline(always)]
+#[inline]
 pub(super) fn block_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     let header = ChunkHeader::of(arena, pointer);
     let back = if header.is_external() { profile.mmgr.aset_block } else { header.block_offset() };
@@ -121,7 +121,7 @@ pub(super) fn dedicated_block(profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// Whether a chunk has a block of its own.
-#[inline(always)]
+#[inline]
 pub(super) fn is_dedicated(
     arena: &impl Words,
     profile: &Profile,
@@ -137,7 +137,7 @@ pub(super) fn is_dedicated(
 }
 
 /// Bytes that the caller may use.
-#[inline(always)]
+#[inline]
 pub(super) fn size(arena: &impl Words, profile: &Profile, set: Addr, pointer: Addr) -> u64 {
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Owner => owner_size(arena, profile, pointer),
@@ -149,13 +149,13 @@ pub(super) fn size(arena: &impl Words, profile: &Profile, set: Addr, pointer: Ad
     }
 }
 
-#[inline(always)]
+#[inline]
 fn owner_size(arena: &impl Words, profile: &Profile, pointer: Addr) -> u64 {
     arena.word(pointer.back(profile.mmgr.chunk).offset(SIZE))
 }
 
 /// The size class of a chunk that shares its block.
-#[inline(always)]
+#[inline]
 pub(super) fn freelist_index(arena: &impl Words, profile: &Profile, pointer: Addr) -> usize {
     let index = match profile.mmgr.chunk_headers {
         ChunkHeaders::Packed => ChunkHeader::of(arena, pointer).value() as usize,
@@ -166,7 +166,7 @@ pub(super) fn freelist_index(arena: &impl Words, profile: &Profile, pointer: Add
 }
 
 /// Put a chunk at the head of its class's freelist.
-#[inline(always)]
+#[inline]
 pub(super) fn push_free(
     arena: &mut impl Words,
     profile: &Profile,
@@ -182,7 +182,7 @@ pub(super) fn push_free(
 }
 
 /// Take the first chunk off a freelist. Returns its pointer.
-#[inline(always)]
+#[inline]
 pub(super) fn take(
     arena: &mut impl Words,
     profile: &Profile,
@@ -201,13 +201,13 @@ pub(super) fn take(
 
 /// Whether what [`take`] needs of a free chunk is at hand: the link, which has the owner's place
 /// where there is one.
-#[inline(always)]
+#[inline]
 pub(super) fn is_free_at_hand(words: &impl Words, profile: &Profile, chunk: Addr) -> bool {
     words.has(link(profile, chunk))
 }
 
 /// The free chunk behind a free chunk, both by where their headers are.
-#[inline(always)]
+#[inline]
 pub(super) fn next_free(arena: &impl Words, profile: &Profile, chunk: Addr) -> Addr {
     arena.ptr(link(profile, chunk))
 }

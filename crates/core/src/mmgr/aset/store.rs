@@ -12,7 +12,7 @@ use crate::memory::{Addr, Arena};
 use crate::mmgr::Process;
 use crate::profile::Profile;
 
-const MAX_FREE_CONTEXTS: u32 = 100;
+const MAX_FREE_CONTEXTS: i32 = 100;
 /// `(minContextSize, initBlockSize)` of the shapes that are kept.
 const KEPT: [(u64, u64); 2] = [(0, 8 * 1024), (0, 1024)];
 
@@ -65,7 +65,7 @@ impl Process<'_> {
         let next = self.nextchild(set);
         let list = &mut self.local.context_freelists[kind];
         list.first_free = next;
-        list.num_free -= 1;
+        list.num_free = list.num_free.wrapping_sub(1);
         let layout = &self.profile.mmgr;
         sizes(self.profile, set).set_max(self.arena, max_block_size);
         if layout.recycled_limit_follows_max {
@@ -83,14 +83,14 @@ impl Process<'_> {
 
     /// Put a deleted context, reset already, into its store.
     pub(super) fn alloc_set_keep(&mut self, set: Addr, kind: usize) -> Fallible<()> {
-        if self.local.context_freelists[kind].num_free >= MAX_FREE_CONTEXTS {
+        if self.local.context_freelists[kind].num_free as i32 >= MAX_FREE_CONTEXTS {
             self.empty_store(kind)?;
         }
         let first = self.local.context_freelists[kind].first_free;
         self.set_nextchild(set, first);
         let list = &mut self.local.context_freelists[kind];
         list.first_free = set;
-        list.num_free += 1;
+        list.num_free = list.num_free.wrapping_add(1);
         Ok(())
     }
 
@@ -100,6 +100,7 @@ impl Process<'_> {
         while !set.is_null() {
             let next = self.nextchild(set);
             self.free(set);
+            self.check_fault()?;
             set = next;
         }
         self.local.context_freelists[kind] = AllocSetFreeList::default();

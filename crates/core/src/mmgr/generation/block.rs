@@ -33,7 +33,7 @@ impl Block {
     }
 
     /// The context that it belongs to, where blocks say so.
-    #[inline(always)]
+    #[inline]
     pub(super) fn context(self, arena: &impl Words) -> Addr {
         arena.ptr(self.addr.offset(CONTEXT))
     }
@@ -56,13 +56,13 @@ impl Block {
     }
 
     /// Where its free space begins.
-    #[inline(always)]
+    #[inline]
     pub(super) fn free_start(self, arena: &impl Words) -> Addr {
         arena.ptr(self.body.back(FREEPTR))
     }
 
     /// Where it ends.
-    #[inline(always)]
+    #[inline]
     pub(super) fn end(self, arena: &impl Words) -> Addr {
         arena.ptr(self.body.back(ENDPTR))
     }
@@ -99,16 +99,16 @@ impl Block {
     /// Count a freed chunk. True if no other is left.
     #[inline]
     pub(super) fn count_free(self, arena: &mut impl Words) -> bool {
-        let free = self.free_chunks(arena) + 1;
+        let free = self.free_chunks(arena).wrapping_add(1);
         arena.set_half(self.body.back(NFREE), free);
         free >= self.chunks(arena)
     }
 
     /// Count a new chunk of this many bytes, its header included. Returns where it is.
-    #[inline(always)]
+    #[inline]
     pub(super) fn cut(self, arena: &mut impl Words, size: u64) -> Addr {
         let chunk = self.free_start(arena);
-        let count = self.chunks(arena) + 1;
+        let count = self.chunks(arena).wrapping_add(1);
         arena.set_half(self.body.back(NCHUNKS), count);
         arena.set_ptr(self.body.back(FREEPTR), chunk.offset(size));
         chunk
@@ -125,7 +125,8 @@ impl Process<'_> {
     ) -> Fallible<Addr> {
         self.memory_context_check_size(size, flags)?;
         let layout = &self.profile.mmgr.generation;
-        let blksize = memdebug::chunk_size(self.profile, size) + layout.chunk + layout.block;
+        let blksize =
+            memdebug::chunk_size(self.profile, size).wrapping_add(layout.chunk + layout.block);
         let Some(addr) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
         };
@@ -143,9 +144,10 @@ impl Process<'_> {
         let profile = self.profile;
         let layout = &profile.mmgr.generation;
         let mut blksize = sizes(profile, set).advance(self.arena);
-        let required = memdebug::chunk_size(profile, size) + layout.chunk + layout.block;
+        let required =
+            memdebug::chunk_size(profile, size).wrapping_add(layout.chunk + layout.block);
         if blksize < required {
-            blksize = required.next_power_of_two();
+            blksize = required.checked_next_power_of_two().unwrap_or(0);
         }
         let Some(addr) = self.malloc(blksize) else {
             return self.memory_context_allocation_failure(set, size, flags);
@@ -193,7 +195,7 @@ impl Process<'_> {
     ) -> Fallible<Addr> {
         let profile = self.profile;
         let usable = memdebug::chunk_size(profile, size);
-        let chunk = block.cut(self.arena, usable + profile.mmgr.generation.chunk);
+        let chunk = block.cut(self.arena, usable.wrapping_add(profile.mmgr.generation.chunk));
         let pointer = write_header(self.arena, profile, set, block, chunk, usable, dedicated);
         request(profile, pointer).set(self.arena, size, usable);
         self.emit(MemoryEvent::Palloc { context: set, chunk: pointer, size, usable })?;
@@ -266,7 +268,7 @@ impl Process<'_> {
     ) -> Fallible<()> {
         let size = block.size(self.arena);
         dlist::delete(self.arena, block.addr);
-        self.mem_allocated_add(set, -(size as i64));
+        self.mem_allocated_add(set, (size as i64).wrapping_neg());
         self.wipe_and_free(block.addr, if wipe { size } else { 0 });
         self.emit(MemoryEvent::BlockFreed { context: set, block: block.addr, size })
     }

@@ -37,6 +37,7 @@ impl Process<'_> {
         let (mut chunks, mut free, mut external) = (0u32, 0u32, false);
         let mut at = block.addr.offset(self.profile.mmgr.generation.block);
         while at < end {
+            self.check_has(at)?;
             let pointer = at.offset(chunk_header);
             external |= packed && ChunkHeader::of(self.arena, pointer).is_external();
             chunks += 1;

@@ -31,6 +31,11 @@ impl Process<'_> {
         copied: u64,
         freed: Addr,
     ) -> Fallible<Addr> {
+        // A size that somebody wrote over leads behind all memory.
+        let heap = &self.local.heap;
+        if !heap.has(from, copied) || !heap.has(to, copied) {
+            return Err(Error::SegmentationFault.into());
+        }
         self.arena.copy(from, to, copied);
         self.emit(MemoryEvent::RepallocMoved { context, from, to, copied })?;
         self.pfree(freed)?;
@@ -72,7 +77,7 @@ impl Process<'_> {
         let pointer = self.alloc_by_method(context, size, flags)?;
         if flags.zero && !pointer.is_null() {
             // A size that wrapped around when it was rounded up has no memory behind it.
-            if size > MAX_ALLOC_HUGE_SIZE {
+            if !self.local.heap.has(pointer, size) {
                 return Err(Error::SegmentationFault.into());
             }
             self.arena.fill(pointer, size, 0);
@@ -183,8 +188,12 @@ impl Process<'_> {
             .ok_or_else(|| self.invalid_pointer(pointer, function))
     }
 
+    /// Versions whose chunks point to their context follow that pointer wherever it leads.
     #[cold]
     fn invalid_pointer(&self, pointer: Addr, function: &'static str) -> Box<Error> {
+        if self.profile.mmgr.chunk_headers == ChunkHeaders::Owner {
+            return Error::SegmentationFault.into();
+        }
         let header = ChunkHeader::of(self.arena, pointer).0;
         Error::InvalidPointer { function, pointer, header }.into()
     }

@@ -5,7 +5,7 @@
 //! taken or freed. Its free chunks are linked by their index, each in the first bytes of the
 //! one before it; a new block's are linked in their order. An empty block is freed at once.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::Shape;
 use crate::error::{Error, Fallible};
@@ -29,7 +29,7 @@ pub(super) fn init(arena: &mut Arena, shape: Shape, header_size: u64) {
     (0..=shape.per_block).for_each(|index| dlist::init(arena, shape.list(index)));
 }
 
-#[inline(always)]
+#[inline]
 pub(super) fn nfree(words: &impl Words, block: Addr) -> u32 {
     words.half(block.offset(NFREE))
 }
@@ -37,7 +37,7 @@ pub(super) fn nfree(words: &impl Words, block: Addr) -> u32 {
 /// Take a block out of its list, for good.
 pub(super) fn forget(arena: &mut Arena, shape: Shape, block: Addr) {
     let count = shape.slab.offset(NBLOCKS);
-    let nblocks = arena.read_u32(count) - 1;
+    let nblocks = arena.read_u32(count).wrapping_sub(1);
     arena.write_u32(count, nblocks);
     dlist::delete(arena, block.offset(NODE));
 }
@@ -48,8 +48,8 @@ pub(super) fn free_chunks(
     profile: &Profile,
     shape: Shape,
     block: Addr,
-) -> (u32, HashSet<Addr>) {
-    let mut free = HashSet::new();
+) -> (u32, BTreeSet<Addr>) {
+    let mut free = BTreeSet::new();
     let mut index = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
     while index < shape.per_block {
         let chunk = shape.chunk_at(profile, block, index);
@@ -64,7 +64,7 @@ pub(super) fn free_chunks(
 
 /// Take the first free chunk of a block that has one; the block moves to the list that is now
 /// right for it. Returns the block and the chunk.
-#[inline(always)]
+#[inline]
 fn take(words: &mut impl Words, profile: &Profile, shape: Shape, node: Addr) -> (Addr, Addr) {
     let block = node.back(NODE);
     dlist::delete(words, node);
@@ -85,7 +85,7 @@ fn take(words: &mut impl Words, profile: &Profile, shape: Shape, node: Addr) -> 
 }
 
 /// [`take`] from the fullest block, if there is one and all is at hand.
-#[inline(always)]
+#[inline]
 pub(super) fn quick_take(
     words: &mut impl Words,
     profile: &Profile,
@@ -108,7 +108,7 @@ pub(super) fn quick_take(
 
 /// A freed chunk becomes the block's first free one, and the block moves to the list that is now
 /// right for it. True if no other chunk of the block is in use.
-#[inline(always)]
+#[inline]
 fn put(
     words: &mut impl Words,
     profile: &Profile,
@@ -120,7 +120,7 @@ fn put(
     let before = nfree(words, block);
     let now = before.wrapping_add(1);
     let chunk = pointer.back(profile.mmgr.slab.chunk);
-    let index = chunk.since(shape.chunk_at(profile, block, 0)) / shape.full;
+    let index = chunk.since(shape.chunk_at(profile, block, 0)).checked_div(shape.full).unwrap_or(0);
     let next = words.half(block.offset(FIRST_FREE_CHUNK));
     words.set_half(pointer, next);
     words.set_half(block.offset(FIRST_FREE_CHUNK), index as u32);
@@ -136,7 +136,7 @@ fn put(
 }
 
 /// [`put`] into a block that stays in use, if all is at hand.
-#[inline(always)]
+#[inline]
 pub(super) fn quick_put(
     words: &mut impl Words,
     profile: &Profile,
@@ -146,6 +146,7 @@ pub(super) fn quick_put(
 ) -> Option<()> {
     let now = nfree(words, block).wrapping_add(1);
     let at_hand = now < shape.per_block
+        && shape.full > 0
         && words.has(pointer)
         && dlist::is_at_hand(words, block.offset(NODE))
         && dlist::is_at_hand(words, shape.list(now));
@@ -194,7 +195,7 @@ impl Process<'_> {
         dlist::push_head(arena, shape.list(shape.per_block), block.offset(NODE));
         arena.write_u32(shape.current(), shape.per_block);
         let count = shape.slab.offset(NBLOCKS);
-        let nblocks = arena.read_u32(count) + 1;
+        let nblocks = arena.read_u32(count).wrapping_add(1);
         arena.write_u32(count, nblocks);
     }
 
@@ -207,7 +208,7 @@ impl Process<'_> {
     ) -> Fallible<()> {
         let profile = self.profile;
         // What stands behind the link to the next free chunk.
-        memdebug::wipe_mem(self.arena, pointer.offset(4), shape.chunk - 4);
+        memdebug::wipe_mem(self.arena, pointer.offset(4), shape.chunk.wrapping_sub(4));
         let empty = put(self.arena, profile, shape, block, pointer);
         let usable = shape.room(profile);
         let context = shape.slab;

@@ -5,12 +5,13 @@
 //! chunks are linked through their first bytes, and those that were never used follow in
 //! address order. Up to ten blocks that ran empty are kept, the last one to be used first.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::Shape;
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
+use crate::mmgr::chain::chain;
 use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
@@ -47,12 +48,12 @@ pub(super) fn init(arena: &mut Arena, shape: Shape) {
     (0..LIST_COUNT).for_each(|index| dlist::init(arena, shape.list(index)));
 }
 
-#[inline(always)]
+#[inline]
 pub(super) fn slab_of_block(words: &impl Words, block: Addr) -> Addr {
     words.ptr(block.offset(SLAB))
 }
 
-#[inline(always)]
+#[inline]
 pub(super) fn nfree(words: &impl Words, block: Addr) -> u32 {
     words.half(block.offset(NFREE))
 }
@@ -70,7 +71,7 @@ pub(super) fn empty_blocks(arena: &Arena, slab: Addr) -> impl Iterator<Item = Ad
 
 /// Take a block out of the stock of empty ones.
 pub(super) fn forget_empty(arena: &mut Arena, slab: Addr, block: Addr) {
-    let count = arena.read_u32(slab.offset(EMPTY_COUNT)) - 1;
+    let count = arena.read_u32(slab.offset(EMPTY_COUNT)).wrapping_sub(1);
     arena.write_u32(slab.offset(EMPTY_COUNT), count);
     dlist::delete(arena, block.offset(NODE));
 }
@@ -86,20 +87,17 @@ pub(super) fn free_chunks(
     profile: &Profile,
     shape: Shape,
     block: Addr,
-) -> (u32, HashSet<Addr>) {
+) -> (u32, BTreeSet<Addr>) {
     let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
     let first = some(arena.read_ptr(block.offset(FREEHEAD)));
     let link = profile.mmgr.slab.chunk;
-    let mut chunks = std::iter::successors(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
-    let mut free = HashSet::new();
-    // Whoever writes to a free chunk can make the links run in a circle.
-    chunks.all(|chunk| free.insert(chunk));
-    (shape.per_block - arena.read_u32(block.offset(NUNUSED)), free)
+    let chunks = chain(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
+    (shape.per_block.saturating_sub(arena.read_u32(block.offset(NUNUSED))), chunks.collect())
 }
 
 /// `SlabBlocklistIndex`: the list for blocks with so many free chunks.
 pub(super) fn blocklist_index(words: &impl Words, shape: Shape, nfree: u32) -> u32 {
-    nfree.div_ceil(1 << words.half(shape.slab.offset(BLOCKLIST_SHIFT)))
+    nfree.div_ceil(1u32.wrapping_shl(words.half(shape.slab.offset(BLOCKLIST_SHIFT))))
 }
 
 /// `SlabFindNextBlockListIndex`: the lowest list that has a block with room, or 0.
@@ -108,7 +106,7 @@ fn find_next_block_list_index(words: &impl Words, shape: Shape) -> u32 {
 }
 
 /// `SlabGetNextFreeChunk`: the chunk freed last, or the next that was never used.
-#[inline(always)]
+#[inline]
 fn slab_get_next_free_chunk(
     words: &mut impl Words,
     profile: &Profile,
@@ -131,7 +129,7 @@ fn slab_get_next_free_chunk(
 }
 
 /// Take a chunk from a block of the list `current`. Returns the block and the chunk.
-#[inline(always)]
+#[inline]
 fn take(
     words: &mut impl Words,
     profile: &Profile,
@@ -154,7 +152,7 @@ fn take(
 }
 
 /// [`take`] from a block of the current list, if all is at hand.
-#[inline(always)]
+#[inline]
 pub(super) fn quick_take(
     words: &mut impl Words,
     profile: &Profile,
@@ -176,7 +174,7 @@ pub(super) fn quick_take(
 
 /// A freed chunk becomes the block's first free one. Returns how many the block has now, and
 /// the list that is now right for it.
-#[inline(always)]
+#[inline]
 fn put(
     words: &mut impl Words,
     profile: &Profile,
@@ -206,7 +204,7 @@ fn put(
 }
 
 /// [`put`] into a block that stays in use, if all is at hand.
-#[inline(always)]
+#[inline]
 pub(super) fn quick_put(
     words: &mut impl Words,
     profile: &Profile,
@@ -293,7 +291,7 @@ impl Process<'_> {
         pointer: Addr,
     ) -> Fallible<()> {
         // What stands behind the link to the next free chunk.
-        memdebug::wipe_mem(self.arena, pointer.offset(8), shape.chunk - 8);
+        memdebug::wipe_mem(self.arena, pointer.offset(8), shape.chunk.wrapping_sub(8));
         let (now, new_list) = put(self.arena, self.profile, shape, block, pointer);
         let usable = shape.room(self.profile);
         let context = shape.slab;

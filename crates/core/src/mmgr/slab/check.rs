@@ -4,7 +4,7 @@
 //! `freechunks`), which is filled for one block after the other.
 
 use super::{Shape, block_of, by_free_chunks, by_fullness, empty_blocks, nfree, slab_of};
-use crate::error::Fallible;
+use crate::error::{Error, Fallible};
 use crate::event::Problem;
 use crate::memory::{Addr, Arena};
 use crate::mmgr::memdebug::sentinel_ok;
@@ -35,6 +35,7 @@ impl Process<'_> {
     pub(super) fn slab_check(&mut self, slab: Addr) -> Fallible<()> {
         let profile = self.profile;
         let shape = Shape::of(self.arena, profile, slab);
+        shape.check()?;
         for block in empty_blocks(self.arena, profile, slab) {
             let free = nfree(self.arena, profile, block);
             if free != shape.per_block {
@@ -89,6 +90,9 @@ impl Process<'_> {
         let profile = self.profile;
         let (field, _) = flags(profile, shape);
         let flags = self.arena.read_ptr(field);
+        if !self.local.heap.has(flags, shape.per_block.into()) {
+            return Err(Error::SegmentationFault.into());
+        }
         let per_block = shape.per_block;
         self.arena.fill(flags, per_block.into(), 0);
         let (cut, on_list) = match profile.mmgr.slab.lists {

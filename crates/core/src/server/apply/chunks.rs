@@ -4,8 +4,9 @@
 //! nothing is made that a failure alone would need.
 
 use crate::error::{Error, Fallible};
+use crate::event::{Access, MemoryEvent, Wrong};
 use crate::ids::{BackendId, ChunkSlot, ContextSlot};
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, MAX_TOUCHED};
 use crate::mmgr::memdebug::CLOBBER_FREED_MEMORY;
 use crate::mmgr::{Process, is_headerless, quick_palloc, quick_pfree};
 use crate::op::AllocFlags;
@@ -13,9 +14,6 @@ use crate::profile::MEMORY_CONTEXT_CHECKING;
 use crate::server::Server;
 use crate::server::backend::Backend;
 use crate::server::variables::{ChunkVar, Variables};
-
-/// Bytes of the arena that may be written before allocating is refused.
-const MAX_TOUCHED: usize = 64 << 20;
 
 impl Server {
     /// A backend's variables, and memory management as it sees it.
@@ -34,6 +32,19 @@ impl Server {
             profile: self.profile,
         };
         Ok((&mut backend.variables, process))
+    }
+
+    /// A backend, for what is not done by the million: looked up in one place.
+    #[inline(never)]
+    pub(super) fn at(&mut self, id: BackendId) -> Fallible<&mut Backend> {
+        let backend = self.backends.get_mut(usize::from(id.0));
+        backend.ok_or_else(|| Error::Protocol(super::NO_BACKEND).into())
+    }
+
+    /// Memory management as a backend sees it.
+    #[inline(never)]
+    pub(super) fn memory_of(&mut self, id: BackendId) -> Fallible<Process<'_>> {
+        Ok(self.process(id)?.1)
     }
 
     /// A backend whose `palloc` and `pfree` can go the short way, and the bytes: nobody wants
@@ -99,8 +110,9 @@ impl Server {
 
     pub(super) fn pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
         let (variables, mut process) = self.process(id)?;
-        let var = chunk_with_header(variables, &process, slot, "pfree")?;
+        let var = chunk_with_header(variables, &mut process, slot, Access::Free)?;
         process.pfree(var.pointer)?;
+        process.check_fault()?;
         variables.drop_chunk(slot);
         Ok(())
     }
@@ -115,10 +127,9 @@ impl Server {
         Ok(find_context(variables, &process, slot)?)
     }
 
-    /// malloc is generous, as on a real machine; what processes touch of it is what the
-    /// playground has to hold.
+    /// Whether there is room for more: [`Error::TOO_MUCH_TOUCHED`].
     pub(super) fn check_touched(&self) -> Result<(), Error> {
-        if self.arena.resident() > MAX_TOUCHED { Err(*too_much_touched()) } else { Ok(()) }
+        if self.arena.resident() > MAX_TOUCHED { Err(Error::TOO_MUCH_TOUCHED) } else { Ok(()) }
     }
 
     /// Allocate with one of the routines, and store what it returns; NULL, which an allocation
@@ -136,6 +147,7 @@ impl Server {
         check_touched(&process)?;
         let context = find_context(variables, &process, slot)?;
         let pointer = routine(&mut process, context)?;
+        process.check_fault()?;
         if let Some(chunk) = chunk
             && !pointer.is_null()
         {
@@ -153,12 +165,18 @@ impl Server {
     ) -> Fallible<Addr> {
         let (variables, mut process) = self.process(id)?;
         check_touched(&process)?;
-        let var = chunk_with_header(variables, &process, slot, "realloc")?;
+        let var = chunk_with_header(variables, &mut process, slot, Access::Resize)?;
         let pointer = process.repalloc_extended(var.pointer, size, flags)?;
+        process.check_fault()?;
         if !pointer.is_null() {
             variables.keep_chunk(slot, pointer, size, var.context)?;
         }
         Ok(pointer)
+    }
+
+    /// `GetMemoryChunkContext`: the context that a live chunk belongs to.
+    pub fn chunk_context(&self, pointer: Addr) -> Option<Addr> {
+        crate::mmgr::get_memory_chunk_context(&self.arena, self.profile, pointer)
     }
 
     /// `GetMemoryChunkSpace`: bytes that a live chunk takes up, its header included.
@@ -174,8 +192,7 @@ fn check_touched(process: &Process<'_>) -> Fallible<()> {
 
 #[cold]
 fn too_much_touched() -> Box<Error> {
-    let what = "bytes of memory that backends touch";
-    Error::Limit { what, limit: MAX_TOUCHED as u64 }.into()
+    Error::TOO_MUCH_TOUCHED.into()
 }
 
 #[inline]
@@ -193,16 +210,20 @@ fn find_context(
     }
 }
 
-/// A variable's chunk, for a routine that finds its context through its header.
-#[inline]
+/// A variable's chunk, for a routine that finds its context through its header. Nobody knows
+/// that the chunk is gone, if it is: whatever is there now is taken for its header.
 fn chunk_with_header(
     variables: &Variables,
-    process: &Process<'_>,
+    process: &mut Process<'_>,
     slot: ChunkSlot,
-    function: &'static str,
+    access: Access,
 ) -> Fallible<ChunkVar> {
-    let Some(var) = variables.chunk(slot) else { return Err(variables.no_chunk(slot)) };
-    if is_headerless(process.arena, process.profile, var.context) {
+    let (var, gone) = variables.pointer(slot)?;
+    if let Some(gone) = gone {
+        let wrong = Wrong::Gone(gone);
+        process.emit(MemoryEvent::Misused { pointer: var.pointer, access, wrong })?;
+    } else if is_headerless(process.arena, process.profile, var.context) {
+        let function = if access == Access::Free { "pfree" } else { "realloc" };
         return Err(Error::BumpUnsupported(function).into());
     }
     Ok(var)

@@ -7,7 +7,7 @@
 //! loop `MessageContext` is reset. Of what a backend keeps in these contexts only what the
 //! portal itself needs is allocated; switches there and back with nothing between are left out.
 
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::ids::{BackendId, ContextSlot};
 use crate::memory::Addr;
 use crate::op::Allocator;
@@ -23,41 +23,43 @@ const FORMAT: u64 = 2;
 impl Server {
     /// The top of `PostgresMain`'s loop: what the last message left is gone, and there is a
     /// buffer for the next.
-    pub(super) fn main_loop_top(&mut self, id: BackendId) -> Result<(), Error> {
+    pub(super) fn main_loop_top(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::MESSAGE)?;
         self.reset_slot(id, ContextSlot::MESSAGE)?;
-        let message = self.backend_mut(id)?.memory.current;
+        let message = self.at(id)?.memory.current;
         self.keep(id, message, STRING_INFO)?;
         Ok(())
     }
 
     /// The first half of `exec_simple_query`: a transaction, and `MessageContext` to plan in.
     /// In a failed transaction only an `exit` is taken.
-    pub(super) fn exec_simple_query(&mut self, id: BackendId, exit: bool) -> Result<(), Error> {
+    pub(super) fn exec_simple_query(&mut self, id: BackendId, exit: bool) -> Fallible<()> {
         self.check_touched()?;
-        let backend = self.backend_mut(id)?;
+        let backend = self.at(id)?;
         let Session { statement, tuple, spi, .. } = &backend.session;
         let idle = statement.is_none() && tuple.is_none() && spi.is_empty();
         if !idle || !backend.calls.is_empty() {
-            return Err(Error::Protocol("a client sends a statement when the last one has ended"));
+            return Err(
+                Error::Protocol("a client sends a statement when the last one has ended").into()
+            );
         }
         self.switch_to_slot(id, ContextSlot::MESSAGE)?;
         self.start_transaction_command(id)?;
         if !exit && self.is_aborted(id)? {
             self.recover_from_error(id)?;
-            return Err(Error::InFailedTransaction);
+            return Err(Error::InFailedTransaction.into());
         }
-        let backend = self.backend_mut(id)?;
+        let backend = self.at(id)?;
         backend.session.statement = Some(backend.memory.current);
         self.switch_to_slot(id, ContextSlot::MESSAGE)
     }
 
     /// `CreatePortal`, `PortalStart`, and the way into `PortalRun`.
-    pub(super) fn run_portal(&mut self, id: BackendId, columns: Option<u16>) -> Result<(), Error> {
-        let session = &self.backend_mut(id)?.session;
-        let outer = session.statement.ok_or(NO_STATEMENT)?;
+    pub(super) fn run_portal(&mut self, id: BackendId, columns: Option<u16>) -> Fallible<()> {
+        let session = &self.at(id)?.session;
+        let outer = session.statement.ok_or_else(no_statement)?;
         if session.portal.is_some_and(|portal| portal.active.is_some()) {
-            return Err(Error::Protocol("the statement has its portal already"));
+            return Err(Error::Protocol("the statement has its portal already").into());
         }
         let mut portal = self.create_portal(id)?;
         if let Some(columns) = columns {
@@ -83,10 +85,10 @@ impl Server {
     }
 
     /// `CreatePortal` for the unnamed portal; one that an error left is dropped first.
-    fn create_portal(&mut self, id: BackendId) -> Result<Portal, Error> {
+    fn create_portal(&mut self, id: BackendId) -> Fallible<Portal> {
         self.portal_drop(id)?;
         let size = self.profile.backend.portal;
-        let backend = self.backend_mut(id)?;
+        let backend = self.at(id)?;
         let level = backend.session.levels.len();
         let top = backend.context_or_error(ContextSlot::TOP_PORTAL)?;
         let pointer = self.keep(id, top, size)?;
@@ -94,20 +96,20 @@ impl Server {
         let context = self.create_named(id, top, ContextSlot::PORTAL, sizes)?;
         let portal = Portal { pointer, context, level, active: None, query: None };
         self.keep_portal(id, portal)?;
-        self.memory(id)?.memory_context_set_identifier(context, "<unnamed>")?;
+        self.memory_of(id)?.memory_context_set_identifier(context, "<unnamed>")?;
         Ok(portal)
     }
 
-    fn keep_portal(&mut self, id: BackendId, portal: Portal) -> Result<(), Error> {
-        self.backend_mut(id)?.session.portal = Some(portal);
+    fn keep_portal(&mut self, id: BackendId, portal: Portal) -> Fallible<()> {
+        self.at(id)?.session.portal = Some(portal);
         Ok(())
     }
 
     /// `PortalStart` of a query: `CreateQueryDesc`, `standard_ExecutorStart`, and in its
     /// `InitPlan` a node's `CreateExprContext`.
-    fn executor_start(&mut self, id: BackendId, portal: &Portal) -> Result<Query, Error> {
+    fn executor_start(&mut self, id: BackendId, portal: &Portal) -> Fallible<Query> {
         let size = self.profile.backend.query_desc;
-        let planned_in = self.backend_mut(id)?.memory.current;
+        let planned_in = self.at(id)?.memory.current;
         self.switch(id, portal.context)?;
         let descriptor = self.keep(id, portal.context, size)?;
         let sizes = Allocator::PLAIN;
@@ -122,30 +124,30 @@ impl Server {
 
     /// What the backend itself keeps in one of its contexts. In a build that makes them Slabs,
     /// which have chunks of one size, it keeps nothing.
-    pub(super) fn keep(&mut self, id: BackendId, context: Addr, size: u64) -> Result<Addr, Error> {
+    pub(super) fn keep(&mut self, id: BackendId, context: Addr, size: u64) -> Fallible<Addr> {
         match Allocator::PLAIN {
             Allocator::Slab { .. } => Ok(Addr::NULL),
-            _ => Ok(self.memory(id)?.memory_context_alloc(context, size, false)?),
+            _ => self.memory_of(id)?.memory_context_alloc(context, size, false),
         }
     }
 
     /// `pfree` of what was kept, where the build's contexts have that.
-    fn give_back(&mut self, id: BackendId, pointer: Addr) -> Result<(), Error> {
+    fn give_back(&mut self, id: BackendId, pointer: Addr) -> Fallible<()> {
         match Allocator::PLAIN {
             Allocator::Slab { .. } | Allocator::Bump { .. } => Ok(()),
-            _ => Ok(self.memory(id)?.pfree(pointer)?),
+            _ => self.memory_of(id)?.pfree(pointer),
         }
     }
 
     /// The end of `PortalRun`, and `PortalDrop`.
-    pub(super) fn finish_portal(&mut self, id: BackendId) -> Result<(), Error> {
-        let backend = self.backend_mut(id)?;
+    pub(super) fn finish_portal(&mut self, id: BackendId) -> Fallible<()> {
+        let backend = self.at(id)?;
         let Session { tuple, spi, .. } = &backend.session;
         let within = tuple.is_some() || !spi.is_empty() || !backend.calls.is_empty();
-        let mut portal = backend.session.portal.ok_or(NO_STATEMENT)?;
-        let outer = portal.active.ok_or(NO_STATEMENT)?;
+        let mut portal = backend.session.portal.ok_or_else(no_statement)?;
+        let outer = portal.active.ok_or_else(no_statement)?;
         if within {
-            return Err(Error::Protocol("what the statement called has not ended"));
+            return Err(Error::Protocol("what the statement called has not ended").into());
         }
         match &mut portal.query {
             Some(query) => {
@@ -165,12 +167,12 @@ impl Server {
         self.keep_portal(id, portal)?;
         self.switch(id, outer)?;
         self.portal_drop(id)?;
-        self.backend_mut(id)?.session.statement = None;
+        self.at(id)?.session.statement = None;
         Ok(())
     }
 
     /// The rest of `exec_simple_query`, and the loop around it.
-    pub(super) fn end_statement(&mut self, id: BackendId) -> Result<(), Error> {
+    pub(super) fn end_statement(&mut self, id: BackendId) -> Fallible<()> {
         self.finish_portal(id)?;
         self.commit_query(id)?;
         self.main_loop_top(id)
@@ -178,22 +180,22 @@ impl Server {
 
     /// `PortalDrop`, if there is a portal: `PortalCleanup` with `ExecutorEnd`, its context, and
     /// the structure itself.
-    pub(super) fn portal_drop(&mut self, id: BackendId) -> Result<(), Error> {
-        let Some(mut portal) = self.backend_mut(id)?.session.portal else { return Ok(()) };
+    pub(super) fn portal_drop(&mut self, id: BackendId) -> Fallible<()> {
+        let Some(mut portal) = self.at(id)?.session.portal else { return Ok(()) };
         if let Some(query) = portal.query.take() {
             self.keep_portal(id, portal)?;
             self.delete_family(id, query.per_tuple)?;
             self.delete_family(id, query.per_query)?;
             self.give_back(id, query.descriptor)?;
         }
-        self.backend_mut(id)?.session.portal = None;
+        self.at(id)?.session.portal = None;
         self.delete_family(id, portal.context)?;
         self.give_back(id, portal.pointer)
     }
 
     /// `AtAbort_Portals`: an error's portal loses what is below its context.
-    pub(super) fn abort_portal(&mut self, id: BackendId, level: usize) -> Result<(), Error> {
-        let Some(mut portal) = self.backend_mut(id)?.session.portal else { return Ok(()) };
+    pub(super) fn abort_portal(&mut self, id: BackendId, level: usize) -> Fallible<()> {
+        let Some(mut portal) = self.at(id)?.session.portal else { return Ok(()) };
         if portal.level != level {
             return Ok(());
         }
@@ -204,44 +206,46 @@ impl Server {
     }
 
     /// `PostgresMain` after an error: the transaction is aborted, the loop goes on.
-    pub(super) fn recover_from_error(&mut self, id: BackendId) -> Result<(), Error> {
-        self.backend_mut(id)?.session.statement = None;
+    pub(super) fn recover_from_error(&mut self, id: BackendId) -> Fallible<()> {
+        self.at(id)?.session.statement = None;
         self.abort_current_transaction(id)?;
         self.main_loop_top(id)
     }
 
     /// The start of a node's cycle for one tuple: what the last one left goes now, so that a
     /// tuple that was handed up stays until the next is asked for.
-    pub(super) fn tuple_begin(&mut self, id: BackendId) -> Result<(), Error> {
+    pub(super) fn tuple_begin(&mut self, id: BackendId) -> Fallible<()> {
         self.check_touched()?;
-        let session = &self.backend_mut(id)?.session;
+        let session = &self.at(id)?.session;
         let portal = session.portal.filter(|portal| portal.active.is_some());
-        let query = portal.and_then(|portal| portal.query).ok_or(NO_STATEMENT)?;
+        let query = portal.and_then(|portal| portal.query).ok_or_else(no_statement)?;
         if session.tuple.is_some() {
-            return Err(Error::Protocol("the node is working on a tuple already"));
+            return Err(Error::Protocol("the node is working on a tuple already").into());
         }
         self.check_unused(id, query.per_tuple, false)?;
         self.reset_family(id, query.per_tuple)?;
-        let backend = self.backend_mut(id)?;
+        let backend = self.at(id)?;
         backend.session.tuple = Some(backend.memory.current);
         self.switch(id, query.per_tuple)
     }
 
     /// `MemoryContextSwitchTo` what was current before the tuple.
-    pub(super) fn tuple_end(&mut self, id: BackendId) -> Result<(), Error> {
-        let tuple = self.backend_mut(id)?.session.tuple.take();
-        self.switch(id, tuple.ok_or(NO_STATEMENT)?)
+    pub(super) fn tuple_end(&mut self, id: BackendId) -> Fallible<()> {
+        let tuple = self.at(id)?.session.tuple.take();
+        self.switch(id, tuple.ok_or_else(no_statement)?)
     }
 
     /// `SPI_connect`: atomic in a query, and in a transaction block; else the contexts hang
     /// below the portal's, which outlives a transaction that the procedure ends.
-    pub(super) fn spi_connect(&mut self, id: BackendId) -> Result<(), Error> {
+    pub(super) fn spi_connect(&mut self, id: BackendId) -> Fallible<()> {
         self.check_touched()?;
-        let backend = self.backend_mut(id)?;
+        let backend = self.at(id)?;
         let session = &backend.session;
-        let portal = session.portal.filter(|it| it.active.is_some()).ok_or(NO_STATEMENT)?;
+        let portal = session.portal.filter(|it| it.active.is_some()).ok_or_else(no_statement)?;
         if session.spi.len() >= MAX_SPI_DEPTH {
-            return Err(Error::Limit { what: "SPI connections", limit: MAX_SPI_DEPTH as u64 });
+            return Err(
+                Error::Limit { what: "SPI connections", limit: MAX_SPI_DEPTH as u64 }.into()
+            );
         }
         let atomic = portal.query.is_some() || session.in_block;
         let saved = backend.memory.current;
@@ -251,18 +255,18 @@ impl Server {
         let proc = self.create_named(id, parent, ContextSlot::SPI_PROC, sizes)?;
         let parent = if atomic { transaction } else { proc };
         let exec = self.create_named(id, parent, ContextSlot::SPI_EXEC, sizes)?;
-        self.backend_mut(id)?.session.spi.push(SpiConnection { proc, exec, saved });
+        self.at(id)?.session.spi.push(SpiConnection { proc, exec, saved });
         self.switch(id, proc)
     }
 
     /// `SPI_finish`.
-    pub(super) fn spi_finish(&mut self, id: BackendId) -> Result<(), Error> {
-        let connection = self.backend_mut(id)?.session.spi.pop();
-        let SpiConnection { proc, exec, saved } = connection.ok_or(NO_STATEMENT)?;
+    pub(super) fn spi_finish(&mut self, id: BackendId) -> Fallible<()> {
+        let connection = self.at(id)?.session.spi.pop();
+        let SpiConnection { proc, exec, saved } = connection.ok_or_else(no_statement)?;
         self.switch(id, saved)?;
         self.delete_family(id, exec)?;
         self.delete_family(id, proc)?;
-        let backend = self.backend_mut(id)?;
+        let backend = self.at(id)?;
         if let Some(outer) = backend.session.spi.last().copied() {
             backend.variables.set_context_to(ContextSlot::SPI_PROC, outer.proc)?;
             backend.variables.set_context_to(ContextSlot::SPI_EXEC, outer.exec)?;
@@ -271,4 +275,7 @@ impl Server {
     }
 }
 
-const NO_STATEMENT: Error = Error::Protocol("no statement is running that this belongs to");
+#[cold]
+fn no_statement() -> Box<Error> {
+    Error::Protocol("no statement is running that this belongs to").into()
+}

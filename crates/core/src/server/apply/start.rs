@@ -3,7 +3,7 @@
 //! The postmaster forks, so the first of them are copies of its own; `InitPostgres` makes the
 //! rest, within a transaction where it has to look at the catalogs, and `PostgresMain` the last.
 
-use crate::error::Error;
+use crate::error::{Error, Fallible};
 use crate::event::Event;
 use crate::ids::{BackendId, ContextSlot};
 use crate::memory::Addr;
@@ -17,13 +17,13 @@ use crate::server::backend::Backend;
 const MAX_BACKENDS: usize = 1000;
 
 impl Server {
-    pub(super) fn connect(&mut self, id: BackendId, name: &Name) -> Result<(), Error> {
+    pub(super) fn connect(&mut self, id: BackendId, name: &Name) -> Fallible<()> {
         self.check_touched()?;
         if usize::from(id.0) != self.backends.len() {
-            return Err(Error::Protocol("backends must connect in the order of their ids"));
+            return Err(Error::Protocol("backends must connect in the order of their ids").into());
         }
         if self.backends.len() >= MAX_BACKENDS {
-            return Err(Error::Limit { what: "backends", limit: MAX_BACKENDS as u64 });
+            return Err(Error::Limit { what: "backends", limit: MAX_BACKENDS as u64 }.into());
         }
         Allocator::check_plain(self.profile)?;
         self.backends.push(Backend::new(name.clone(), LocalMemory::new(id)));
@@ -31,7 +31,7 @@ impl Server {
 
         let default = Allocator::PLAIN;
         let top = self.create_named(id, Addr::NULL, ContextSlot::TOP, default)?;
-        let backend = self.backend_mut(id)?;
+        let backend = self.at(id)?;
         backend.memory.top = top;
         backend.memory.current = top;
         for step in self.profile.backend.start {
@@ -40,12 +40,12 @@ impl Server {
         self.main_loop_top(id)
     }
 
-    fn start_step(&mut self, id: BackendId, top: Addr, step: &StartStep) -> Result<(), Error> {
+    fn start_step(&mut self, id: BackendId, top: Addr, step: &StartStep) -> Fallible<()> {
         match *step {
             StartStep::Create { context: slot, sizes, chunks } => {
                 let context = self.create_named(id, top, slot, sizes)?;
                 if slot == ContextSlot::ERROR {
-                    self.memory(id)?.memory_context_allow_in_critical_section(context, true);
+                    self.memory_of(id)?.memory_context_allow_in_critical_section(context, true);
                 }
                 for size in chunks.into_iter().take_while(|size| *size > 0) {
                     self.keep(id, context, size)?;
@@ -55,7 +55,7 @@ impl Server {
             StartStep::StartTransaction => self.start_transaction(id),
             StartStep::CommitTransaction => self.commit_transaction(id),
             StartStep::Delete(slot) => {
-                let context = self.backend_mut(id)?.context_or_error(slot)?;
+                let context = self.at(id)?.context_or_error(slot)?;
                 self.delete_family(id, context)
             }
         }

@@ -5,7 +5,7 @@
 //! aborts a level works in `TransactionAbortContext`, whose 32 kB are there even if malloc has
 //! no more. Locks, snapshots and resource owners are not here, nor what they allocate.
 
-use crate::error::{Error, Warning};
+use crate::error::{Error, Fallible, Warning};
 use crate::event::Event;
 use crate::ids::{BackendId, ContextSlot};
 use crate::memory::Addr;
@@ -29,7 +29,7 @@ enum Then {
     /// `TBLOCK_ABORT_PENDING`, `TBLOCK_ABORT_END`
     Rollback,
     /// `TBLOCK_SUBBEGIN`
-    Savepoint(Name),
+    Savepoint(Addr),
     /// `TBLOCK_SUBRELEASE` for all levels from this one on.
     Release(usize),
     /// `TBLOCK_SUBRESTART` for this level, the end for those within.
@@ -43,7 +43,7 @@ impl Server {
         &mut self,
         id: BackendId,
         statement: &TransactionStmt,
-    ) -> Result<(), Error> {
+    ) -> Fallible<()> {
         use TransactionStmt::{Commit, Rollback, RollbackTo};
         let exit = matches!(statement, Commit | Rollback | RollbackTo(_));
         self.exec_simple_query(id, exit)?;
@@ -63,23 +63,10 @@ impl Server {
 
     /// `BeginTransactionBlock`, `EndTransactionBlock` and the others, which only note what is
     /// to be done.
-    fn transaction_block(
-        &mut self,
-        id: BackendId,
-        statement: &TransactionStmt,
-    ) -> Result<Then, Error> {
-        let session = &self.backend_mut(id)?.session;
+    fn transaction_block(&mut self, id: BackendId, statement: &TransactionStmt) -> Fallible<Then> {
+        let session = &self.at(id)?.session;
         let in_block = session.in_block;
         let aborted = session.levels.last().is_some_and(|level| level.aborted);
-        let savepoint = |name: &Name, statement| {
-            let mut levels = session.levels.iter().enumerate().skip(1);
-            let found = levels.rfind(|(_, level)| level.name == *name);
-            match found {
-                _ if !in_block => Err(Error::NoTransactionBlock(statement)),
-                Some((level, _)) => Ok(level),
-                None => Err(Error::NoSuchSavepoint(name.clone())),
-            }
-        };
         let too_many = session.levels.len() > MAX_LEVELS;
         Ok(match statement {
             TransactionStmt::Begin if in_block => {
@@ -100,22 +87,45 @@ impl Server {
                 Then::Rollback
             }
             TransactionStmt::Savepoint(_) if !in_block => {
-                return Err(Error::NoTransactionBlock("SAVEPOINT"));
+                return Err(Error::NoTransactionBlock("SAVEPOINT").into());
             }
             TransactionStmt::Savepoint(_) if too_many => {
-                return Err(Error::Limit { what: "savepoints", limit: MAX_LEVELS as u64 });
+                return Err(Error::Limit { what: "savepoints", limit: MAX_LEVELS as u64 }.into());
             }
-            TransactionStmt::Savepoint(name) => Then::Savepoint(name.clone()),
-            TransactionStmt::Release(name) => Then::Release(savepoint(name, "RELEASE SAVEPOINT")?),
+            TransactionStmt::Savepoint(name) => Then::Savepoint(self.savepoint_name(id, name)?),
+            TransactionStmt::Release(name) => {
+                Then::Release(self.find_savepoint(id, name, "RELEASE SAVEPOINT")?)
+            }
             TransactionStmt::RollbackTo(name) => {
-                Then::RollbackTo(savepoint(name, "ROLLBACK TO SAVEPOINT")?)
+                Then::RollbackTo(self.find_savepoint(id, name, "ROLLBACK TO SAVEPOINT")?)
             }
         })
     }
 
+    fn savepoint_name(&mut self, id: BackendId, name: &Name) -> Fallible<Addr> {
+        let process = self.memory_of(id)?;
+        Ok(process.program.intern(process.arena, name)?)
+    }
+
+    /// The level of a savepoint, the innermost of its name.
+    fn find_savepoint(
+        &mut self,
+        id: BackendId,
+        name: &Name,
+        statement: &'static str,
+    ) -> Fallible<usize> {
+        let wanted = self.savepoint_name(id, name)?;
+        let session = &self.at(id)?.session;
+        if !session.in_block {
+            return Err(Error::NoTransactionBlock(statement).into());
+        }
+        let found = session.levels.iter().rposition(|level| level.name == wanted);
+        found.ok_or_else(|| Error::NoSuchSavepoint(name.clone()).into())
+    }
+
     /// `StartTransactionCommand`.
-    pub(super) fn start_transaction_command(&mut self, id: BackendId) -> Result<(), Error> {
-        if self.backend_mut(id)?.session.levels.is_empty() {
+    pub(super) fn start_transaction_command(&mut self, id: BackendId) -> Fallible<()> {
+        if self.at(id)?.session.levels.is_empty() {
             self.start_transaction(id)?;
         }
         let context = self.level(id)?.context;
@@ -123,17 +133,17 @@ impl Server {
     }
 
     /// `CommitTransactionCommand` at the end of a query.
-    pub(super) fn commit_query(&mut self, id: BackendId) -> Result<(), Error> {
+    pub(super) fn commit_query(&mut self, id: BackendId) -> Fallible<()> {
         self.commit_transaction_command(id, Then::Next)
     }
 
     /// `CommitTransactionCommand`.
-    fn commit_transaction_command(&mut self, id: BackendId, then: Then) -> Result<(), Error> {
+    fn commit_transaction_command(&mut self, id: BackendId, then: Then) -> Fallible<()> {
         match then {
-            Then::Next if self.backend_mut(id)?.session.in_block => Ok(()),
+            Then::Next if self.at(id)?.session.in_block => Ok(()),
             Then::Next => self.commit_transaction(id),
             Then::Begin => {
-                self.backend_mut(id)?.session.in_block = true;
+                self.at(id)?.session.in_block = true;
                 Ok(())
             }
             Then::Commit => {
@@ -159,8 +169,8 @@ impl Server {
     }
 
     /// `AbortCurrentTransaction`: what an error does to the transaction it happens in.
-    pub(super) fn abort_current_transaction(&mut self, id: BackendId) -> Result<(), Error> {
-        let session = &self.backend_mut(id)?.session;
+    pub(super) fn abort_current_transaction(&mut self, id: BackendId) -> Fallible<()> {
+        let session = &self.at(id)?.session;
         let (levels, in_block) = (session.levels.len(), session.in_block);
         match levels {
             0 => return Ok(()),
@@ -171,72 +181,72 @@ impl Server {
         if !in_block {
             return self.cleanup_transaction(id);
         }
-        if let Some(level) = self.backend_mut(id)?.session.levels.last_mut() {
+        if let Some(level) = self.at(id)?.session.levels.last_mut() {
             level.aborted = true;
         }
         Ok(())
     }
 
     /// `StartTransaction`, `AtStart_Memory`.
-    pub(super) fn start_transaction(&mut self, id: BackendId) -> Result<(), Error> {
-        let backend = self.backend_mut(id)?;
+    pub(super) fn start_transaction(&mut self, id: BackendId) -> Fallible<()> {
+        let backend = self.at(id)?;
         let (top, prior) = (backend.memory.top, backend.memory.current);
         if backend.context(ContextSlot::TRANSACTION_ABORT).is_none() {
             let slot = ContextSlot::TRANSACTION_ABORT;
             self.create_named(id, top, slot, TRANSACTION_ABORT_SIZES)?;
         }
         let slot = ContextSlot::TOP_TRANSACTION;
-        let context = match self.backend_mut(id)?.context(slot) {
+        let context = match self.at(id)?.context(slot) {
             Some(kept) => kept,
             None => self.create_named(id, top, slot, Allocator::PLAIN)?,
         };
-        self.push_level(id, TransactionState { name: "".into(), context, prior, aborted: false })
+        self.push_level(id, TransactionState { name: Addr::NULL, context, prior, aborted: false })
     }
 
     /// `PushTransaction`, `StartSubTransaction`, `AtSubStart_Memory`.
-    fn start_sub_transaction(&mut self, id: BackendId, name: Name) -> Result<(), Error> {
+    fn start_sub_transaction(&mut self, id: BackendId, name: Addr) -> Fallible<()> {
         let parent = self.level(id)?.context;
-        let prior = self.backend_mut(id)?.memory.current;
+        let prior = self.at(id)?.memory.current;
         let slot = ContextSlot::CUR_TRANSACTION;
         let context = self.create_named(id, parent, slot, Allocator::PLAIN)?;
         self.push_level(id, TransactionState { name, context, prior, aborted: false })
     }
 
-    fn push_level(&mut self, id: BackendId, level: TransactionState) -> Result<(), Error> {
+    fn push_level(&mut self, id: BackendId, level: TransactionState) -> Fallible<()> {
         let context = level.context;
-        let backend = self.backend_mut(id)?;
+        let backend = self.at(id)?;
         backend.session.levels.push(level);
         backend.variables.set_context_to(ContextSlot::CUR_TRANSACTION, context)?;
         self.switch(id, context)
     }
 
     /// `CommitTransaction`, `AtCommit_Memory`.
-    pub(super) fn commit_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+    pub(super) fn commit_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.end_transaction(id, false)
     }
 
     /// `AbortTransaction`, `AtAbort_Memory`, `AtAbort_Portals`.
-    fn abort_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+    fn abort_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         self.abort_portal(id, 1)
     }
 
     /// `CleanupTransaction`, `AtCleanup_Portals`, `AtCleanup_Memory`.
-    fn cleanup_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+    fn cleanup_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.portal_drop(id)?;
         self.end_transaction(id, true)
     }
 
     /// The common part of `AtCommit_Memory` and `AtCleanup_Memory`.
-    fn end_transaction(&mut self, id: BackendId, aborted: bool) -> Result<(), Error> {
+    fn end_transaction(&mut self, id: BackendId, aborted: bool) -> Fallible<()> {
         let TransactionState { context, prior, .. } = self.level(id)?;
         let end = self.profile.backend.transaction_end;
-        let top = self.backend_mut(id)?.memory.top;
+        let top = self.at(id)?.memory.top;
         self.switch(id, if end == TransactionEnd::Reset { prior } else { top })?;
         if aborted {
             self.reset_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         }
-        let backend = self.backend_mut(id)?;
+        let backend = self.at(id)?;
         backend.session.levels.clear();
         backend.session.in_block = false;
         backend.variables.set_context(ContextSlot::CUR_TRANSACTION, None)?;
@@ -250,8 +260,8 @@ impl Server {
     }
 
     /// `CommitSubTransaction` for the levels from `until` on, the innermost first.
-    fn commit_sub_transactions(&mut self, id: BackendId, until: usize) -> Result<(), Error> {
-        while self.backend_mut(id)?.session.levels.len() > until {
+    fn commit_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
+        while self.at(id)?.session.levels.len() > until {
             let ended = self.pop_level(id)?;
             // AtSubCommit_Memory
             let parent = self.level(id)?.context;
@@ -265,8 +275,8 @@ impl Server {
 
     /// `AbortSubTransaction` and `CleanupSubTransaction` for the levels from `until` on, the
     /// innermost first.
-    fn abort_sub_transactions(&mut self, id: BackendId, until: usize) -> Result<(), Error> {
-        while self.backend_mut(id)?.session.levels.len() > until {
+    fn abort_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
+        while self.at(id)?.session.levels.len() > until {
             if !self.level(id)?.aborted {
                 self.abort_sub_transaction(id)?;
             }
@@ -276,15 +286,15 @@ impl Server {
     }
 
     /// `AbortSubTransaction`, `AtSubAbort_Memory`, `AtSubAbort_Portals`.
-    fn abort_sub_transaction(&mut self, id: BackendId) -> Result<(), Error> {
+    fn abort_sub_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
-        let level = self.backend_mut(id)?.session.levels.len();
+        let level = self.at(id)?.session.levels.len();
         self.abort_portal(id, level)
     }
 
     /// `CleanupSubTransaction`, `AtSubCleanup_Portals`, `AtSubCleanup_Memory`, `PopTransaction`.
-    fn cleanup_sub_transaction(&mut self, id: BackendId) -> Result<(), Error> {
-        let session = &self.backend_mut(id)?.session;
+    fn cleanup_sub_transaction(&mut self, id: BackendId) -> Fallible<()> {
+        let session = &self.at(id)?.session;
         let level = session.levels.len();
         if session.portal.is_some_and(|portal| portal.level == level) {
             self.portal_drop(id)?;
@@ -299,43 +309,46 @@ impl Server {
     }
 
     /// The innermost level goes; the variable points at that around it.
-    fn pop_level(&mut self, id: BackendId) -> Result<TransactionState, Error> {
-        let backend = self.backend_mut(id)?;
-        let ended = backend.session.levels.pop().ok_or(NO_TRANSACTION)?;
+    fn pop_level(&mut self, id: BackendId) -> Fallible<TransactionState> {
+        let backend = self.at(id)?;
+        let ended = backend.session.levels.pop().ok_or_else(no_transaction)?;
         let parent = self.level(id)?.context;
-        self.backend_mut(id)?.variables.set_context_to(ContextSlot::CUR_TRANSACTION, parent)?;
+        self.at(id)?.variables.set_context_to(ContextSlot::CUR_TRANSACTION, parent)?;
         Ok(ended)
     }
 
     /// The innermost level.
-    fn level(&mut self, id: BackendId) -> Result<TransactionState, Error> {
-        self.backend_mut(id)?.session.levels.last().cloned().ok_or(NO_TRANSACTION)
+    fn level(&mut self, id: BackendId) -> Fallible<TransactionState> {
+        self.at(id)?.session.levels.last().copied().ok_or_else(no_transaction)
     }
 
     /// Whether the innermost level waits for its ROLLBACK.
-    pub(super) fn is_aborted(&mut self, id: BackendId) -> Result<bool, Error> {
+    pub(super) fn is_aborted(&mut self, id: BackendId) -> Fallible<bool> {
         Ok(self.level(id)?.aborted)
     }
 
     /// `MemoryContextSwitchTo`, where it changes anything.
-    pub(super) fn switch(&mut self, id: BackendId, context: Addr) -> Result<(), Error> {
-        let mut memory = self.memory(id)?;
+    pub(super) fn switch(&mut self, id: BackendId, context: Addr) -> Fallible<()> {
+        let mut memory = self.memory_of(id)?;
         if memory.local.current != context {
             memory.memory_context_switch_to(context)?;
         }
         Ok(())
     }
 
-    pub(super) fn switch_to_slot(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
-        let context = self.backend_mut(id)?.context_or_error(slot)?;
+    pub(super) fn switch_to_slot(&mut self, id: BackendId, slot: ContextSlot) -> Fallible<()> {
+        let context = self.at(id)?.context_or_error(slot)?;
         self.switch(id, context)
     }
 
-    pub(super) fn reset_slot(&mut self, id: BackendId, slot: ContextSlot) -> Result<(), Error> {
-        let context = self.backend_mut(id)?.context_or_error(slot)?;
+    pub(super) fn reset_slot(&mut self, id: BackendId, slot: ContextSlot) -> Fallible<()> {
+        let context = self.at(id)?.context_or_error(slot)?;
         self.check_unused(id, context, false)?;
         self.reset_family(id, context)
     }
 }
 
-const NO_TRANSACTION: Error = Error::Protocol("there is no transaction");
+#[cold]
+fn no_transaction() -> Box<Error> {
+    Error::Protocol("there is no transaction").into()
+}

@@ -3,11 +3,17 @@
 use pgscope_core::Server;
 use yew::prelude::*;
 
-use crate::paint::short::Short;
 use crate::paint::{relations, words};
 
 /// Relations that the legend names; a scenario with more says how many.
 const MOST_NAMED: usize = 8;
+
+// What the marks of the dial and of the grid look like.
+const PIPS: &str = r#"<svg viewBox="0 0 24 10" aria-hidden="true"><circle class="pip" cx="5" cy="5" r="4"/><circle class="pip off" cx="17" cy="5" r="3.5"/></svg>"#;
+const RAMP: &str = r#"<svg class="ramp" viewBox="0 0 60 10" aria-hidden="true"><path d="M0 0h9v10H0z" fill-opacity=".24"/><path d="M10 0h9v10h-9z" fill-opacity=".39"/><path d="M20 0h9v10h-9z" fill-opacity=".54"/><path d="M30 0h9v10h-9z" fill-opacity=".69"/><path d="M40 0h9v10h-9z" fill-opacity=".84"/><path d="M50 0h9v10h-9z" fill-opacity=".98"/></svg>"#;
+const PINNED: &str =
+    r#"<svg viewBox="0 0 12 10" aria-hidden="true"><path d="M6 0L12 10H0Z"/></svg>"#;
+const DIRTY: &str = r#"<svg viewBox="0 0 12 10" aria-hidden="true"><path d="M12 0V10H0Z"/></svg>"#;
 
 /// A relation's rim, as it is around the dial.
 pub(crate) fn swatch(rel: pgscope_core::ids::RelId) -> Html {
@@ -17,6 +23,10 @@ pub(crate) fn swatch(rel: pgscope_core::ids::RelId) -> Html {
             <path class="cut" d="M0 5H22" />
         </svg>
     }
+}
+
+fn drawn(mark: &'static str) -> Html {
+    Html::from_html_unchecked(AttrValue::Static(mark))
 }
 
 /// `pips` tells how the usage count is drawn: as pips, or as brightness.
@@ -35,29 +45,11 @@ pub(super) fn legend(server: &Server, pips: bool) -> Html {
                 <li class="dim">{ format!("and {} more", total - MOST_NAMED) }</li>
             }
             <li class="mark">
-                if pips {
-                    <svg viewBox="0 0 24 10" aria-hidden="true">
-                        <circle class="pip" cx="5" cy="5" r="4" />
-                        <circle class="pip off" cx="17" cy="5" r="3.5" />
-                    </svg>
-                } else {
-                    <svg class="ramp" viewBox="0 0 60 10" aria-hidden="true">
-                        { for (0..6).map(|step| html! {
-                            <rect key={step} x={(step * 10).to_string()} width="9" height="10"
-                                fill-opacity={format!("{:.2}", Short((62 + 38 * step) as f64 / 256.0))} />
-                        }) }
-                    </svg>
-                }
+                { drawn(if pips { PIPS } else { RAMP }) }
                 { "usage count 0–5" }
             </li>
-            <li class="mark pinned">
-                <svg viewBox="0 0 12 10" aria-hidden="true"><path d="M6 0L12 10H0Z" /></svg>
-                { "pinned" }
-            </li>
-            <li class="mark dirtied">
-                <svg viewBox="0 0 12 10" aria-hidden="true"><path d="M12 0V10H0Z" /></svg>
-                { "dirty" }
-            </li>
+            <li class="mark pinned">{ drawn(PINNED) }{ "pinned" }</li>
+            <li class="mark dirtied">{ drawn(DIRTY) }{ "dirty" }</li>
             if server.profile().bufmgr.freelist {
                 <li class="freelist">
                     { "freelist: " }

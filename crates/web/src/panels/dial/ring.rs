@@ -11,32 +11,27 @@ use web_sys::{Element, SvgElement};
 use yew::prelude::*;
 
 use super::sector::Sector;
-use super::{callouts, hand};
-use crate::frame::Frame;
+use super::{DialProps, callouts, hand};
 use crate::paint::cells::cells;
 use crate::paint::polar::{HEIGHT, Shapes, WIDTH, coord, degrees};
 use crate::paint::story::Story;
 use crate::paint::words;
 
-#[derive(Clone, PartialEq, Properties)]
-pub(super) struct RingProps {
-    pub(super) frame: Frame,
-    pub(super) story: Rc<Story>,
-    pub(super) selected: Option<BufferId>,
-    pub(super) on_select: Callback<Option<BufferId>>,
-}
-
-#[function_component]
-pub(super) fn Ring(props: &RingProps) -> Html {
-    let RingProps { frame, story, selected, on_select } = props;
+/// The dial. `cursor` is the buffer that the keyboard is at.
+pub(super) fn ring(
+    props: &DialProps,
+    selected: Option<BufferId>,
+    story: &Story,
+    shapes: &Rc<Shapes>,
+    cursor: &UseStateHandle<u32>,
+) -> Html {
+    let DialProps { frame, on_select, .. } = props;
     let server = &frame.server;
     let n = server.pool().nbuffers();
-    let shapes = use_memo(n, |n| Shapes::new(*n));
-    let cursor = use_state(|| 0u32);
-    let focusable = selected.map_or(*cursor, |buffer| buffer.0).min(n - 1);
+    let focusable = selected.map_or(**cursor, |buffer| buffer.0).min(n - 1);
 
     let onclick = {
-        let (on_select, cursor, selected) = (on_select.clone(), cursor.clone(), *selected);
+        let (on_select, cursor, selected) = (on_select.clone(), cursor.clone(), selected);
         Callback::from(move |event: MouseEvent| {
             if let Some(buffer) = buffer_of(event.target()) {
                 cursor.set(buffer.0);
@@ -45,7 +40,7 @@ pub(super) fn Ring(props: &RingProps) -> Html {
         })
     };
     let onkeydown = {
-        let (on_select, cursor, selected) = (on_select.clone(), cursor.clone(), *selected);
+        let (on_select, cursor, selected) = (on_select.clone(), cursor.clone(), selected);
         Callback::from(move |event: KeyboardEvent| {
             let Some(at) = buffer_of(event.target()) else { return };
             if event.ctrl_key() || event.alt_key() || event.meta_key() {
@@ -80,7 +75,7 @@ pub(super) fn Ring(props: &RingProps) -> Html {
         html! {
             <Sector key={index} shapes={shapes.clone()} {buffer} {cell}
                 label={words::buffer(server, buffer, &cell)}
-                selected={*selected == Some(buffer)}
+                selected={selected == Some(buffer)}
                 focusable={focusable == buffer.0} />
         }
     });
@@ -92,11 +87,11 @@ pub(super) fn Ring(props: &RingProps) -> Html {
                     { for sectors }
                 </g>
                 <g aria-hidden="true" class="over">
-                    { glows(&shapes, story, *selected) }
-                    { hand::trail(&shapes, story) }
-                    { hand::notes(&shapes, story) }
-                    { hand::hand(server, &shapes) }
-                    { callouts::corners(server, &shapes, story) }
+                    { glows(shapes, story, selected) }
+                    { hand::trail(shapes, story) }
+                    { hand::notes(shapes, story) }
+                    { hand::hand(server, shapes) }
+                    { callouts::corners(server, shapes, story) }
                 </g>
             </g>
         </svg>

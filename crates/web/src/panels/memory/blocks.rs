@@ -3,19 +3,14 @@
 //! A chunk is a button whose parts are to scale as well: its header, the bytes that were asked
 //! for, and what the size class added. Arrows move between the chunks of a strip.
 
-use std::rc::Rc;
-
-use pgscope_core::ids::BackendId;
 use pgscope_core::memory::Addr;
 use pgscope_core::mmgr::inspect::{BlockView, ChunkView};
-use pgscope_core::views::ContextView;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
 
-use crate::frame::Frame;
+use super::View;
 use crate::paint::blocks::{Part, Span, spans};
-use crate::paint::heap_story::HeapStory;
 use crate::paint::short::Short;
 use crate::paint::{hex, words};
 
@@ -25,22 +20,11 @@ const MOST_BLOCKS: usize = 24;
 const NAMED: f64 = 0.035;
 const SIZED: f64 = 0.16;
 
-#[derive(Clone, PartialEq, Properties)]
-pub(super) struct StripsProps {
-    pub(super) frame: Frame,
-    pub(super) backend: BackendId,
-    pub(super) open: Addr,
-    pub(super) context: Rc<ContextView>,
-    pub(super) story: Rc<HeapStory>,
-    pub(super) chunk: Option<Addr>,
-    pub(super) on_chunk: Callback<Option<Addr>>,
-}
-
-#[function_component]
-pub(super) fn Strips(props: &StripsProps) -> Html {
-    let blocks = &props.context.blocks;
+/// The blocks, their chunks as buttons: `open` is the one whose bytes are shown.
+pub(super) fn strips(view: &View, open: Option<Addr>, on_chunk: &Callback<Option<Addr>>) -> Html {
+    let blocks = &view.context.blocks;
     let onclick = {
-        let (on_chunk, open) = (props.on_chunk.clone(), props.chunk);
+        let on_chunk = on_chunk.clone();
         Callback::from(move |event: MouseEvent| {
             if let Some(chunk) = chunk_of(event.target()) {
                 on_chunk.emit((open != Some(chunk)).then_some(chunk));
@@ -55,29 +39,27 @@ pub(super) fn Strips(props: &StripsProps) -> Html {
         html! { <p key="more" class="strip-more">{ words }</p> }
     });
     html! {
-        <div class="strips" {onclick} onkeydown={Callback::from(walk)}>
-            { for numbered.rev().take(MOST_BLOCKS).map(|(number, block)| strip(props, number, block)) }
+        <div class={classes!("strips", view.open.kind)} {onclick} onkeydown={Callback::from(walk)}>
+            { for numbered.rev().take(MOST_BLOCKS).map(|(number, block)| strip(view, open, number, block)) }
             { for more }
         </div>
     }
 }
 
-fn strip(props: &StripsProps, number: usize, block: &BlockView) -> Html {
-    let story = &props.story;
-    let header = props.context.chunk_header;
+fn strip(view: &View, open: Option<Addr>, number: usize, block: &BlockView) -> Html {
+    let story = &view.story;
+    let header = view.context.chunk_header;
     let lit = |chunk: Addr| {
-        props.chunk == Some(chunk)
-            || story.allocated.contains(&chunk)
-            || story.freed.contains(&chunk)
+        open == Some(chunk) || story.allocated.contains(&chunk) || story.freed.contains(&chunk)
     };
     let spans = spans(block, header, lit);
     let is_new = story.blocks.contains(&block.addr);
-    let active = props.context.blocks.first().is_some_and(|first| first.addr == block.addr);
+    let active = view.context.blocks.first().is_some_and(|first| first.addr == block.addr);
     let first = spans.iter().find_map(|span| match span.part {
         Part::Chunk(chunk) => Some(chunk.pointer),
         _ => None,
     });
-    let open = props.chunk.filter(|chunk| block.chunks.iter().any(|c| c.pointer == *chunk));
+    let focusable = open.filter(|chunk| block.chunks.iter().any(|c| c.pointer == *chunk));
     let title = format!(
         "block {number}{}{} · {}",
         if block.keeper { " · keeper" } else { "" },
@@ -89,21 +71,31 @@ fn strip(props: &StripsProps, number: usize, block: &BlockView) -> Html {
             <div class="strip-head">
                 <span>{ title }</span>
                 if is_new { <b class="badge new">{ "new" }</b> }
-                if active && !block.dedicated && props.context.blocks.len() > 1 {
+                if active && !block.dedicated && view.context.blocks.len() > 1 {
                     <b class="badge">{ "active" }</b>
                 }
                 <span class="strip-sum">
-                    { format!("used {} · free {}", words::bytes(block.used()), words::bytes(block.free())) }
+                    { sum(view.open.kind, block) }
                 </span>
             </div>
             <div class="strip-bar" role="group" aria-label={format!("Chunks of block {number}")}>
-                { for spans.iter().map(|span| part(props, span, open.or(first))) }
+                { for spans.iter().map(|span| part(view, span, open, focusable.or(first))) }
             </div>
         </div>
     }
 }
 
-fn part(props: &StripsProps, span: &Span, focusable: Option<Addr>) -> Html {
+/// What of a block is used and what can be had again; a Generation's freed chunks can't.
+fn sum(kind: &str, block: &BlockView) -> String {
+    let (used, free) = (words::bytes(block.used()), block.free());
+    if kind == "Generation" && free > block.unused {
+        let freed = words::bytes(free - block.unused);
+        return format!("used {used} · freed {freed} · free {}", words::bytes(block.unused));
+    }
+    format!("used {used} · free {}", words::bytes(free))
+}
+
+fn part(view: &View, span: &Span, open: Option<Addr>, focusable: Option<Addr>) -> Html {
     let place =
         format!("left:{:.3}%;width:{:.3}%", Short(span.at * 100.0), Short(span.share * 100.0));
     let size = words::bytes(span.bytes);
@@ -120,40 +112,46 @@ fn part(props: &StripsProps, span: &Span, focusable: Option<Addr>) -> Html {
             let title = format!("{}, {size} with headers", words::count(chunks.into(), kind));
             html! { <i key={first.0.to_string()} {class} style={place} {title} /> }
         }
-        Part::Chunk(chunk) => chunk_button(props, span, &chunk, &place, focusable),
+        Part::Chunk(chunk) => {
+            chunk_button(view, span, &chunk, &place, open == Some(chunk.pointer), focusable)
+        }
     }
 }
 
 fn chunk_button(
-    props: &StripsProps,
+    view: &View,
     span: &Span,
     chunk: &ChunkView,
     place: &str,
+    open: bool,
     focusable: Option<Addr>,
 ) -> Html {
-    let held = props.context.variables.get(&chunk.pointer).filter(|_| !chunk.free);
-    let name = held.map_or("", |(slot, _)| props.frame.chunk_name(props.backend, *slot));
+    let held = view.context.variable(chunk.pointer).filter(|_| !chunk.free);
+    let name = held.map_or("", |(slot, _)| view.frame.chunk_name(view.backend, slot));
     let whole = span.bytes.max(1) as f64;
-    let header = props.context.chunk_header;
-    let asked = held.map_or(chunk.size, |(_, requested)| (*requested).min(chunk.size));
+    let header = view.context.chunk_header;
+    let asked = held.map_or(chunk.size, |(_, requested)| requested.min(chunk.size));
     let shares = format!(
         "--header:{:.2}%;--asked:{:.2}%",
         Short(header as f64 * 100.0 / whole),
         Short((header + asked) as f64 * 100.0 / whole)
     );
-    let story = &props.story;
+    let story = &view.story;
     let class = classes!(
         "part",
         "chunk",
         if chunk.free { "free" } else { "used" },
         (held.is_none() && !chunk.free).then_some("unnamed"),
-        (props.chunk == Some(chunk.pointer)).then_some("open"),
+        open.then_some("open"),
         story.allocated.contains(&chunk.pointer).then_some("fresh"),
         story.freed.contains(&chunk.pointer).then_some("freed"),
         story.carved.contains(&chunk.pointer).then_some("carved"),
     );
     let size = words::bytes(chunk.size);
     let what = match (chunk.free, name) {
+        (true, _) if view.open.kind == "Generation" => {
+            format!("freed chunk, {size}, not handed out again")
+        }
         (true, _) => format!("free chunk, {size}"),
         (false, "") => format!("chunk, {size}"),
         (false, name) => format!("chunk {name}, {asked} of {size} asked for"),
@@ -161,6 +159,7 @@ fn chunk_button(
     let label = format!("{what}, at {}", hex::local(chunk.pointer));
     let text = match (chunk.free, name) {
         _ if span.share < NAMED => String::new(),
+        (true, _) if view.open.kind == "Generation" => "×".into(),
         (true, _) => words::class(chunk.size),
         (false, "") if span.share >= SIZED => size,
         (false, "") => words::class(chunk.size),
@@ -170,7 +169,7 @@ fn chunk_button(
     html! {
         <button key={chunk.pointer.0.to_string()} type="button" {class} style={format!("{place};{shares}")}
             data-chunk={chunk.pointer.0.to_string()} aria-label={label.clone()} title={label}
-            aria-expanded={(props.chunk == Some(chunk.pointer)).to_string()}
+            aria-expanded={open.to_string()}
             tabindex={if focusable == Some(chunk.pointer) { "0" } else { "-1" }}>
             { text }
         </button>

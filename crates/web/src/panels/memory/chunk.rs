@@ -37,11 +37,16 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
     let variable = view.variable(pointer).filter(|_| !chunk.free);
     let (title, line) = match variable {
         _ if chunk.free => {
-            ("free chunk".to_owned(), format!("{} on its freelist", words::bytes(chunk.size)))
+            let place = match view.open.kind {
+                "Slab" => "on its block's freelist",
+                "Generation" => "not handed out again before its whole block is",
+                _ => "on its freelist",
+            };
+            ("free chunk".to_owned(), format!("{}, {place}", words::bytes(chunk.size)))
         }
         Some((name, asked)) => {
             let title = if name.is_empty() { "chunk".to_owned() } else { format!("chunk {name}") };
-            (title, hex::request(asked, chunk.size, block.dedicated))
+            (title, hex::request(asked, chunk.size, block.dedicated, view.open.kind == "AllocSet"))
         }
         None => (
             "chunk".to_owned(),

@@ -1,45 +1,52 @@
-//! The freelists of an AllocSet: one cell a size class, lit if it holds free chunks.
+//! What a context does with free chunks: an AllocSet's freelists, one cell a size class, lit if it
+//! holds free chunks; for the other allocators a line.
+
+use std::fmt::Write;
 
 use yew::prelude::*;
 
 use super::View;
 use crate::paint::words;
 
+/// Written as text: it holds numbers and our own words only.
 pub(super) fn freelists(view: &View) -> Html {
-    let looked = view.story.class.filter(|(context, ..)| *context == view.open.addr);
-    let cell = |size: u64, count: usize| {
-        let here = looked.filter(|(_, class, _)| *class == size).map(|(.., found)| found);
+    let limit = words::bytes(view.context.chunk_limit);
+    let own_block = format!("own block above {limit}");
+    let (what, own_block) = match (view.open.kind, view.context.freelists.first()) {
+        ("Slab", Some((size, count))) => {
+            let free = words::count(*count as u64, "free chunk");
+            (format!("{free} of {}, listed block by block", words::bytes(*size)), String::new())
+        }
+        ("Generation", _) => ("no freelist: × waits for its block".into(), own_block),
+        ("Bump", _) => ("no freelist, no chunk headers".into(), own_block),
+        _ => ("free chunks by size class".into(), own_block),
+    };
+    let mut out = format!(
+        r#"<div class="freelists"><div class="strip-head"><span>{what}</span><span class="strip-sum">{own_block}</span></div><ul>"#
+    );
+    let lists = &view.context.freelists;
+    for &(size, count) in lists.iter().filter(|_| view.open.kind == "AllocSet") {
+        let looked = view.story.class.filter(|it| (it.0, it.1) == (view.open.addr, size));
         let given = view.story.listed.contains(&(view.open.addr, size));
-        let class = classes!(
-            (count > 0).then_some("lit"),
-            here.map(|found| if found { "found" } else { "missed" }),
-            given.then_some("given"),
-        );
-        let said = match here {
-            Some(true) => ", a free chunk was found here",
-            Some(false) => ", looked at and found empty",
-            None if given => ", the freed chunk went here",
-            None => "",
+        let (class, said) = match looked.map(|(.., found)| found) {
+            Some(true) => ("found", ", a free chunk was found here"),
+            Some(false) => ("missed", ", looked at and found empty"),
+            None if given => ("given", ", the freed chunk went here"),
+            None => ("", ""),
         };
+        let lit = if count > 0 { "lit" } else { "" };
         let label =
             format!("{}: {}{said}", words::bytes(size), words::count(count as u64, "free chunk"));
-        html! {
-            <li key={size} {class} title={label.clone()}>
-                <span aria-hidden="true">{ words::class(size) }</span>
-                <b aria-hidden="true">{ if count == 0 { "·".into() } else { count.to_string() } }</b>
-                <span class="hidden-words">{ label }</span>
-            </li>
-        }
-    };
-    html! {
-        <div class="freelists">
-            <div class="strip-head">
-                <span>{ "free chunks by size class" }</span>
-                <span class="strip-sum">
-                    { format!("own block above {}", words::bytes(view.context.chunk_limit)) }
-                </span>
-            </div>
-            <ul>{ for view.context.freelists.iter().map(|(size, count)| cell(*size, *count)) }</ul>
-        </div>
+        let shown = if count == 0 { "·".into() } else { count.to_string() };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            out,
+            r#"<li class="{lit} {class}" title="{label}"><span aria-hidden="true">{}</span><b aria-hidden="true">{shown}</b><span class="hidden-words">{label}</span></li>"#,
+            words::class(size),
+        );
     }
+    // A list without entries is none.
+    let out = out.trim_end_matches("<ul>");
+    let end = if view.open.kind == "AllocSet" { "</ul></div>" } else { "</div>" };
+    Html::from_html_unchecked(format!("{out}{end}").into())
 }

@@ -1,10 +1,10 @@
-//! The tree of memory contexts, each with a bar of its used and free bytes.
+//! The tree of memory contexts, each with a bar of its headers, its used and its freed bytes.
 //!
-//! For the keyboard a tree whose selection follows the focus: up and down, Home and End,
-//! left to the parent, right to the first child.
+//! A backend has a dozen contexts of its own; those that the scenario has nothing to do with are
+//! folded away behind a button. For the keyboard a tree whose selection follows the focus: up and
+//! down, Home and End, left to the parent, right to the first child.
 
-use std::rc::Rc;
-
+use pgscope_core::ids::ContextSlot;
 use pgscope_core::memory::Addr;
 use pgscope_core::mmgr::inspect;
 use pgscope_core::views::ContextRow;
@@ -12,61 +12,65 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
+use super::View;
 use crate::frame::Frame;
-use crate::paint::heap_story::HeapStory;
 use crate::paint::short::Short;
 use crate::paint::words;
 
 /// How far a child stands in from its parent, and the deepest from the root, in CSS pixels.
 const INDENT: u32 = 14;
 const DEEPEST: u32 = 112;
+/// Fewer than this many are not worth folding.
+const WORTH_FOLDING: usize = 2;
 
-#[derive(Clone, PartialEq, Properties)]
-pub(super) struct TreeProps {
-    pub(super) frame: Frame,
-    pub(super) rows: Rc<[ContextRow]>,
-    pub(super) open: Addr,
-    pub(super) story: Rc<HeapStory>,
-    pub(super) on_open: Callback<Addr>,
-}
-
-#[function_component]
-pub(super) fn Tree(props: &TreeProps) -> Html {
-    let TreeProps { frame, rows, open, story, on_open } = props;
+/// The tree; `unfolded` is whether the reader wants to see all of it.
+pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callback<Addr>) -> Html {
+    let View { frame, rows, story, .. } = view;
+    let open = view.open.addr;
+    let untouched = untouched(view);
+    let rest = rows.iter().zip(&untouched).filter(|(_, untouched)| **untouched);
+    let rest: Vec<&ContextRow> = rest.map(|(row, _)| row).collect();
+    let foldable = rest.len() >= WORTH_FOLDING;
+    let all = !foldable || **unfolded;
+    let shown = rows.iter().zip(&untouched).filter(|(_, untouched)| all || !**untouched);
+    let shown: Vec<&ContextRow> = shown.map(|(row, _)| row).collect();
     let onkeydown = {
-        let (rows, open, on_open) = (rows.clone(), *open, on_open.clone());
+        let (shown, open, on_open): (Vec<(Addr, Option<Addr>)>, _, _) =
+            (shown.iter().map(|row| (row.addr, row.parent)).collect(), open, on_open.clone());
         Callback::from(move |event: KeyboardEvent| {
             if event.ctrl_key() || event.alt_key() || event.meta_key() {
                 return;
             }
-            let Some(at) = rows.iter().position(|row| row.addr == open) else { return };
+            let Some(at) = shown.iter().position(|row| row.0 == open) else { return };
             let to = match event.key().as_str() {
-                "ArrowDown" => rows.get(at + 1),
-                "ArrowUp" => at.checked_sub(1).and_then(|before| rows.get(before)),
-                "ArrowLeft" => rows.iter().find(|row| Some(row.addr) == rows[at].parent),
-                "ArrowRight" => rows.get(at + 1).filter(|row| row.parent == Some(open)),
-                "Home" => rows.first(),
-                "End" => rows.last(),
+                "ArrowDown" => shown.get(at + 1),
+                "ArrowUp" => at.checked_sub(1).and_then(|before| shown.get(before)),
+                "ArrowLeft" => shown.iter().find(|row| Some(row.0) == shown[at].1),
+                "ArrowRight" => shown.get(at + 1).filter(|row| row.1 == Some(open)),
+                "Home" => shown.first(),
+                "End" => shown.last(),
                 _ => return,
             };
             event.prevent_default();
-            if let Some(row) = to {
-                on_open.emit(row.addr);
-                focus(row.addr);
+            if let Some((addr, _)) = to {
+                on_open.emit(*addr);
+                focus(*addr);
             }
         })
     };
-    let item = |row: &ContextRow| {
-        let carved = free_chunk_bytes(frame, row);
+    let item = |row: &&ContextRow| {
+        let Bar { headers, used, freed } = Bar::of(frame, row);
         let total = row.total_bytes.max(1);
-        let used = row.used_bytes();
-        let percent =
-            |bytes: u64| format!("width:{:.2}%", Short(bytes as f64 * 100.0 / total as f64));
+        let part = |class: &'static str, bytes: u64| {
+            let style = format!("width:{:.2}%", Short(bytes as f64 * 100.0 / total as f64));
+            html! { <i {class} {style} /> }
+        };
         let label = format!(
-            "{}{}: {} used, {} free of {}{}",
+            "{}{}: {}, {} used, {} free of {}{}",
             row.name,
             row.function.as_ref().map_or_else(String::new, |name| format!(" of {name}()")),
-            words::bytes(used),
+            row.kind,
+            words::bytes(row.used_bytes()),
             words::bytes(row.free_bytes),
             words::bytes(row.total_bytes),
             if row.current { ", CurrentMemoryContext" } else { "" },
@@ -83,9 +87,9 @@ pub(super) fn Tree(props: &TreeProps) -> Html {
         };
         html! {
             <li key={row.addr.0} {class} id={id(row.addr)} role="treeitem" {onclick}
-                aria-level={row.level.to_string()} aria-label={label}
-                aria-selected={(row.addr == *open).to_string()}
-                tabindex={if row.addr == *open { "0" } else { "-1" }}>
+                aria-level={row.level.to_string()} aria-label={label.clone()} title={label}
+                aria-selected={(row.addr == open).to_string()}
+                tabindex={if row.addr == open { "0" } else { "-1" }}>
                 <span class="ctx-name" style={format!("--level:{}", row.level - 1)}>
                     if row.level > 1 { <i class="ctx-twig" /> }
                     <span class="ctx-words">{ &row.name }
@@ -93,9 +97,10 @@ pub(super) fn Tree(props: &TreeProps) -> Html {
                             <em>{ format!(" {function}()") }</em>
                         }
                     </span>
+                    if row.kind != "AllocSet" { <span class="mem-kind">{ row.kind }</span> }
                 </span>
                 <span class="ctx-bar">
-                    <i class="used" style={percent(used)} /><i class="freed" style={percent(carved)} />
+                    { part("headers", headers) }{ part("used", used) }{ part("freed", freed) }
                 </span>
                 <span class="ctx-size">{ words::bytes(row.total_bytes) }</span>
             </li>
@@ -104,23 +109,87 @@ pub(super) fn Tree(props: &TreeProps) -> Html {
     // However deep the tree, names have the wider part of the panel.
     let deepest = rows.iter().map(|row| row.level).max().unwrap_or(1).max(1);
     let indent = format!("--indent:{}px", (DEEPEST / deepest).clamp(1, INDENT));
+    let fold = || {
+        let names = rest.iter().map(|row| &*row.name).collect::<Vec<_>>().join(", ");
+        let size = rest.iter().map(|row| row.total_bytes).sum();
+        let (open, flip) = (**unfolded, unfolded.clone());
+        let onclick = Callback::from(move |_: MouseEvent| flip.set(!open));
+        html! {
+            <button type="button" class="ctx-fold" {onclick} title={names.clone()}
+                aria-expanded={open.to_string()}>
+                <span>{ format!("{} more of a backend's own", rest.len()) }
+                    if !open { { ": " }{ names } }
+                </span>
+                <span class="ctx-size">{ words::bytes(size) }</span>
+            </button>
+        }
+    };
     html! {
-        <ul class="ctx-tree" role="tree" aria-label="Memory contexts" style={indent} {onkeydown}>
-            { for rows.iter().map(item) }
-        </ul>
+        <div class="ctx-panel">
+            <ul class="ctx-tree" role="tree" aria-label="Memory contexts" style={indent} {onkeydown}>
+                { for shown.iter().map(item) }
+            </ul>
+            if foldable { { fold() } }
+        </div>
     }
 }
 
-/// Bytes of free chunks, their headers included: what `pfree` gave back to the context.
-fn free_chunk_bytes(frame: &Frame, row: &ContextRow) -> u64 {
-    if row.free_chunks == 0 || row.kind != "AllocSet" {
-        return 0;
+/// Which contexts the reader has nothing to do with: made when the backend started, named nowhere
+/// in the scenario, and without a part in what happens now. What has such a context in it stays.
+fn untouched(view: &View) -> Vec<bool> {
+    let View { frame, backend, rows, story, .. } = view;
+    let open = view.open.addr;
+    let names = frame.program.names();
+    let in_transaction =
+        frame.server.backend(*backend).is_some_and(|backend| backend.is_in_transaction());
+    let of_start = |row: &ContextRow| {
+        let known = ContextSlot::WELL_KNOWN.iter().find(|(name, _)| *name == row.name);
+        known.map(|(_, slot)| *slot).filter(|slot| *slot <= ContextSlot::TOP_TRANSACTION)
+    };
+    let is_untouched = |row: &ContextRow| {
+        of_start(row).is_some_and(|slot| {
+            let active = slot == ContextSlot::TOP_TRANSACTION && in_transaction;
+            let happens = story.contexts.contains(&row.addr) || story.reset.contains(&row.addr);
+            let named = names.mentions(*backend, slot);
+            !(active || happens || named || row.current || row.addr == open)
+        })
+    };
+    let mut untouched: Vec<bool> = rows.iter().map(is_untouched).collect();
+    // Parents come before their children.
+    for at in (0..rows.len()).rev().filter(|at| rows[*at].parent.is_some()) {
+        let parent = rows[..at].iter().rposition(|row| Some(row.addr) == rows[at].parent);
+        if let Some(parent) = parent.filter(|_| !untouched[at]) {
+            untouched[parent] = false;
+        }
     }
-    let header = frame.server.profile().mmgr.chunk;
-    let server = &frame.server;
-    let lists = inspect::freelists(server.arena(), server.profile(), row.addr);
-    let sum: u64 = lists.iter().map(|(size, count)| (size + header) * *count as u64).sum();
-    sum.min(row.free_bytes)
+    if let Some(root) = untouched.first_mut() {
+        *root = false;
+    }
+    untouched
+}
+
+/// What the bytes of a context are, but for those that were never handed out.
+struct Bar {
+    headers: u64,
+    used: u64,
+    /// What `pfree` gave back to the context, with the headers of the free chunks.
+    freed: u64,
+}
+
+impl Bar {
+    fn of(frame: &Frame, row: &ContextRow) -> Self {
+        let (arena, profile) = (frame.server.arena(), frame.server.profile());
+        let header = frame.server.context(row.addr).chunk_header(profile);
+        let (mut headers, mut freed) = (0, 0);
+        for block in inspect::blocks(arena, profile, row.addr) {
+            headers += block.header;
+            for chunk in &block.chunks {
+                if chunk.free { freed += header + chunk.size } else { headers += header }
+            }
+        }
+        let used = row.used_bytes().saturating_sub(headers);
+        Self { headers, used, freed: freed.min(row.free_bytes) }
+    }
 }
 
 fn id(addr: Addr) -> String {
