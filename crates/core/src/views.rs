@@ -6,6 +6,8 @@ mod costs;
 mod fragmentation;
 mod memory_contexts;
 
+use std::collections::BTreeSet;
+
 use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
 use crate::ids::{BackendId, BufferId, BufferTag, ChunkSlot};
