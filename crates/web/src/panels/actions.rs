@@ -57,11 +57,19 @@ pub fn Actions(props: &ActionsProps) -> Html {
         Callback::from(move |_: MouseEvent| all.set(!*all))
     };
     let chosen = open.and_then(|kind| BUTTONS.iter().position(|button| button.kind == kind));
-    let form = chosen.and_then(|chosen| {
-        let (label, draft) = (BUTTONS.get(chosen)?.label, drafts.get(chosen)?.clone());
+    let draft = chosen.and_then(|chosen| drafts.get(chosen)).cloned();
+    let edited = use_state(|| None::<Draft>);
+    // Another script and another backend ask for other defaults; a tick of the clock does not.
+    let (reset, fresh) = (edited.setter(), draft.clone());
+    let backend = draft.as_ref().and_then(|draft| Some(draft.fields.first()?.value.clone()));
+    use_effect_with((*open, text.clone(), backend), move |_| reset.set(fresh));
+    // Until that is done, the form shows what it will be.
+    let current = (*edited).clone().filter(|edited| Some(edited.kind) == *open).or(draft);
+    let form = chosen.zip(current).and_then(|(chosen, current)| {
+        let label = BUTTONS.get(chosen)?.label;
         let close = open.setter();
         let on_close = Callback::from(move |()| close.set(None));
-        Some(html! { <Form {label} {draft} {text} {act} {on_close} /> })
+        Some(form(label, &current, &edited.setter(), act, &on_close))
     });
     html! {
         <div class="actions" role="group" aria-label="Add to the scenario">
@@ -87,27 +95,17 @@ fn missing(draft: &Draft) -> String {
     }
 }
 
-#[derive(Clone, PartialEq, Properties)]
-struct FormProps {
+/// The form of one statement; what is changed in it goes to `set_edited`.
+fn form(
     label: &'static str,
-    draft: Draft,
-    text: Rc<str>,
-    act: Callback<Action>,
-    on_close: Callback<()>,
-}
-
-#[component]
-fn Form(props: &FormProps) -> Html {
-    let FormProps { label, draft, text, act, on_close } = props;
-    let edited = use_state(|| draft.clone());
-    // Another script and another backend ask for other defaults; a tick of the clock does not.
-    let (reset, fresh) = (edited.setter(), draft.clone());
-    let backend = draft.fields.first().map(|field| field.value.clone());
-    use_effect_with((draft.kind, text.clone(), backend), move |_| reset.set(fresh));
-
+    edited: &Draft,
+    set_edited: &UseStateSetter<Option<Draft>>,
+    act: &Callback<Action>,
+    on_close: &Callback<()>,
+) -> Html {
     let fields = edited.fields.iter().map(|field| {
-        let (state, blank) = (edited.clone(), field.blank);
-        let set = move |value: &str| state.set(state.with(blank, value));
+        let (state, draft, blank) = (set_edited.clone(), edited.clone(), field.blank);
+        let set = move |value: &str| state.set(Some(draft.with(blank, value)));
         let name = blank.label();
         if field.choices.is_empty() {
             let oninput = Callback::from(move |event: InputEvent| {
@@ -143,7 +141,7 @@ fn Form(props: &FormProps) -> Html {
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
             if edited.is_complete() {
-                act.emit(Action::Append((*edited).clone()));
+                act.emit(Action::Append(edited.clone()));
             }
         })
     };
@@ -157,7 +155,7 @@ fn Form(props: &FormProps) -> Html {
         })
     };
     html! {
-        <form class="composer" aria-label={*label} {onsubmit} {onkeydown}>
+        <form class="composer" aria-label={label} {onsubmit} {onkeydown}>
             <code>{ edited.statement() }</code>
             <button type="button" class="quiet" aria-label="Close the form" onclick={close}>
                 { icons::close() }

@@ -87,7 +87,7 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
         };
         html! {
             <li key={row.addr.0} {class} id={id(row.addr)} role="treeitem" {onclick}
-                aria-level={row.level.to_string()} aria-label={label.clone()} title={label}
+                aria-level={row.level.to_string()} aria-label={label}
                 aria-selected={(row.addr == open).to_string()}
                 tabindex={if row.addr == open { "0" } else { "-1" }}>
                 <span class="ctx-name" style={format!("--level:{}", row.level - 1)}>
@@ -182,9 +182,12 @@ impl Bar {
         let header = frame.server.context(row.addr).chunk_header(profile);
         let (mut headers, mut freed) = (0, 0);
         for block in inspect::blocks(arena, profile, row.addr) {
-            headers += block.header;
+            // Sizes that somebody wrote over can be anything.
+            headers = u64::wrapping_add(headers, block.header);
             for chunk in &block.chunks {
-                if chunk.free { freed += header + chunk.size } else { headers += header }
+                let size = if chunk.free { header.wrapping_add(chunk.size) } else { header };
+                let sum = if chunk.free { &mut freed } else { &mut headers };
+                *sum = u64::wrapping_add(*sum, size);
             }
         }
         let used = row.used_bytes().saturating_sub(headers);
