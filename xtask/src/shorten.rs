@@ -3,7 +3,7 @@
 //! wasm-bindgen names each import after what it calls and a hash (`__wbg_focus_2f77051f98540625`),
 //! once in the wasm and once in the JavaScript that goes with it. Nobody reads these names, and a
 //! hash doesn't compress: together they weigh as much as a panel of the page. Both files of a
-//! release are written anew with names of two letters.
+//! release are written anew with names of two letters, the JavaScript without indentation.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +33,9 @@ pub(crate) fn release(dist: &Path) -> Outcome {
     let failed = |error: std::io::Error| trouble(&format!("a file cannot be changed: {error}"));
     let (bytes, names) = shorten(&fs::read(&wasm).map_err(failed)?)
         .ok_or_else(|| trouble("imports that cannot be read"))?;
-    let text = rename(&fs::read_to_string(&script).map_err(failed)?, &names);
+    let text = fs::read_to_string(&script).map_err(failed)?;
+    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    let text = rename(&lines.join("\n"), &names);
     fs::write(wasm, bytes).map_err(failed)?;
     fs::write(script, text).map_err(failed)?;
     Ok(format!("{} imports", names.len()))

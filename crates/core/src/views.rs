@@ -6,7 +6,7 @@ mod costs;
 mod fragmentation;
 mod memory_contexts;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
@@ -134,11 +134,20 @@ pub struct ContextView {
     pub chunk_limit: u64,
     /// Bytes of the header before each chunk.
     pub chunk_header: u64,
-    /// Variables that hold chunks, by pointer: the variable, and bytes asked for.
-    pub variables: HashMap<Addr, (ChunkSlot, u64)>,
+    /// Variables that hold chunks, in the order of their pointers: pointer, variable, and bytes
+    /// asked for.
+    pub variables: Vec<(Addr, ChunkSlot, u64)>,
 }
 
-/// Open a context of a backend. `live` are chunks known to be in use, which tell one from the
+impl ContextView {
+    /// The variable that holds a chunk, and the bytes asked for.
+    pub fn variable(&self, pointer: Addr) -> Option<(ChunkSlot, u64)> {
+        let at = self.variables.binary_search_by_key(&pointer, |it| it.0).ok()?;
+        self.variables.get(at).map(|&(_, slot, requested)| (slot, requested))
+    }
+}
+
+/// Open a context of a backend. `live` are chunks known to be in use, sorted, which tell one from the
 /// next where nothing else does.
 pub fn open_context(
     server: &Server,
@@ -147,15 +156,23 @@ pub fn open_context(
     live: &[(Addr, u64)],
 ) -> ContextView {
     let (arena, profile) = (server.arena(), server.profile());
-    let variables: HashMap<_, _> = server.backend(id).map_or_else(HashMap::new, |backend| {
-        backend.chunks().map(|(slot, var)| (var.pointer, (slot, var.requested))).collect()
-    });
+    let mut variables: Vec<(Addr, ChunkSlot, u64)> = Vec::new();
+    for (slot, held) in server.backend(id).into_iter().flat_map(|backend| backend.chunks()) {
+        let variable = (held.pointer, slot, held.requested);
+        match variables.binary_search_by_key(&held.pointer, |it| it.0) {
+            Ok(at) => variables[at] = variable,
+            Err(at) => variables.insert(at, variable),
+        }
+    }
     let chunk_header = server.context(context).chunk_header(profile);
     let mut blocks = inspect::blocks(arena, profile, context);
     if chunk_header == 0 {
-        let mut known = BTreeSet::new();
-        known.extend(variables.keys().copied());
-        known.extend(live.iter().map(|(pointer, _)| *pointer));
+        let mut known: Vec<Addr> = live.iter().map(|(pointer, _)| *pointer).collect();
+        for (pointer, ..) in &variables {
+            if let Err(at) = known.binary_search(pointer) {
+                known.insert(at, *pointer);
+            }
+        }
         blocks.iter_mut().for_each(|block| block.cut_at(&known));
     }
     ContextView {

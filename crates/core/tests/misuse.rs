@@ -294,7 +294,7 @@ fn look(server: &Server, id: BackendId, ledger: &Ledger) {
     for row in views::contexts(server, id) {
         let view = views::open_context(server, id, row.addr, &ledger.chunks(row.addr));
         for block in &view.blocks {
-            (block.used(), block.free());
+            let _sums = (block.used(), block.free());
         }
         row.used_bytes();
         views::fragmentation(server, row.addr, ledger).free();

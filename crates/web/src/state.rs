@@ -9,9 +9,11 @@
 //! - [`compose`]: the statements that the buttons write
 //! - [`timeline`]: a history of any length, summed up in a bounded number of columns
 //! - [`guide`]: the scenario of a first visit
+//! - [`examples`]: the scenarios that the page offers
 //! - `words`: the small types that actions are made of
 
 pub mod compose;
+pub mod examples;
 pub mod guide;
 pub mod run;
 pub mod timeline;
@@ -304,8 +306,8 @@ impl State {
         self.compile(None);
         if self.diagnostics.is_empty() {
             let after = self.run.as_ref().map_or(0, Run::len);
-            // A call is worth watching; of anything else the outcome is what matters.
-            let watched = draft.kind == compose::Kind::Call;
+            // A call or a query is worth watching; of anything else the outcome is what matters.
+            let watched = matches!(draft.kind, compose::Kind::Call | compose::Kind::Query);
             let op = if watched { (before + 1).min(after) } else { after };
             self.seek(Position { op, event: 0 });
             if watched && self.activity == Activity::Resting {

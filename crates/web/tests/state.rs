@@ -8,6 +8,7 @@ use pgscope_scenario::link::{self, Link, LinkError};
 use pgscope_scenario::{Mark, Position};
 use pgscope_web::bridge::keys::{Wish, wish};
 use pgscope_web::state::compose::{BUTTONS, Blank, Kind, Setting, with_setting};
+use pgscope_web::state::examples::EXAMPLES;
 use pgscope_web::state::run::View;
 use pgscope_web::state::timeline::{COLUMNS, Timeline};
 use pgscope_web::state::{Action, Activity, Move, Notice, State, Theme, guide};
@@ -144,6 +145,9 @@ fn every_button_writes_a_statement_that_runs() {
         Kind::Delete,
         Kind::Extend,
         Kind::BgWriter,
+        Kind::Transaction,
+        Kind::Query,
+        Kind::Transaction,
         Kind::Checkpoint,
     ];
     assert!(BUTTONS.iter().all(|button| order.contains(&button.kind)));
@@ -236,5 +240,34 @@ fn keys_ask_for_what_they_say() {
     assert_eq!(wish("ArrowRight", true), Some(Wish::Act(Action::Go(Move::StepEvent))));
     assert_eq!(wish(" ", false), Some(Wish::Act(Action::Toggle)));
     assert_eq!(wish("r", false), Some(Wish::Write(Kind::Read)));
-    assert_eq!(wish("q", false), None);
+    assert_eq!(wish("z", false), None);
+}
+
+#[wasm_bindgen_test]
+fn every_kind_of_context_can_be_written() {
+    let state = page("server 18\nbackend alice\n");
+    let draft = state.draft(Kind::NewContext);
+    let kinds = draft.fields.iter().find(|field| field.blank == Blank::Allocator);
+    let kinds = kinds.map(|field| field.choices.clone()).unwrap_or_default();
+    assert_eq!(kinds, ["allocset", "generation", "slab chunk=64", "bump"]);
+    for kind in kinds {
+        let state = after(&state, [Action::Append(draft.with(Blank::Allocator, &kind))]);
+        assert!(state.diagnostics.is_empty(), "{}", state.text);
+        assert!(view(&state).error.is_none(), "{}", state.text);
+    }
+    let older = page("server 15\nbackend alice\n").draft(Kind::NewContext);
+    let kinds = older.fields.iter().find(|field| field.blank == Blank::Allocator);
+    assert_eq!(kinds.map(|field| field.choices.len()), Some(3));
+}
+
+#[wasm_bindgen_test]
+fn an_example_is_a_scenario_without_what_tests_need() {
+    for example in EXAMPLES {
+        assert!(!example.text.contains("--= "), "{}", example.text);
+        assert!(!example.text.contains("expect "), "{}", example.text);
+        let link = example.link();
+        let state = page(&link.text);
+        assert!(state.diagnostics.is_empty(), "{}", example.text);
+        assert!(view(&state).len > link.op, "{}", example.name);
+    }
 }

@@ -5,8 +5,6 @@
 //! Generation does not note which chunks of a block are free, and Bump does not even note
 //! where one ends.
 
-use std::collections::BTreeSet;
-
 use super::Context;
 use super::chunk::ChunkHeader;
 use crate::memory::{Addr, Arena};
@@ -66,11 +64,12 @@ impl BlockView {
         sizes.fold(0, u64::wrapping_add)
     }
 
-    /// Where nothing tells one chunk from the next: cut what is used at pointers that are known.
-    pub(crate) fn cut_at(&mut self, known: &BTreeSet<Addr>) {
+    /// Where nothing tells one chunk from the next: cut what is used at pointers that are known, in their order.
+    pub(crate) fn cut_at(&mut self, known: &[Addr]) {
         let Some(mut rest) = self.chunks.pop() else { return };
         let end = rest.pointer.offset(rest.size);
-        for &pointer in known.range(rest.pointer.offset(1)..end) {
+        let behind = known.partition_point(|pointer| *pointer <= rest.pointer);
+        for &pointer in known.iter().skip(behind).take_while(|pointer| **pointer < end) {
             self.chunks.push(ChunkView { size: pointer.since(rest.pointer), ..rest });
             rest = ChunkView { pointer, size: end.since(pointer), ..rest };
         }

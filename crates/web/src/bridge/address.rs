@@ -69,6 +69,14 @@ pub fn keep(address: &str) {
     }
 }
 
+/// Go to another scenario. The browser's back button leads back to the one that was shown.
+pub fn go(from: &Link, to: &Link) {
+    let Some(location) = window().map(|window| window.location()) else { return };
+    keep(&of(from, &location.search().unwrap_or_default()));
+    // Where it can't be set, the page stays as it is.
+    let _ = location.set_hash(&link::encode(to));
+}
+
 /// Take the link out of the address bar: what is shown is no longer what it says.
 pub fn forget_link() {
     let Some(location) = window().map(|window| window.location()) else { return };

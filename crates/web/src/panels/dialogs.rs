@@ -40,8 +40,10 @@ pub fn copy_link(state: &State, act: &Callback<Action>) {
 /// The dialog that is open.
 #[component]
 pub fn Dialogs(props: &DialogsProps) -> Html {
-    let DialogsProps { dialog, link, title, act } = props;
+    let DialogsProps { dialog, link, act, .. } = props;
     let element = use_node_ref();
+    let panel = use_state(String::new);
+    let theme = use_state(String::new);
     let opened = element.clone();
     use_effect_with(*dialog, move |_| {
         if let Some(dialog) = opened.cast::<HtmlDialogElement>() {
@@ -63,7 +65,7 @@ pub fn Dialogs(props: &DialogsProps) -> Html {
     let (heading, body) = match dialog {
         Dialog::Keys => ("Keys", keys()),
         Dialog::Link => ("Link", link_field(link)),
-        Dialog::Embed => ("Embed", html! { <EmbedCode {link} {title} act={act.clone()} /> }),
+        Dialog::Embed => ("Embed", embed_code(props, &panel, &theme)),
     };
     html! {
         <dialog ref={element} {onclose} onclick={beside} aria-labelledby="dialog-heading">
@@ -80,20 +82,21 @@ pub fn Dialogs(props: &DialogsProps) -> Html {
     }
 }
 
+/// Written as text: it holds our own words only.
 fn keys() -> Html {
-    let row = |keys: &str, meaning: &str| {
-        let keys = keys.split(' ').map(|key| html! { <kbd>{ key.to_owned() }</kbd> });
-        html! { <div><dt>{ for keys }</dt><dd>{ meaning.to_owned() }</dd></div> }
+    let mut out = String::from("<h3>Through time</h3><dl class='key-list'>");
+    let row = |out: &mut String, keys: &str, meaning: &str| {
+        *out += "<div><dt>";
+        for key in keys.split(' ') {
+            out.extend(["<kbd>", key, "</kbd>"]);
+        }
+        out.extend(["</dt><dd>", meaning, "</dd></div>"]);
     };
-    html! {
-        <>
-            <h3>{ "Through time" }</h3>
-            <dl class="key-list">{ for KEYS.iter().map(|(keys, meaning)| row(keys, meaning)) }</dl>
-            <h3>{ "Into the script" }</h3>
-            <dl class="key-list">{ for BUTTONS.iter().map(|it| row(it.key, it.label)) }</dl>
-            <p class="dim">{ "Keys rest while you type in a field." }</p>
-        </>
-    }
+    KEYS.iter().for_each(|(keys, meaning)| row(&mut out, keys, meaning));
+    out += "</dl><h3>Into the script</h3><dl class='key-list'>";
+    BUTTONS.iter().for_each(|it| row(&mut out, it.key, it.label));
+    out += "</dl><p class='dim'>Keys rest while you type in a field.</p>";
+    Html::from_html_unchecked(out.into())
 }
 
 fn link_field(link: &AttrValue) -> Html {
@@ -106,13 +109,6 @@ fn link_field(link: &AttrValue) -> Html {
             <input type="text" readonly=true aria-label="Link" value={link} {onfocus} />
         </>
     }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct EmbedCodeProps {
-    link: AttrValue,
-    title: AttrValue,
-    act: Callback<Action>,
 }
 
 /// The iframe's code, for a page about this scenario.
@@ -129,12 +125,13 @@ fn snippet(link: &str, title: &str, panel: &str, theme: &str) -> String {
     )
 }
 
-#[component]
-fn EmbedCode(props: &EmbedCodeProps) -> Html {
-    let EmbedCodeProps { link, title, act } = props;
-    let panel = use_state(String::new);
-    let theme = use_state(String::new);
-    let code = snippet(link, title, &panel, &theme);
+/// The code that embeds, with what can be chosen of it.
+fn embed_code(
+    DialogsProps { link, title, act, .. }: &DialogsProps,
+    panel: &UseStateHandle<String>,
+    theme: &UseStateHandle<String>,
+) -> Html {
+    let code = snippet(link, title, panel, theme);
     let set = |state: &UseStateHandle<String>| {
         let state = state.clone();
         Callback::from(move |event: Event| {
@@ -156,13 +153,13 @@ fn EmbedCode(props: &EmbedCodeProps) -> Html {
             <p>{ "Put this where the page about it has its HTML. It opens where you stand now." }</p>
             <div class="options">
                 <label>{ "picture" }
-                    <select onchange={set(&panel)}>
+                    <select onchange={set(panel)}>
                         <option value="">{ "shared memory" }</option>
                         <option value="memory">{ "local memory" }</option>
                     </select>
                 </label>
                 <label>{ "theme" }
-                    <select onchange={set(&theme)}>
+                    <select onchange={set(theme)}>
                         <option value="">{ "as the reader's system" }</option>
                         <option value="light">{ "light" }</option>
                         <option value="dark">{ "dark" }</option>

@@ -90,7 +90,7 @@ impl View {
 
     /// The name of the variable that holds a chunk, and the bytes it asked for.
     fn variable(&self, pointer: Addr) -> Option<(&str, u64)> {
-        let (slot, requested) = *self.context.variables.get(&pointer)?;
+        let (slot, requested) = self.context.variable(pointer)?;
         Some((self.frame.chunk_name(self.backend, slot), requested))
     }
 }

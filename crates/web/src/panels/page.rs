@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use web_sys::HtmlElement;
+use web_sys::{HtmlElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use super::actions::Actions;
@@ -18,6 +18,7 @@ use super::transport::transport;
 use crate::bridge::address;
 use crate::paint::words;
 use crate::state::compose::{BUTTONS, Draft};
+use crate::state::examples::EXAMPLES;
 use crate::state::run::View;
 use crate::state::{Action, Activity, Move, State};
 
@@ -86,6 +87,7 @@ pub fn Page(props: &PageProps) -> Html {
                 <section class="panel script" aria-labelledby="script-heading" ref={script}>
                     <header>
                         <h2 id="script-heading">{ "Scenario" }</h2>
+                        { examples(state) }
                         { status(state) }
                     </header>
                     <Editor text={state.text.clone()} {line} {failed} field={field.clone()}
@@ -110,6 +112,25 @@ pub fn Page(props: &PageProps) -> Html {
                     title={state.title().to_owned()} act={act.clone()} />
             }
         </div>
+    }
+}
+
+/// The examples to choose from. What stood in the script is a step back in the browser.
+fn examples(state: &State) -> Html {
+    let from = state.link();
+    let onchange = Callback::from(move |event: Event| {
+        let select = event.target_unchecked_into::<HtmlSelectElement>();
+        let chosen = usize::try_from(select.selected_index() - 1).ok();
+        if let Some(example) = chosen.and_then(|chosen| EXAMPLES.get(chosen)) {
+            address::go(&from, &example.link());
+        }
+        select.set_selected_index(0);
+    });
+    html! {
+        <select class="examples" aria-label="Examples" {onchange}>
+            <option selected=true>{ "Examples" }</option>
+            { for EXAMPLES.iter().map(|example| html! { <option>{ example.name }</option> }) }
+        </select>
     }
 }
 

@@ -5,10 +5,14 @@
 //! held), so that one click is enough and a form can offer the rest. What a draft becomes is
 //! text at the end of the script; there is no second way into the machine.
 
+mod setting;
+
 use pgscope_core::Server;
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot, PinSlot};
 use pgscope_core::views;
 use pgscope_scenario::Program;
+
+pub use setting::{Setting, with_setting};
 
 /// A kind of statement that has a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,10 @@ pub enum Kind {
     NewContext,
     /// `call`
     Call,
+    /// `query`
+    Query,
+    /// `begin`, `commit`, `rollback`
+    Transaction,
     /// `read … hold as`
     Pin,
     /// `unpin`
@@ -72,6 +80,8 @@ pub const BUTTONS: &[Button] = &[
     button(Kind::Reset, "Reset", "e"),
     button(Kind::Repalloc, "repalloc", "o"),
     button(Kind::Delete, "Delete", "d"),
+    button(Kind::Query, "Query", "q"),
+    button(Kind::Transaction, "Transaction", "g"),
     button(Kind::Extend, "Extend", "x"),
     button(Kind::BgWriter, "bgwriter", "b"),
 ];
@@ -95,6 +105,10 @@ pub enum Blank {
     Pin,
     /// A name for what comes to be.
     Name,
+    /// Which allocator.
+    Allocator,
+    /// Which statement of several.
+    Statement,
 }
 
 impl Blank {
@@ -109,6 +123,8 @@ impl Blank {
             Blank::Chunk => "chunk",
             Blank::Pin => "pin",
             Blank::Name => "name",
+            Blank::Allocator => "allocator",
+            Blank::Statement => "statement",
         }
     }
 }
@@ -152,7 +168,9 @@ impl Draft {
             Kind::Palloc => &[Blank::Backend, Blank::Size, Blank::Context, Blank::Name],
             Kind::Pfree => &[Blank::Backend, Blank::Chunk],
             Kind::Repalloc => &[Blank::Backend, Blank::Chunk, Blank::Size],
-            Kind::NewContext => &[Blank::Backend, Blank::Name, Blank::Context],
+            Kind::NewContext => &[Blank::Backend, Blank::Name, Blank::Context, Blank::Allocator],
+            Kind::Query => &[Blank::Backend],
+            Kind::Transaction => &[Blank::Backend, Blank::Statement],
             Kind::Reset | Kind::Delete => &[Blank::Backend, Blank::Context],
             Kind::Call => &[Blank::Backend, Blank::Name],
             Kind::Unpin => &[Blank::Backend, Blank::Pin],
@@ -193,7 +211,15 @@ impl Draft {
             Kind::Palloc => format!("palloc {size} in {context} as {name}"),
             Kind::Pfree => format!("pfree {chunk}"),
             Kind::Repalloc => format!("repalloc {chunk} {size}"),
-            Kind::NewContext => format!("create context {name} in {context}"),
+            Kind::NewContext => {
+                let allocator = match value(Blank::Allocator) {
+                    ALLOCSET => "",
+                    other => &format!(" {other}"),
+                };
+                format!("create context {name} in {context}{allocator}")
+            }
+            Kind::Query => "query { palloc 200 as state; tuple { palloc 64 as datum } }".into(),
+            Kind::Transaction => value(Blank::Statement).into(),
             Kind::Reset => format!("reset {context}"),
             Kind::Delete => format!("delete {context}"),
             Kind::Call => format!("call {name} {{ palloc 64 as tmp; palloc 2000 as buf }}"),
@@ -225,6 +251,8 @@ const LOOKED_AT: usize = 4_096;
 /// What a script without any gets.
 const FIRST_BACKEND: &str = "alice";
 const FIRST_TABLE: &str = "orders";
+/// What a context is that is created without a word about it.
+const ALLOCSET: &str = "allocset";
 
 impl Known<'_> {
     fn prelude(&self, blanks: &[Blank]) -> String {
@@ -246,6 +274,13 @@ impl Known<'_> {
         self.program.map_or_else(Vec::new, |it| it.names().backends().map(Into::into).collect())
     }
 
+    /// What a context can be, as the version has it; a slab's chunks need a size.
+    fn allocators(&self) -> Vec<String> {
+        let bump = self.server.is_some_and(|server| server.profile().mmgr.bump);
+        let kinds = [ALLOCSET, "generation", "slab chunk=64", "bump"];
+        kinds.into_iter().take(3 + usize::from(bump)).map(Into::into).collect()
+    }
+
     fn field(&self, kind: Kind, blank: Blank) -> Field {
         let (value, choices) = match blank {
             Blank::Backend => {
@@ -265,6 +300,13 @@ impl Known<'_> {
             Blank::Chunk => last_of(self.chunks()),
             Blank::Pin => last_of(self.pins()),
             Blank::Name => (self.free_name(kind), Vec::new()),
+            Blank::Allocator => (ALLOCSET.into(), self.allocators()),
+            Blank::Statement => {
+                let backend = self.server.and_then(|server| server.backend(self.backend));
+                let begun = backend.is_some_and(|backend| backend.is_transaction_block());
+                let choices = ["begin", "commit", "rollback"].map(String::from);
+                (choices[usize::from(begun)].clone(), choices.into())
+            }
         };
         Field { blank, value, choices }
     }
@@ -362,65 +404,4 @@ fn numbered(stem: &'static str) -> impl Iterator<Item = String> {
 
 fn last_of(choices: Vec<String>) -> (String, Vec<String>) {
     (choices.last().cloned().unwrap_or_default(), choices)
-}
-
-/// What the header's choices write into the `server` statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// PostgreSQL's major version.
-    Version,
-    /// `shared_buffers`.
-    SharedBuffers,
-}
-
-const SERVER: &str = "server";
-
-impl Setting {
-    /// A `server` statement with this setting in it; what stood there is replaced.
-    fn write(self, statement: &str, value: &str) -> String {
-        let (before, after) = match self {
-            Setting::Version => {
-                let (server, rest) =
-                    statement.split_at(statement.find(SERVER).unwrap_or(0) + SERVER.len());
-                let digits = rest.trim_start();
-                let there = digits.starts_with(|first: char| first.is_ascii_digit());
-                (format!("{server} "), if there { rest_of(digits) } else { rest })
-            }
-            Setting::SharedBuffers => match statement.split_once(SHARED_BUFFERS) {
-                Some((before, after)) => (format!("{before}{SHARED_BUFFERS}"), rest_of(after)),
-                None => (format!("{} {SHARED_BUFFERS}", statement.trim_end()), ""),
-            },
-        };
-        format!("{before}{value}{after}")
-    }
-}
-
-const SHARED_BUFFERS: &str = "shared_buffers=";
-
-/// What is behind the first word.
-fn rest_of(text: &str) -> &str {
-    text.trim_start_matches(|letter: char| !letter.is_whitespace())
-}
-
-/// `script` with a setting in its `server` statement, which is added if there is none.
-pub fn with_setting(script: &str, setting: Setting, value: &str) -> String {
-    let is_server = |line: &str| line.split_whitespace().next() == Some(SERVER);
-    if !script.lines().any(is_server) {
-        let comments = script.lines().take_while(|line| line.trim_start().starts_with("--"));
-        let at = comments.map(|line| line.len() + 1).sum::<usize>().min(script.len());
-        let (head, body) = script.split_at(at);
-        let gap = if head.is_empty() || head.ends_with('\n') { "" } else { "\n" };
-        return format!("{head}{gap}{}\n{body}", setting.write(SERVER, value));
-    }
-    let mut found = false;
-    let lines = script.split('\n').map(|line| {
-        if found || !is_server(line) {
-            return line.to_owned();
-        }
-        found = true;
-        let (statement, comment) = line.split_at(line.find("--").unwrap_or(line.len()));
-        let gap = if comment.is_empty() { "" } else { " " };
-        format!("{}{gap}{comment}", setting.write(statement.trim_end(), value))
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }

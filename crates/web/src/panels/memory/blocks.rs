@@ -126,11 +126,11 @@ fn chunk_button(
     open: bool,
     focusable: Option<Addr>,
 ) -> Html {
-    let held = view.context.variables.get(&chunk.pointer).filter(|_| !chunk.free);
-    let name = held.map_or("", |(slot, _)| view.frame.chunk_name(view.backend, *slot));
+    let held = view.context.variable(chunk.pointer).filter(|_| !chunk.free);
+    let name = held.map_or("", |(slot, _)| view.frame.chunk_name(view.backend, slot));
     let whole = span.bytes.max(1) as f64;
     let header = view.context.chunk_header;
-    let asked = held.map_or(chunk.size, |(_, requested)| (*requested).min(chunk.size));
+    let asked = held.map_or(chunk.size, |(_, requested)| requested.min(chunk.size));
     let shares = format!(
         "--header:{:.2}%;--asked:{:.2}%",
         Short(header as f64 * 100.0 / whole),

@@ -69,11 +69,13 @@ pub(super) fn comparison(view: &View) -> Html {
         return Html::default();
     }
     let (with, without, asked) = (ledger.contexts(), ledger.plain(), ledger.asked());
+    let saved = match without.returns.saturating_sub(with.returns) {
+        0 => String::new(),
+        saved => format!(": contexts saved {}", words::count(saved, "free")),
+    };
     let mut out = format!(
-        r#"<section class="mem-cost versus" aria-label="Contexts against malloc and free"><h3>Contexts against malloc and free</h3><p>For {} of this backend; contexts saved {} of {}.</p><ul>"#,
+        r#"<section class="mem-cost versus" aria-label="Contexts against malloc and free"><h3>Contexts against malloc and free</h3><p>{} of this backend{saved}</p><ul>"#,
         words::count(ledger.requests(), "request"),
-        words::thousands(without.returns.saturating_sub(with.returns)),
-        words::count(without.returns, "free"),
     );
     let sides = [("asked", "contexts"), ("plain", "malloc and free")];
     let last = ("part run free", "not asked for");

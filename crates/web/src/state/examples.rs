@@ -1,0 +1,96 @@
+//! The examples that the page offers: golden scenarios of the project's own tests, and the guide.
+//!
+//! What a test needs and a reader doesn't is left out when the page is compiled: the narration at a
+//! golden scenario's end and its expectations, which the tests hold to be true.
+
+use pgscope_scenario::link::Link;
+
+use super::guide;
+
+/// A scenario, and where to stand in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Example {
+    /// What it is about.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+    /// So many operations are done.
+    pub op: u64,
+}
+
+impl Example {
+    /// The link to it.
+    pub fn link(&self) -> Link {
+        Link { text: self.text.into(), op: self.op, event: 0, panels: 0 }
+    }
+}
+
+/// A golden scenario.
+macro_rules! golden {
+    ($name:literal, $file:literal, $op:literal) => {{
+        const GOLDEN: &[u8] =
+            include_bytes!(concat!("../../../../tests/scenarios/", $file, ".pgscope"));
+        const SHOWN: ([u8; GOLDEN.len()], usize) = shown(GOLDEN);
+        static TEXT: [u8; SHOWN.1] = *SHOWN.0.first_chunk().expect("it is a part");
+        const READ: &str = match std::str::from_utf8(&TEXT) {
+            Ok(text) => text,
+            Err(_) => panic!("not UTF-8"),
+        };
+        Example { name: $name, text: READ, op: $op }
+    }};
+}
+
+/// The examples, in the order of a textbook.
+pub const EXAMPLES: &[Example] = &[
+    Example { name: "One lap of the clock", text: guide::TEXT, op: guide::POSITION.op },
+    golden!("Size classes", "size-classes", 8),
+    golden!("Freelists", "aset-freelist", 9),
+    golden!("Reset and the keeper block", "aset-reset", 103),
+    golden!("Recycled contexts", "aset-context-store", 5),
+    golden!("Generation", "generation-queue", 12),
+    golden!("Bump", "bump", 5),
+    golden!("A transaction's contexts", "transaction-contexts", 4),
+    golden!("A query's contexts", "query-contexts", 10),
+];
+
+/// The lines for a reader, and how many bytes they are.
+const fn shown<const N: usize>(golden: &[u8]) -> ([u8; N], usize) {
+    let (mut text, mut len, mut at) = ([0; N], 0, 0);
+    while at < N {
+        let skipped = is_for_tests(golden, at);
+        loop {
+            if !skipped {
+                text[len] = golden[at];
+                len += 1;
+            }
+            at += 1;
+            if at == N || golden[at - 1] == b'\n' {
+                break;
+            }
+        }
+    }
+    // The narration stood apart.
+    while len > 1 && text[len - 1] == b'\n' && text[len - 2] == b'\n' {
+        len -= 1;
+    }
+    (text, len)
+}
+
+/// Whether the line that begins here is an expectation or narration.
+const fn is_for_tests(golden: &[u8], mut at: usize) -> bool {
+    while at < golden.len() && golden[at] == b' ' {
+        at += 1;
+    }
+    begins(golden, at, b"expect ") || begins(golden, at, b"--= ")
+}
+
+const fn begins(text: &[u8], at: usize, with: &[u8]) -> bool {
+    let mut place = 0;
+    while place < with.len() {
+        if at + place >= text.len() || text[at + place] != with[place] {
+            return false;
+        }
+        place += 1;
+    }
+    true
+}
