@@ -151,10 +151,10 @@ fn statement() -> impl Strategy<Value = String> {
         (size(), name(), offset()).prop_map(|(size, a, at)| format!(
             "palloc {size} as {a}; pfree {a}; poke {a} 8 at {at}; pfree {a}; peek {a}"
         )),
-        (size(), name(), offset()).prop_map(|(size, a, at)| format!(
-            "create context p{a} slab chunk={size}; palloc {size} in p{a} as {a};\
-             palloc {size} in p{a} as c; poke {a} {size} at {at}; pfree c; reset p{a};\
-             peek {a} {size} at {at}; poke c 16; palloc {size} in p{a} as c"
+        (size(), name(), offset(), offset()).prop_map(|(size, a, at, bytes)| format!(
+            "create context p{a} slab chunk={size};palloc {size} in p{a} as {a};\
+             palloc {size} in p{a} as c;poke {a} {bytes} at {at};pfree c;reset p{a};\
+             peek {a} {bytes} at {at};poke c 16;palloc {size} in p{a} as c"
         )),
         (size(), name(), offset(), select(vec!["generation", "bump small", "allocset"])).prop_map(
             |(size, a, at, kind)| format!(
