@@ -1,13 +1,15 @@
 //! `cargo xtask bench`: what palloc and pfree cost in the core, beside what they cost in a server.
 //!
-//! The same workloads run twice, one after the other: inside a real server, by the oracle's
-//! extension (`tests/oracle/workload.c`), and through the whole core, by the core's own benchmark
-//! (`crates/core/benches/mmgr.rs`). Without a PostgreSQL the core's figures stand alone.
+//! The same workloads run in turns: each run first inside a real server, by the oracle's extension
+//! (`tests/oracle/workload.c`), then through the whole core, by the core's own benchmark
+//! (`crates/core/benches/mmgr.rs`). Both measure what their thread had of a processor, and of the
+//! runs the median counts. So what else the machine does hardly matters. Without a PostgreSQL the
+//! core's figures stand alone.
 
 use crate::oracle::Found;
 use crate::postgres::{Installation, Server};
 use crate::process;
-use crate::steps::{Outcome, Plan, Screen};
+use crate::steps::Plan;
 use crate::trouble::Trouble;
 
 /// The core may take this many times as long as the server.
@@ -23,13 +25,17 @@ pub(crate) struct Options {
     pub(crate) runs: u32,
 }
 
+/// Each workload's name, and a row of numbers for each run.
+type Measured = Vec<(String, Vec<Vec<f64>>)>;
+
 #[derive(Default)]
 struct Bench {
     found: Found,
-    /// Each workload's name and nanoseconds a step in the server.
-    server: Vec<(String, f64)>,
-    /// The core's lines.
-    core: String,
+    /// Nanoseconds a step.
+    server: Measured,
+    /// The same, Rust heap allocations a thousand steps, and with events on millions of operations
+    /// a second.
+    core: Measured,
 }
 
 /// Measure and print.
@@ -51,50 +57,62 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
             }
         })
         .step("the core, as fast as it gets", |_, screen| {
-            core(&["--no-run"], screen).map(|_| "ready".into())
+            screen.break_line();
+            core(&["--no-run"]).map(|_| "ready".into())
         })
-        .step(format!("{steps} steps, {runs} runs, in the server"), move |bench, _| {
-            in_the_server(bench, steps, runs)
-        })
-        .step(format!("{steps} steps, {runs} runs, in the core"), move |bench, screen| {
-            let version = bench.found.installation.as_ref().map_or(15, |it| it.version.number());
-            let [steps, runs, version] = [steps, runs, version].map(|number| number.to_string());
-            let options = ["--", "--lines", "--pg", &version, "--steps", &steps, "--runs", &runs];
-            bench.core = core(&options, screen)?;
+        .step(format!("{runs} runs of {steps} steps"), move |bench, _| {
+            for run in 0..runs {
+                in_the_server(bench, steps, run)?;
+                in_the_core(bench, steps, run)?;
+            }
             Ok("done".into())
         })
         .run(&mut bench)?;
-    print!("{}", table(&bench.core, &bench.server)?);
+    print!("{}", table(&bench.core, &bench.server));
     Ok(())
 }
 
-fn in_the_server(bench: &mut Bench, steps: u32, runs: u32) -> Outcome {
-    let Some(server) = &bench.found.server else { return Ok("skipped".into()) };
+fn in_the_server(bench: &mut Bench, steps: u32, run: u32) -> Result<(), Trouble> {
+    let Some(server) = &bench.found.server else { return Ok(()) };
     let text = server.exchange(None, "", |_, to| {
-        vec![format!("SELECT oracle_workloads({steps}, {runs}, '{to}')")]
+        vec![format!("SELECT oracle_workloads({steps}, {run}, '{to}')")]
     })?;
-    let way_out = "the extension in tests/oracle and this command must fit together";
-    let mut measured: Vec<(String, Vec<f64>)> = Vec::new();
-    for line in text.lines() {
-        let parts = line.split_once('\t').and_then(|(name, took)| Some((name, took.parse().ok()?)));
-        let (name, took) = parts.ok_or_else(|| Trouble::new(line, way_out))?;
-        match measured.last_mut().filter(|(last, _)| last == name) {
-            Some((_, all)) => all.push(took),
-            None => measured.push((name.to_owned(), vec![took])),
-        }
-    }
-    bench.server = measured.into_iter().map(|(name, all)| (name, median(all))).collect();
-    Ok("done".into())
+    take_in(&mut bench.server, &text)
 }
 
-fn median(mut all: Vec<f64>) -> f64 {
+fn in_the_core(bench: &mut Bench, steps: u32, run: u32) -> Result<(), Trouble> {
+    let version = bench.found.installation.as_ref().map_or(15, |it| it.version.number());
+    let [steps, run, version] = [steps, run, version].map(|number| number.to_string());
+    let options = ["--", "--lines", "--pg", &version, "--steps", &steps, "--run", &run];
+    let text = core(&[&options[..], &["--runs", "1"]].concat())?;
+    take_in(&mut bench.core, &text)
+}
+
+/// Lines of a workload's name and its numbers, parted by tabs.
+fn take_in(measured: &mut Measured, text: &str) -> Result<(), Trouble> {
+    let way_out = "the extension in tests/oracle, the core's benchmark and this must fit together";
+    for line in text.lines() {
+        let mut fields = line.split('\t');
+        let name = fields.next().unwrap_or_default();
+        let numbers: Result<Vec<f64>, _> = fields.map(str::parse).collect();
+        let numbers = numbers.map_err(|_| Trouble::new(line, way_out))?;
+        match measured.iter_mut().find(|(known, _)| known == name) {
+            Some((_, runs)) => runs.push(numbers),
+            None => measured.push((name.to_owned(), vec![numbers])),
+        }
+    }
+    Ok(())
+}
+
+/// The median over the runs of one of the numbers.
+fn median(runs: &[Vec<f64>], number: usize) -> Option<f64> {
+    let mut all: Vec<f64> = runs.iter().filter_map(|run| run.get(number).copied()).collect();
     all.sort_by(f64::total_cmp);
-    all[all.len() / 2]
+    all.get(all.len() / 2).copied()
 }
 
 /// The core's benchmark with these options; what it prints.
-fn core(options: &[&str], screen: &Screen) -> Result<String, Trouble> {
-    screen.break_line();
+fn core(options: &[&str]) -> Result<String, Trouble> {
     let mut cargo = process::cargo();
     cargo.args(["bench", "-q", "-p", "pgscope-core", "--bench", "mmgr"]).args(options);
     let way_out = "`cargo bench -p pgscope-core --bench mmgr` shows the same alone";
@@ -107,50 +125,53 @@ fn core(options: &[&str], screen: &Screen) -> Result<String, Trouble> {
 }
 
 /// A line for each workload of the core, with the goals that it misses.
-fn table(core: &str, server: &[(String, f64)]) -> Result<String, String> {
+fn table(core: &Measured, server: &Measured) -> String {
     let mut table = format!(
         "\n{:16}{:>12}{:>10}{:>8}{:>26}{:>20}\n",
         "ns a step", "server", "core", "ratio", "allocations a 1000 steps", "events on, Mops/s"
     );
-    for line in core.lines() {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let numbers: Option<Vec<f64>> =
-            fields.iter().skip(1).map(|field| field.parse().ok()).collect();
-        let (Some(name), Some([took, _, _, allocations, on])) =
-            (fields.first(), numbers.as_deref())
-        else {
-            return Err(format!("the core's benchmark printed `{line}`"));
-        };
-        let beside = server.iter().find(|(known, _)| known == name).map(|(_, took)| *took);
-        let ratio = beside.map(|beside| took / beside);
-        let shown = |number: Option<f64>, digits: usize| {
-            number.map_or_else(|| "-".to_owned(), |number| format!("{number:.digits$}"))
-        };
+    let shown = |number: Option<f64>, digits: usize| {
+        number.map_or_else(|| "-".to_owned(), |number| format!("{number:.digits$}"))
+    };
+    for (name, runs) in core {
+        let [took, allocations, on] = [0, 1, 2].map(|number| median(runs, number));
+        let beside = server.iter().find(|(known, _)| known == name);
+        let beside = beside.and_then(|(_, runs)| median(runs, 0));
+        let ratio = took.zip(beside).map(|(took, beside)| took / beside);
         table += &format!(
-            "{name:16}{:>12}{took:>10.1}{:>8}{allocations:>26.1}{on:>20.1}",
+            "{name:16}{:>12}{:>10}{:>8}{:>26}{:>20}",
             shown(beside, 1),
+            shown(took, 1),
             shown(ratio, 2),
+            shown(allocations, 1),
+            shown(on, 1),
         );
         if ratio.is_some_and(|ratio| ratio > MOST_TIMES) {
             table += &format!("  over {MOST_TIMES}");
         }
-        if *on < LEAST_WITH_EVENTS {
+        if on.is_some_and(|on| on < LEAST_WITH_EVENTS) {
             table += &format!("  under {LEAST_WITH_EVENTS} Mops/s");
         }
         table.push('\n');
     }
-    Ok(table)
+    table
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn measured(text: &str) -> Measured {
+        let mut measured = Measured::new();
+        take_in(&mut measured, text).unwrap();
+        measured
+    }
+
     #[test]
     fn a_goal_that_is_missed_is_named() {
-        let server = [("aset/small".to_owned(), 10.0), ("aset/mixed".to_owned(), 20.0)];
-        let core = "aset/small\t16\t15\t17\t0.000\t1.5\naset/mixed\t30\t29\t31\t0.000\t9\n";
-        let table = table(core, &server).unwrap();
+        let server = measured("aset/small\t10\naset/mixed\t20\n");
+        let core = measured("aset/small\t16\t0.000\t1.5\naset/mixed\t30\t0.000\t9\n");
+        let table = table(&core, &server);
         let line =
             |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
         assert!(line("aset/small").ends_with("over 1.5  under 2 Mops/s"));
@@ -159,8 +180,20 @@ mod tests {
     }
 
     #[test]
+    fn the_median_of_the_runs_counts() {
+        let core = measured("gen/small\t30\t0\t5\ngen/small\t10\t0\t7\ngen/small\t20\t0\t6\n");
+        assert_eq!(core.len(), 1);
+        assert_eq!([0, 2].map(|number| median(&core[0].1, number)), [Some(20.0), Some(6.0)]);
+    }
+
+    #[test]
     fn without_a_server_the_core_stands_alone() {
-        let table = table("gen/small\t16\t15\t17\t0.000\t5\n", &[]).unwrap();
+        let table = table(&measured("gen/small\t16\t0.000\t5\n"), &Measured::new());
         assert!(table.contains("gen/small") && !table.contains("over"));
+    }
+
+    #[test]
+    fn a_line_that_is_no_figure_is_trouble() {
+        assert!(take_in(&mut Measured::new(), "gen/small\tslow").is_err());
     }
 }

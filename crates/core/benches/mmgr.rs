@@ -10,28 +10,35 @@
 //! cargo bench -p pgscope-core --bench mmgr -- --pg 18 --steps 1000000 --runs 3 bump slab
 //! ```
 //!
-//! Each line says: workload, nanoseconds a step (median, least, most of the runs), steps, runs,
-//! Rust heap allocations a thousand steps, and with events on millions of operations a second.
-//! `--lines` prints the same for programs, parted by tabs.
+//! Each line says: workload, nanoseconds a step (median, least, most of the runs), Rust heap
+//! allocations a thousand steps, and with events on millions of operations a second. Time is what
+//! the thread had of a processor. `--lines` prints for programs, parted by tabs: workload, median,
+//! allocations, events on. `--run N` is the number of the first run, which makes its random numbers.
 
 #[path = "mmgr/allocations.rs"]
 mod allocations;
+#[path = "mmgr/cpu_time.rs"]
+mod cpu_time;
 #[path = "mmgr/workload.rs"]
 mod workload;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
-use pgscope_core::Server;
+use cpu_time::Start;
 use pgscope_core::profile::Version;
-use workload::Workload;
+use pgscope_core::{Error, Op, Server};
+use workload::{Machine, Workload};
 
-/// State of the random numbers in the first run; each further run starts one higher.
+/// State of the random numbers in run 0; each further run starts one higher.
 const SEED: u64 = 12_345;
+/// With events on a part of the steps is enough.
+const FEWER_WITH_EVENTS: u64 = 5;
 
 struct Options {
     version: Version,
     steps: u64,
+    /// The number of the first run.
+    run: u64,
     runs: u64,
     /// For programs.
     lines: bool,
@@ -47,6 +54,20 @@ struct Figures {
     on: f64,
     /// A thousand steps, when everything that they need once is there.
     allocations: f64,
+}
+
+/// A server, and how many operations it executed.
+struct Counted<'a> {
+    server: &'a mut Server,
+    ops: u64,
+}
+
+impl Machine for Counted<'_> {
+    #[inline(always)]
+    fn apply(&mut self, op: &Op) -> Result<(), Error> {
+        self.ops += 1;
+        self.server.apply(op).map(drop)
+    }
 }
 
 fn main() -> ExitCode {
@@ -84,23 +105,25 @@ fn options(words: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options {
         version: Version::V15,
         steps: 3_000_000,
+        run: 0,
         runs: 5,
         lines: false,
         only: Vec::new(),
     };
     while let Some(word) = words.next() {
-        let mut number = || {
+        let mut number = |least| {
             let value = words.next().and_then(|value| value.parse::<u64>().ok());
-            value.filter(|value| *value > 0).ok_or(format!("{word} needs a number above 0"))
+            value.filter(|value| *value >= least).ok_or(format!("{word} needs a number"))
         };
         match word.as_str() {
             // What cargo itself adds.
             "--bench" => {}
             "--lines" => options.lines = true,
-            "--steps" => options.steps = number()?,
-            "--runs" => options.runs = number()?,
+            "--steps" => options.steps = number(1)?,
+            "--run" => options.run = number(0)?,
+            "--runs" => options.runs = number(1)?,
             "--pg" => {
-                let version = u32::try_from(number()?).ok().and_then(Version::from_number);
+                let version = u32::try_from(number(0)?).ok().and_then(Version::from_number);
                 options.version = version.ok_or("there is no such version")?;
             }
             _ => options.only.push(word),
@@ -109,18 +132,20 @@ fn options(words: impl Iterator<Item = String>) -> Result<Options, String> {
     Ok(options)
 }
 
-fn measure(workload: Workload, options: &Options) -> Result<Figures, pgscope_core::Error> {
+fn measure(workload: Workload, options: &Options) -> Result<Figures, Error> {
     let mut figures = Figures { off: Vec::new(), on: 0.0, allocations: 0.0 };
-    for run in 0..options.runs {
+    let steps = options.steps;
+    for run in options.run..options.run + options.runs {
         let mut server = workload.server(options.version)?;
         server.log_mut().off();
-        let (nanoseconds, _, allocations) = timed(workload, &mut server, SEED + run, options)?;
-        figures.off.push(nanoseconds / options.steps as f64);
-        figures.allocations = allocations as f64 * 1000.0 / (options.steps * 9 / 10) as f64;
+        let (nanoseconds, _, allocations) = timed(workload, &mut server, SEED + run, steps)?;
+        figures.off.push(nanoseconds / steps as f64);
+        figures.allocations = allocations as f64 * 1000.0 / (steps - steps / 10) as f64;
     }
     figures.off.sort_by(f64::total_cmp);
     let mut server = workload.server(options.version)?;
-    let (nanoseconds, ops, _) = timed(workload, &mut server, SEED, options)?;
+    let fewer = steps / FEWER_WITH_EVENTS;
+    let (nanoseconds, ops, _) = timed(workload, &mut server, SEED + options.run, fewer)?;
     figures.on = ops as f64 * 1000.0 / nanoseconds;
     Ok(figures)
 }
@@ -131,22 +156,23 @@ fn timed(
     workload: Workload,
     server: &mut Server,
     seed: u64,
-    options: &Options,
-) -> Result<(f64, u64, u64), pgscope_core::Error> {
+    steps: u64,
+) -> Result<(f64, u64, u64), Error> {
     let mut run = workload.start(seed);
-    let started = Instant::now();
-    run.steps(server, options.steps / 10)?;
+    let mut counted = Counted { server, ops: 0 };
+    let started = Start::now();
+    run.steps(steps / 10, &mut counted)?;
     let before = allocations::count();
-    run.steps(server, options.steps - options.steps / 10)?;
+    run.steps(steps - steps / 10, &mut counted)?;
     let allocations = allocations::count() - before;
-    Ok((started.elapsed().as_nanos() as f64, run.ops(), allocations))
+    Ok((started.elapsed(), counted.ops, allocations))
 }
 
 fn print(name: &str, figures: &Figures, options: &Options) {
     let Figures { off, on, allocations } = figures;
     let (median, min, max) = (off[off.len() / 2], off[0], off[off.len() - 1]);
     if options.lines {
-        println!("{name}\t{median:.2}\t{min:.2}\t{max:.2}\t{allocations:.3}\t{on:.2}");
+        println!("{name}\t{median:.3}\t{allocations:.3}\t{on:.2}");
     } else {
         let spread = format!("({min:.1} to {max:.1})");
         println!("{name:16}{median:9.1}{spread:>18}{allocations:>14.1}{on:>22.1}");

@@ -95,6 +95,27 @@ pub struct Profile {
     pub routines: &'static [Renamed],
 }
 
+/// One of the two kinds of chunk headers, for what is compiled for each by itself. Sizes and
+/// offsets are the same in all profiles that have them, and here they are constants.
+pub(crate) trait Layout {
+    /// A profile with this kind.
+    const PROFILE: &Profile;
+}
+
+/// [`ChunkHeaders::Owner`].
+pub(crate) struct OwnerLayout;
+
+/// [`ChunkHeaders::Packed`].
+pub(crate) struct PackedLayout;
+
+impl Layout for OwnerLayout {
+    const PROFILE: &Profile = &pg15::PROFILE;
+}
+
+impl Layout for PackedLayout {
+    const PROFILE: &Profile = &pg18::PROFILE;
+}
+
 impl Profile {
     /// A routine of PostgreSQL 18 and its file, as this version has them.
     pub fn routine(&self, routine: (&'static str, &'static str)) -> (&'static str, &'static str) {
@@ -140,4 +161,28 @@ pub enum ReadRounds {
     IncludeHit,
     /// Before the hit, which stays pinned and is a round of its own.
     StopBeforeHit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_offsets_follow_from_the_chunk_headers() {
+        for profile in Version::ALL.map(Version::profile) {
+            let its = &profile.mmgr;
+            let alike = match its.chunk_headers {
+                ChunkHeaders::Owner => &OwnerLayout::PROFILE.mmgr,
+                ChunkHeaders::Packed => &PackedLayout::PROFILE.mmgr,
+            };
+            let layout = |mmgr: &MmgrProfile| {
+                let (generation, slab) = (&mmgr.generation, &mmgr.slab);
+                let aset = [mmgr.chunk, mmgr.aset_context, mmgr.aset_block, mmgr.size_field];
+                let generation = [generation.context, generation.block, generation.chunk];
+                (aset, generation, [slab.blocklists, slab.block, slab.chunk], slab.lists, mmgr.bump)
+            };
+            assert_eq!(its.chunk_headers, alike.chunk_headers);
+            assert_eq!(layout(its), layout(alike));
+        }
+    }
 }

@@ -86,8 +86,13 @@ impl Workload {
     }
 
     pub(crate) fn start(self, seed: u64) -> Run {
-        Run { workload: self, state: seed, held: [false; SLOTS], done: 0, ops: 0 }
+        Run { workload: self, state: seed, held: [false; SLOTS], done: 0 }
     }
+}
+
+/// What executes the operations.
+pub(crate) trait Machine {
+    fn apply(&mut self, op: &Op) -> Result<(), Error>;
 }
 
 /// A workload that is running.
@@ -98,16 +103,11 @@ pub(crate) struct Run {
     /// The variables that hold a chunk.
     held: [bool; SLOTS],
     done: u64,
-    ops: u64,
 }
 
 impl Run {
-    /// Operations so far.
-    pub(crate) fn ops(&self) -> u64 {
-        self.ops
-    }
-
-    pub(crate) fn steps(&mut self, server: &mut Server, count: u64) -> Result<(), Error> {
+    /// Apply the operations of the next `count` steps.
+    pub(crate) fn steps(&mut self, count: u64, machine: &mut impl Machine) -> Result<(), Error> {
         let resets = matches!(self.workload.kind, Kind::AllocSetReset | Kind::Bump);
         let fixed = self.workload.kind == Kind::Slab;
         for _ in 0..count {
@@ -118,23 +118,22 @@ impl Run {
             if let Some(chunk) = chunk
                 && self.held[slot]
             {
-                self.apply(server, &Op::Pfree { backend: BACKEND, chunk })?;
+                let pfree = Op::Pfree { backend: BACKEND, chunk };
+                machine.apply(&pfree)?;
+                // Numbers need no drop, but the compiler can't tell them from text here.
+                std::mem::forget(pfree);
             }
             let context = Some(CONTEXT);
             let palloc = Op::Palloc { backend: BACKEND, context, size, zero: false, chunk };
-            self.apply(server, &palloc)?;
+            machine.apply(&palloc)?;
+            std::mem::forget(palloc);
             self.held[slot] = true;
             self.done += 1;
             if resets && self.done.is_multiple_of(SLOTS as u64) {
-                self.apply(server, &Op::Reset { backend: BACKEND, context: CONTEXT })?;
+                machine.apply(&Op::Reset { backend: BACKEND, context: CONTEXT })?;
             }
         }
         Ok(())
-    }
-
-    fn apply(&mut self, server: &mut Server, op: &Op) -> Result<(), Error> {
-        self.ops += 1;
-        server.apply(op).map(drop)
     }
 
     /// xorshift64*.

@@ -189,7 +189,7 @@ impl BufferAccess<'_> {
         });
         let ring = BufferAccessStrategy::with_size(kind, size_kb, nbuffers);
         let slots = ring.buffers.len() as u32;
-        *entry(&mut self.local.strategies, slot.0)? = Some(ring);
+        *entry(&mut self.local.strategies, slot.0, None)? = Some(ring);
         self.emit(BufferEvent::RingCreated { backend: self.who, strategy: slot, kind, slots })
     }
 

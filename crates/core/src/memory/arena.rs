@@ -14,13 +14,15 @@ use std::cell::Cell;
 
 use super::Addr;
 use super::segment::{PAGE_SIZE, Segment};
-use super::window::{Window, Windows, Words, index, shift_of, word_of};
+use super::window::{Windows, Words, index, shift_of, word_of};
 use crate::ids::BackendId;
 
 /// How far a heap's window may grow.
 const HEAP_WINDOW: usize = 64 << 20;
-/// How far the window of what a backend has mapped may grow.
-const MAPPED_WINDOW: usize = 8 << 20;
+/// How far the window of what a backend has mapped may grow, and over which gaps: of a large
+/// request often only the first page is ever touched.
+const MAPPED_WINDOW: usize = 64 << 20;
+const MAPPED_GAP: usize = 256 << 10;
 /// Bytes of the arena that may be written before allocating is refused.
 pub(crate) const MAX_TOUCHED: usize = 64 << 20;
 /// Bytes of it that may be written at all: a copy in one operation doubles them at most.
@@ -34,8 +36,11 @@ struct Local {
 }
 
 impl Local {
-    fn new() -> Self {
-        Self { heap: Segment::new(HEAP_WINDOW), mapped: Segment::new(MAPPED_WINDOW) }
+    fn new(backend: BackendId) -> Self {
+        Self {
+            heap: Segment::new(Addr::local(backend), HEAP_WINDOW, HEAP_WINDOW),
+            mapped: Segment::new(Addr::mapped(backend), MAPPED_WINDOW, MAPPED_GAP),
+        }
     }
 
     fn pages(&self) -> usize {
@@ -69,10 +74,6 @@ enum Part {
 pub struct Arena {
     /// The heap of the backend that works now.
     near: Local,
-    /// Where it begins.
-    near_base: Addr,
-    /// Where what it has mapped begins.
-    near_mapped_base: Addr,
     /// Which backend that is: its place in `locals` is empty.
     near_index: usize,
     locals: Vec<Local>,
@@ -93,9 +94,7 @@ impl Arena {
     /// An arena in which nothing was written yet.
     pub fn new() -> Self {
         Self {
-            near: Local::new(),
-            near_base: Addr::local(BackendId(0)),
-            near_mapped_base: Addr::mapped(BackendId(0)),
+            near: Local::new(BackendId(0)),
             near_index: 0,
             locals: Vec::new(),
             program: Segment::default(),
@@ -135,14 +134,12 @@ impl Arena {
     fn exchange(&mut self, backend: BackendId) {
         let next = usize::from(backend.0);
         let most = next.max(self.near_index) + 1;
-        if self.locals.len() < most {
-            self.locals.resize_with(most, Local::new);
+        for missing in self.locals.len()..most {
+            self.locals.push(Local::new(BackendId(missing as u16)));
         }
         std::mem::swap(&mut self.near, &mut self.locals[self.near_index]);
         std::mem::swap(&mut self.near, &mut self.locals[next]);
         self.near_index = next;
-        self.near_base = Addr::local(backend);
-        self.near_mapped_base = Addr::mapped(backend);
         self.other_pages = self.locals.iter().map(Local::pages).sum();
     }
 
@@ -205,18 +202,11 @@ impl Arena {
         Some((segment, offset))
     }
 
-    /// The window of the working backend's heap.
-    #[inline]
-    pub(crate) fn window(&mut self) -> Window<'_> {
-        Window { words: self.near.heap.words_mut(), base: self.near_base }
-    }
-
-    /// That window, and the one of what the backend has mapped.
-    #[inline]
+    /// The windows of the working backend's memory.
+    #[inline(always)]
     pub(crate) fn windows(&mut self) -> Windows<'_> {
-        let mapped = Window { words: self.near.mapped.words_mut(), base: self.near_mapped_base };
-        let heap = Window { words: self.near.heap.words_mut(), base: self.near_base };
-        Windows { heap, mapped }
+        let Local { heap, mapped } = &mut self.near;
+        Windows { heap: heap.window(), mapped }
     }
 
     /// A page to write to, unless there are too many.
@@ -238,7 +228,7 @@ impl Arena {
     /// The unsigned 64-bit integer at `addr`.
     #[inline]
     pub fn read_u64(&self, addr: Addr) -> u64 {
-        match self.near.heap.words().get(index(self.near_base, addr)) {
+        match self.near.heap.words().get(index(self.near.heap.base(), addr)) {
             Some(word) => u64::from_le_bytes(*word),
             None => self.read_u64_elsewhere(addr),
         }
@@ -293,7 +283,8 @@ impl Arena {
     /// Store a 64-bit integer.
     #[inline]
     pub fn write_u64(&mut self, addr: Addr, value: u64) {
-        match self.near.heap.words_mut().get_mut(index(self.near_base, addr)) {
+        let at = index(self.near.heap.base(), addr);
+        match self.near.heap.words_mut().get_mut(at) {
             Some(word) => *word = value.to_le_bytes(),
             None => self.write_u64_elsewhere(addr, value),
         }

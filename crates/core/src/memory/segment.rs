@@ -12,6 +12,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::Addr;
+use super::window::Window;
+
 /// Bytes of a page of the arena.
 pub const PAGE_SIZE: usize = 8192;
 
@@ -30,6 +33,8 @@ type Directory = [Option<Rc<Page>>; DIRECTORY];
 /// The bytes of one segment; zeros where nothing was written.
 #[derive(Default)]
 pub(super) struct Segment {
+    /// Where it begins.
+    base: Addr,
     /// The window's bytes, or nothing in a clone that was not written to yet.
     words: Vec<Word>,
     /// Pages of the window.
@@ -41,26 +46,42 @@ pub(super) struct Segment {
     far_pages: usize,
     /// The most pages that the window may have.
     most: usize,
+    /// The most that it grows over, if it is as long itself.
+    most_gap: usize,
 }
 
 impl Clone for Segment {
     fn clone(&self) -> Self {
         self.publish();
         Self {
+            base: self.base,
             words: Vec::new(),
             window: self.window,
             published: self.published.clone(),
             far: self.far.clone(),
             far_pages: self.far_pages,
             most: self.most,
+            most_gap: self.most_gap,
         }
     }
 }
 
 impl Segment {
-    /// A segment whose window may grow to `most` bytes.
-    pub(super) fn new(most: usize) -> Self {
-        Self { most: most / PAGE_SIZE, ..Self::default() }
+    /// A segment whose window may grow to `most` bytes, over gaps of at most `most_gap`.
+    pub(super) fn new(base: Addr, most: usize, most_gap: usize) -> Self {
+        Self { base, most: most / PAGE_SIZE, most_gap: most_gap / PAGE_SIZE, ..Self::default() }
+    }
+
+    /// Where it begins.
+    #[inline]
+    pub(super) fn base(&self) -> Addr {
+        self.base
+    }
+
+    /// The window.
+    #[inline(always)]
+    pub(super) fn window(&mut self) -> Window<'_> {
+        Window { words: &mut self.words, base: self.base }
     }
 
     /// Pages that take up memory.
@@ -107,7 +128,10 @@ impl Segment {
     /// A page to write to, made if it is not there.
     pub(super) fn page_mut(&mut self, number: usize) -> &mut [u8] {
         let gap = number.saturating_sub(self.window);
-        if number >= self.window && number < self.most && gap <= self.window.max(SMALL_GAP) {
+        if number >= self.window
+            && number < self.most
+            && gap <= self.window.min(self.most_gap).max(SMALL_GAP)
+        {
             self.grow(number + 1);
         }
         if number < self.window {

@@ -1,7 +1,7 @@
 //! The part of a heap that is at hand: where a process finds nearly all that it asks for.
 
 use super::Addr;
-use super::segment::{WORD, Word};
+use super::segment::{Segment, WORD, Word};
 
 /// Words of memory: of the whole [`Arena`](super::Arena), or of a [`Window`] of it. What is
 /// written against it works in both.
@@ -52,10 +52,24 @@ pub(crate) struct Window<'a> {
     pub(super) base: Addr,
 }
 
-/// Both: more to look through, for what one window does not have.
+/// Both: what the working backend has written of its own memory, nearly all of it. The heap comes
+/// first; where the other window is matters only to what is not there.
 pub(crate) struct Windows<'a> {
     pub(super) heap: Window<'a>,
-    pub(super) mapped: Window<'a>,
+    pub(super) mapped: &'a mut Segment,
+}
+
+impl Windows<'_> {
+    /// The one that has all of a block, if either has: a block does not reach from one into the
+    /// other.
+    #[inline(always)]
+    pub(crate) fn of(&mut self, block: Addr) -> Window<'_> {
+        if block < self.mapped.base() {
+            Window { words: &mut *self.heap.words, base: self.heap.base }
+        } else {
+            self.mapped.window()
+        }
+    }
 }
 
 /// The index of a word: past any window if the address is not a multiple of eight.
@@ -97,20 +111,25 @@ impl Words for Window<'_> {
 }
 
 impl Words for Windows<'_> {
-    #[inline]
+    #[inline(always)]
     fn has(&self, addr: Addr) -> bool {
-        self.heap.has(addr) || self.mapped.has(addr)
+        self.heap.has(addr) || index(self.mapped.base(), addr) < self.mapped.words().len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn word(&self, addr: Addr) -> u64 {
-        // Where one has nothing it says 0, and no address is in both.
-        self.heap.word(addr) | self.mapped.word(addr)
+        let word = match self.heap.words.get(index(self.heap.base, addr)) {
+            Some(word) => Some(word),
+            None => self.mapped.words().get(index(self.mapped.base(), addr)),
+        };
+        word.map_or(0, |word| u64::from_le_bytes(*word))
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_word(&mut self, addr: Addr, value: u64) {
-        self.heap.set_word(addr, value);
-        self.mapped.set_word(addr, value);
+        match self.heap.words.get_mut(index(self.heap.base, addr)) {
+            Some(word) => *word = value.to_le_bytes(),
+            None => self.mapped.window().set_word(addr, value),
+        }
     }
 }

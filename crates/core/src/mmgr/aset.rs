@@ -41,7 +41,7 @@ use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, MmgrProfile, Profile};
+use crate::profile::{ChunkHeaders, Layout, MmgrProfile, Profile};
 pub use store::AllocSetFreeList;
 
 /// Size classes: 8, 16, 32, ... 8192 bytes.
@@ -68,11 +68,8 @@ pub(super) struct AllocSet;
 /// `AllocSetFreeIndex`: the size class that holds `size` bytes.
 #[inline]
 pub fn alloc_set_free_index(size: u64) -> usize {
-    if size <= 1 << ALLOC_MINBITS {
-        0
-    } else {
-        (u64::BITS - ((size - 1) >> ALLOC_MINBITS).leading_zeros()) as usize
-    }
+    let smallest = (1 << ALLOC_MINBITS) - 1;
+    (u64::BITS - ALLOC_MINBITS - (size.saturating_sub(1) | smallest).leading_zeros()) as usize
 }
 
 #[inline]
@@ -144,12 +141,8 @@ impl Process<'_> {
 
 impl Quick for AllocSet {
     #[inline(always)]
-    fn quick_alloc(
-        words: &mut impl Words,
-        profile: &Profile,
-        set: Addr,
-        size: u64,
-    ) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
+        let (profile, words) = (L::PROFILE, &mut arena.windows());
         if size > sizes(profile, set).chunk_limit(words) {
             return None;
         }
@@ -157,8 +150,8 @@ impl Quick for AllocSet {
         let list = freelist_addr(set, index);
         let chunk = words.ptr(list);
         if !chunk.is_null() {
-            let at_hand = words.has(chunk.offset(profile.mmgr.chunk)) && words.has(chunk);
-            return at_hand.then(|| header::take(words, profile, list, chunk, set));
+            let at_hand = header::is_free_at_hand(words, profile, chunk.aligned());
+            return at_hand.then(|| header::take(words, profile, list, chunk.aligned(), set));
         }
         let block = words.ptr(set.offset(BLOCKS));
         if block::available(words, block) < class_size(index).wrapping_add(profile.mmgr.chunk) {
@@ -170,7 +163,8 @@ impl Quick for AllocSet {
     }
 
     #[inline(always)]
-    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+    fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
+        let (profile, words) = (L::PROFILE, &mut arena.windows());
         let set = header::set_of(words, profile, pointer);
         if header::is_dedicated(words, profile, set, pointer) {
             return None;

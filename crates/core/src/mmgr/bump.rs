@@ -31,7 +31,7 @@ use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::chunk::ChunkHeader;
 use crate::op::AllocFlags;
-use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
+use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
 
 const CHUNK_FRACTION: u64 = 8;
 
@@ -67,6 +67,7 @@ fn size(arena: &Arena, block: Addr) -> u64 {
     arena.read_ptr(block.offset(ENDPTR)).since(block)
 }
 
+#[inline(always)]
 fn free_bytes(arena: &impl Words, block: Addr) -> u64 {
     arena.ptr(block.offset(ENDPTR)).since(arena.ptr(block.offset(FREEPTR)))
 }
@@ -207,12 +208,8 @@ impl Process<'_> {
 
 impl Quick for Bump {
     #[inline(always)]
-    fn quick_alloc(
-        words: &mut impl Words,
-        profile: &Profile,
-        set: Addr,
-        size: u64,
-    ) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
+        let (profile, words) = (L::PROFILE, &mut arena.windows());
         let limit = sizes(profile, set).chunk_limit(words);
         let chunk_size = memdebug::chunk_size(profile, size);
         if size > limit || chunk_size > limit {

@@ -31,7 +31,7 @@ use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Profile};
+use crate::profile::{ChunkHeaders, Layout, Profile};
 use block::Block;
 
 const CHUNK_FRACTION: u64 = 8;
@@ -103,7 +103,7 @@ fn block_of(arena: &impl Words, profile: &Profile, pointer: Addr) -> Block {
         ChunkHeaders::Packed if header.is_external() => chunk.back(profile.mmgr.generation.block),
         ChunkHeaders::Packed => chunk.back(header.block_offset()),
     };
-    Block::at(profile, addr)
+    Block::at(profile, addr.aligned())
 }
 
 /// The context that a live chunk belongs to.
@@ -205,21 +205,19 @@ impl Process<'_> {
 }
 
 impl Quick for Generation {
-    #[inline(always)]
-    fn quick_alloc(
-        words: &mut impl Words,
-        profile: &Profile,
-        set: Addr,
-        size: u64,
-    ) -> Option<Addr> {
-        let limit = sizes(profile, set).chunk_limit(words);
+    #[inline(never)]
+    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
+        let (profile, mut words) = (L::PROFILE, arena.windows());
+        let (set, own) = (set.aligned(), &words.of(set));
+        let limit = sizes(profile, set).chunk_limit(own);
+        let active = own.ptr(active_field(profile, set)).aligned();
         let chunk_size = memdebug::chunk_size(profile, size);
         if size > limit || chunk_size > limit {
             return None;
         }
-        let block = Block::at(profile, words.ptr(active_field(profile, set)));
+        let (block, words) = (Block::at(profile, active), &mut words.of(active));
         let required = chunk_size.wrapping_add(profile.mmgr.generation.chunk);
-        let chunk = block.free_start(words);
+        let chunk = block.free_start(words).aligned();
         if block.free_bytes(words) < required
             || !words.has(chunk)
             || !words.has(chunk.offset(profile.mmgr.generation.chunk - 8))
@@ -230,8 +228,11 @@ impl Quick for Generation {
         Some(write_header(words, profile, set, block, chunk, chunk_size, false))
     }
 
-    #[inline(always)]
-    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
+    #[inline(never)]
+    fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
+        let (profile, mut words) = (L::PROFILE, arena.windows());
+        let words = &mut words.of(pointer);
+        let pointer = pointer.aligned();
         let block = block_of(words, profile, pointer);
         if block.free_chunks(words).wrapping_add(1) >= block.chunks(words) {
             return None;

@@ -25,9 +25,9 @@ use super::mcxt::Context;
 use super::slab::Slab;
 use super::{Process, StatsText};
 use crate::error::{Error, Fallible};
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena};
 use crate::op::{AllocFlags, Allocator};
-use crate::profile::{MEMORY_CONTEXT_CHECKING, Profile};
+use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
 
 /// `MemoryContextCounters` (`memnodes.h`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,18 +113,18 @@ pub(crate) trait MemoryContextMethods: ChunkMethods {
 }
 
 /// The short ways: what nearly every `palloc` and `pfree` comes to, for when nobody watches.
-/// Each changes the same bytes as the long way, in a window of the arena; what needs more than
-/// the window, or a block, is left to the long way, and nothing is changed.
+/// Each changes the same bytes as the long way, in the windows of the arena; what needs more than
+/// those, or a block, is left to the long way, and nothing is changed.
 pub(crate) trait Quick {
     /// `alloc` that takes a chunk that is there already.
-    #[inline]
-    fn quick_alloc(_: &mut impl Words, _: &Profile, _: Addr, _: u64) -> Option<Addr> {
+    #[inline(always)]
+    fn quick_alloc<L: Layout>(_: &mut Arena, _: Addr, _: u64) -> Option<Addr> {
         None
     }
 
     /// `free_p` that leaves the chunk's block where it is.
-    #[inline]
-    fn quick_free(_: &mut impl Words, _: &Profile, _: Addr) -> Option<()> {
+    #[inline(always)]
+    fn quick_free<L: Layout>(_: &mut Arena, _: Addr) -> Option<()> {
         None
     }
 }
@@ -156,31 +156,29 @@ macro_rules! allocators {
 
         /// `alloc` the short way, by the allocator's row.
         #[inline(always)]
-        pub(in crate::mmgr) fn quick_alloc(
+        pub(in crate::mmgr) fn quick_alloc<L: Layout>(
             row: Addr,
-            words: &mut impl Words,
-            profile: &Profile,
+            arena: &mut Arena,
             context: Addr,
             size: u64,
         ) -> Option<Addr> {
             $(#[cfg(feature = $feature)]
             if row == methods_addr($id) {
-                return $methods::quick_alloc(words, profile, context, size);
+                return $methods::quick_alloc::<L>(arena, context, size);
             })*
             None
         }
 
-        /// `free_p` the short way, by the allocator's row.
+        /// `free_p` the short way, by the id that goes with the chunk.
         #[inline(always)]
-        pub(in crate::mmgr) fn quick_free(
-            row: Addr,
-            words: &mut impl Words,
-            profile: &Profile,
+        pub(in crate::mmgr) fn quick_free<L: Layout>(
+            is: impl Fn(u8) -> bool,
+            arena: &mut Arena,
             pointer: Addr,
         ) -> Option<()> {
             $(#[cfg(feature = $feature)]
-            if row == methods_addr($id) {
-                return $methods::quick_free(words, profile, pointer);
+            if is($id) {
+                return $methods::quick_free::<L>(arena, pointer);
             })*
             None
         }

@@ -30,7 +30,7 @@ use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Profile, SlabLists};
+use crate::profile::{ChunkHeaders, Layout, Profile, SlabLists};
 
 /// Chunks in a block that the playground allows.
 const MAX_CHUNKS_PER_BLOCK: u64 = 1 << 20;
@@ -75,11 +75,13 @@ impl Shape {
     }
 
     /// Where the number of the list that requests are taken from is.
+    #[inline]
     fn current(self) -> Addr {
         self.counts.offset(4)
     }
 
     /// The head of one of the lists of blocks.
+    #[inline]
     fn list(self, index: u32) -> Addr {
         self.lists.offset(dlist::DLIST_HEAD * u64::from(index))
     }
@@ -108,21 +110,25 @@ impl Shape {
     }
 
     /// `SlabBlockGetChunk`: where a chunk of a block begins.
+    #[inline]
     fn chunk_at(self, profile: &Profile, block: Addr, index: u32) -> Addr {
         block.offset(self.full.wrapping_mul(index.into())).offset(profile.mmgr.slab.block)
     }
 }
 
+#[inline]
 fn size_field(profile: &Profile, slab: Addr, index: u64) -> Addr {
     slab.offset(SIZES + index * profile.mmgr.size_field)
 }
 
+#[inline]
 fn read_size(words: &impl Words, profile: &Profile, slab: Addr, index: u64) -> u64 {
     let at = size_field(profile, slab, index);
     if profile.mmgr.size_field == 4 { words.half(at).into() } else { words.word(at) }
 }
 
 /// Where `chunksPerBlock` is: behind the sizes.
+#[inline]
 fn counts(profile: &Profile, slab: Addr) -> Addr {
     let sizes = match profile.mmgr.slab.lists {
         SlabLists::ByFreeChunks => 4,
@@ -132,6 +138,7 @@ fn counts(profile: &Profile, slab: Addr) -> Addr {
 }
 
 /// The context that a live chunk belongs to.
+#[inline]
 fn slab_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     match profile.mmgr.chunk_headers {
         ChunkHeaders::Owner => words.ptr(pointer.back(profile.mmgr.slab.chunk).offset(CHUNK_SLAB)),
@@ -142,6 +149,7 @@ fn slab_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 }
 
 /// The block that a live chunk lies in.
+#[inline]
 fn block_of(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
     let chunk = pointer.back(profile.mmgr.slab.chunk);
     match profile.mmgr.chunk_headers {
@@ -333,14 +341,12 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
 }
 
 impl Quick for Slab {
-    #[inline(always)]
-    fn quick_alloc(
-        words: &mut impl Words,
-        profile: &Profile,
-        slab: Addr,
-        size: u64,
-    ) -> Option<Addr> {
-        let shape = Shape::of(words, profile, slab);
+    #[inline(never)]
+    fn quick_alloc<L: Layout>(arena: &mut Arena, slab: Addr, size: u64) -> Option<Addr> {
+        let (profile, mut words) = (L::PROFILE, arena.windows());
+        // Its blocks are near the context, or go the long way.
+        let words = &mut words.of(slab);
+        let shape = Shape::of(words, profile, slab.aligned());
         if size != shape.chunk {
             return None;
         }
@@ -351,10 +357,13 @@ impl Quick for Slab {
         Some(write_header(words, profile, shape, block, chunk))
     }
 
-    #[inline(always)]
-    fn quick_free(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
-        let block = block_of(words, profile, pointer);
-        let shape = Shape::of(words, profile, slab_of(words, profile, pointer));
+    #[inline(never)]
+    fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
+        let (profile, mut words) = (L::PROFILE, arena.windows());
+        let words = &mut words.of(pointer);
+        let pointer = pointer.aligned();
+        let block = block_of(words, profile, pointer).aligned();
+        let shape = Shape::of(words, profile, slab_of(words, profile, pointer).aligned());
         match profile.mmgr.slab.lists {
             SlabLists::ByFreeChunks => {
                 by_free_chunks::quick_put(words, profile, shape, block, pointer)

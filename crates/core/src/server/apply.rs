@@ -84,23 +84,35 @@ impl Server {
     /// PostgreSQL's errors and the playground's. A failed operation's effects up to the error
     /// stay exactly as a real server leaves them. [`Error::Stopped`] if
     /// [`EventLog::stop_after`](crate::event::EventLog::stop_after) ended it between two events.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn apply(&mut self, op: &Op) -> Result<Outcome, Error> {
+        // These come by the million: whoever calls in a loop has their short way in it, but for
+        // the page, which is to be small.
+        match *op {
+            Op::Palloc { backend, context, size, zero: false, chunk } => {
+                match self.quick_palloc(backend, context, size, chunk) {
+                    Some(pointer) => Ok(Outcome::Pointer(pointer)),
+                    None => self.apply_watched(op),
+                }
+            }
+            Op::Pfree { backend, chunk } => match self.quick_pfree(backend, chunk) {
+                Some(()) => Ok(Outcome::Done),
+                None => self.apply_watched(op),
+            },
+            _ => self.apply_watched(op),
+        }
+    }
+
+    #[inline(never)]
+    fn apply_watched(&mut self, op: &Op) -> Result<Outcome, Error> {
         self.log.begin()?;
         self.arena.forget_fault();
-        let result = match *op {
-            Op::Palloc { backend, context, size, zero, chunk } => {
-                self.palloc(backend, context, size, zero, chunk).map(Outcome::from)
-            }
-            Op::Pfree { backend, chunk } => self.pfree(backend, chunk).map(|()| Outcome::Done),
-            _ => {
-                let outcome = self.execute(op).and_then(|outcome| match self.arena.fault() {
-                    Some(fault) => Err(fault.into()),
-                    None => Ok(outcome),
-                });
-                return outcome.or_else(|error| self.failed(error));
-            }
-        };
-        result.or_else(|error| self.failed(*error))
+        let outcome = self.execute(op).and_then(|outcome| match self.arena.fault() {
+            Some(fault) => Err(fault.into()),
+            None => Ok(outcome),
+        });
+        outcome.or_else(|error| self.failed(error))
     }
 
     #[cold]
@@ -112,7 +124,6 @@ impl Server {
         Err(error)
     }
 
-    #[inline(never)]
     fn execute(&mut self, op: &Op) -> Result<Outcome, Error> {
         match *op {
             Op::CreateRelation { rel, ref name, nblocks, persistence } => {
@@ -170,8 +181,10 @@ impl Server {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
                 self.memory(backend)?.memory_context_switch_to(context)?;
             }
-            // They took the short way already.
-            Op::Palloc { .. } | Op::Pfree { .. } => return self.apply(op),
+            Op::Palloc { backend, context, size, zero, chunk } => {
+                return Ok(self.palloc(backend, context, size, zero, chunk)?.into());
+            }
+            Op::Pfree { backend, chunk } => self.pfree(backend, chunk)?,
             Op::PallocExtended { backend, context, size, flags, chunk } => {
                 let routine = |process: &mut Process<'_>, context| {
                     process.memory_context_alloc_extended(context, size, flags)

@@ -96,7 +96,7 @@ impl Backend {
     }
 
     pub(super) fn set_pin(&mut self, slot: PinSlot, pin: Option<Buffer>) -> Result<(), Error> {
-        *entry(&mut self.pins, slot.0)? = pin;
+        *entry(&mut self.pins, slot.0, None)? = pin;
         Ok(())
     }
 }

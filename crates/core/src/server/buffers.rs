@@ -77,7 +77,7 @@ impl Server {
             self.pool.smgr.check_written()?;
         }
         if let Some(pin) = pin {
-            let slot = entry(&mut self.backend_mut(backend)?.pins, pin.0)?;
+            let slot = entry(&mut self.backend_mut(backend)?.pins, pin.0, None)?;
             if slot.is_some() {
                 return Err(Error::PinInUse);
             }

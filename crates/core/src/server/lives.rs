@@ -6,16 +6,25 @@ use std::collections::HashMap;
 
 use crate::memory::Addr;
 
-/// How often the context at an address was deleted, and how often its chunks went at once.
-#[derive(Clone, Copy, Debug, Default)]
+/// A bit that [`Life::frees`] never has.
+pub(super) const FREED: u32 = 1 << 31;
+
+/// A context's address, how often the context there was deleted, and how often its chunks went at once.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Life {
+    pub(super) context: Addr,
     pub(super) deletes: u32,
     pub(super) frees: u32,
 }
 
 /// Where the life of the context at an address is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LifeIndex(u32);
+
+impl LifeIndex {
+    /// No context's.
+    pub(super) const NONE: Self = Self(u32::MAX);
+}
 
 /// The lives of one backend's contexts.
 #[derive(Clone, Default)]
@@ -40,7 +49,7 @@ impl Lives {
         let next = LifeIndex(self.lives.len() as u32);
         let life = *self.index.entry(context).or_insert(next);
         if life == next {
-            self.lives.push(Life::default());
+            self.lives.push(Life { context, deletes: 0, frees: 0 });
         }
         self.last = Some((context, life));
         life
@@ -48,15 +57,15 @@ impl Lives {
 
     /// How often it was given up.
     #[inline]
-    pub(super) fn at(&self, life: LifeIndex) -> Life {
-        self.lives.get(life.0 as usize).copied().unwrap_or_default()
+    pub(super) fn at(&self, life: LifeIndex) -> Option<Life> {
+        self.lives.get(life.0 as usize).copied()
     }
 
     /// The chunks of a context are gone; with `deleted`, the context too.
     pub(super) fn end(&mut self, context: Addr, deleted: bool) {
         let LifeIndex(index) = self.of(context);
         if let Some(life) = self.lives.get_mut(index as usize) {
-            life.frees = life.frees.wrapping_add(1);
+            life.frees = life.frees.wrapping_add(1) & !FREED;
             life.deletes = life.deletes.wrapping_add(deleted.into());
         }
     }

@@ -4,7 +4,7 @@ use crate::error::{Error, Fallible};
 use crate::event::Gone;
 use crate::ids::{ChunkSlot, ContextSlot};
 use crate::memory::Addr;
-use crate::server::lives::{LifeIndex, Lives};
+use crate::server::lives::{FREED, Life, LifeIndex, Lives};
 use crate::slots::entry;
 
 /// A variable of type `MemoryContext`.
@@ -24,38 +24,111 @@ pub struct ChunkVar {
     pub requested: u64,
     /// The context that the chunk is in.
     pub context: Addr,
+}
+
+/// The same as it is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    pointer: Addr,
+    requested: u64,
+    /// None if the variable never held anything.
+    life: LifeIndex,
+    /// How often the context's chunks had gone at once; [`FREED`] is set if the chunk was freed.
+    frees: u32,
+}
+
+impl Kept {
+    const NOTHING: Self =
+        Self { pointer: Addr::NULL, requested: 0, life: LifeIndex::NONE, frees: 0 };
+
+    /// Store what an allocation of `requested` bytes returned.
+    #[inline]
+    pub(super) fn keep(&mut self, pointer: Addr, requested: u64, context: Alive) {
+        *self = Self { pointer, requested, life: context.life, frees: context.frees };
+    }
+
+    /// The chunk was freed; the variable keeps its pointer.
+    #[inline]
+    pub(super) fn forget(&mut self) {
+        self.frees |= FREED;
+    }
+
+    fn var(&self, life: Life) -> ChunkVar {
+        let Self { pointer, requested, .. } = *self;
+        ChunkVar { pointer, requested, context: life.context }
+    }
+}
+
+/// A context, and how often chunks that it holds went at once.
+#[derive(Clone, Copy)]
+pub(super) struct Alive {
+    pub(super) addr: Addr,
     life: LifeIndex,
     frees: u32,
-    freed: bool,
 }
 
 /// What one backend's variables hold, and whether it is still good.
 #[derive(Clone, Default)]
 pub(super) struct Variables {
     contexts: Vec<Option<ContextVar>>,
-    chunks: Vec<Option<ChunkVar>>,
+    chunks: Vec<Kept>,
     lives: Lives,
+    /// The variable that was asked for last, while nothing has changed: mostly the next one too.
+    near: Option<(ContextSlot, Alive)>,
 }
 
 impl Variables {
     /// The context that a variable holds.
     #[inline]
     pub(super) fn context(&self, slot: ContextSlot) -> Option<Addr> {
-        match self.contexts.get(slot.0 as usize) {
-            Some(Some(var)) if self.lives.at(var.life).deletes == var.deletes => Some(var.addr),
-            _ => None,
+        self.find(slot).map(|context| context.addr)
+    }
+
+    /// The same, for a chunk that is to come of it.
+    #[inline]
+    pub(super) fn alive(&mut self, slot: ContextSlot) -> Option<Alive> {
+        match self.near {
+            Some((near, alive)) if near == slot => Some(alive),
+            _ => {
+                let found = self.find(slot)?;
+                self.near = Some((slot, found));
+                Some(found)
+            }
         }
+    }
+
+    fn find(&self, slot: ContextSlot) -> Option<Alive> {
+        let var = self.contexts.get(slot.0 as usize)?.as_ref()?;
+        let life = self.lives.at(var.life)?;
+        let same = life.deletes == var.deletes;
+        same.then_some(Alive { addr: var.addr, life: var.life, frees: life.frees })
+    }
+
+    /// A context by its address.
+    #[inline]
+    pub(super) fn alive_at(&mut self, addr: Addr) -> Alive {
+        let life = self.lives.of(addr);
+        let frees = self.lives.at(life).map_or(0, |life| life.frees);
+        Alive { addr, life, frees }
     }
 
     /// The chunk that a variable holds, unless its memory is gone.
     #[inline]
     pub(super) fn chunk(&self, slot: ChunkSlot) -> Option<ChunkVar> {
-        match self.chunks.get(slot.0 as usize) {
-            Some(Some(var)) if !var.freed && self.lives.at(var.life).frees == var.frees => {
-                Some(*var)
-            }
-            _ => None,
-        }
+        held(self.chunks.get(slot.0 as usize)?, &self.lives)
+    }
+
+    /// The same, and the variable.
+    #[inline]
+    pub(super) fn chunk_place(&mut self, slot: ChunkSlot) -> Option<(ChunkVar, &mut Kept)> {
+        let place = self.chunks.get_mut(slot.0 as usize)?;
+        Some((held(place, &self.lives)?, place))
+    }
+
+    /// A variable that was used before, to keep another chunk.
+    #[inline]
+    pub(super) fn place(&mut self, slot: ChunkSlot) -> Option<&mut Kept> {
+        self.chunks.get_mut(slot.0 as usize)
     }
 
     /// Every chunk that a variable holds.
@@ -68,21 +141,22 @@ impl Variables {
     /// The pointer that a variable holds, and what became of the chunk: a C program's variable
     /// does not know.
     pub(super) fn pointer(&self, slot: ChunkSlot) -> Result<(ChunkVar, Option<Gone>), Error> {
-        let Some(Some(var)) = self.chunks.get(slot.0 as usize) else {
-            return Err(Error::NoSuchChunk);
+        let kept = self.chunks.get(slot.0 as usize);
+        let found = kept.and_then(|kept| Some((kept, self.lives.at(kept.life)?)));
+        let (kept, life) = found.ok_or(Error::NoSuchChunk)?;
+        let gone = match kept.frees ^ life.frees {
+            0 => None,
+            FREED => Some(Gone::Freed),
+            _ => Some(Gone::WithContext),
         };
-        let gone = match self.lives.at(var.life).frees == var.frees {
-            false => Some(Gone::WithContext),
-            true if var.freed => Some(Gone::Freed),
-            true => None,
-        };
-        Ok((*var, gone))
+        Ok((kept.var(life), gone))
     }
 
     /// What a variable has to hold for the context at `addr`.
     pub(super) fn context_var(&mut self, addr: Addr) -> ContextVar {
         let life = self.lives.of(addr);
-        ContextVar { addr, life, deletes: self.lives.at(life).deletes }
+        let deletes = self.lives.at(life).map_or(0, |life| life.deletes);
+        ContextVar { addr, life, deletes }
     }
 
     pub(super) fn set_context(
@@ -90,7 +164,8 @@ impl Variables {
         slot: ContextSlot,
         var: Option<ContextVar>,
     ) -> Result<(), Error> {
-        *entry(&mut self.contexts, slot.0)? = var;
+        self.near = None;
+        *entry(&mut self.contexts, slot.0, None)? = var;
         Ok(())
     }
 
@@ -100,7 +175,6 @@ impl Variables {
     }
 
     /// Store what an allocation of `requested` bytes returned.
-    #[inline]
     pub(super) fn keep_chunk(
         &mut self,
         slot: ChunkSlot,
@@ -108,26 +182,28 @@ impl Variables {
         requested: u64,
         context: Addr,
     ) -> Fallible<()> {
-        let life = self.lives.of(context);
-        let frees = self.lives.at(life).frees;
-        let var = Some(ChunkVar { pointer, requested, context, life, frees, freed: false });
-        match self.chunks.get_mut(slot.0 as usize) {
-            Some(place) => *place = var,
-            None => *entry(&mut self.chunks, slot.0)? = var,
-        }
+        let context = self.alive_at(context);
+        entry(&mut self.chunks, slot.0, Kept::NOTHING)?.keep(pointer, requested, context);
         Ok(())
     }
 
     /// A variable's chunk was freed; the variable keeps its pointer.
-    #[inline]
     pub(super) fn drop_chunk(&mut self, slot: ChunkSlot) {
-        if let Some(Some(var)) = self.chunks.get_mut(slot.0 as usize) {
-            var.freed = true;
+        if let Some(place) = self.place(slot) {
+            place.forget();
         }
     }
 
     /// The chunks of a context are gone; with `deleted`, the context too.
     pub(super) fn end_life(&mut self, context: Addr, deleted: bool) {
+        self.near = None;
         self.lives.end(context, deleted);
     }
+}
+
+/// What a variable holds, unless its memory is gone.
+#[inline]
+fn held(kept: &Kept, lives: &Lives) -> Option<ChunkVar> {
+    let life = lives.at(kept.life)?;
+    (life.frees == kept.frees).then(|| kept.var(life))
 }

@@ -73,6 +73,7 @@ pub(super) fn write(
 }
 
 /// Write the header of a chunk alone in its block. Returns the chunk's pointer.
+#[inline]
 pub(super) fn write_dedicated(
     arena: &mut impl Words,
     profile: &Profile,
@@ -90,6 +91,7 @@ pub(super) fn write_dedicated(
     pointer
 }
 
+#[inline]
 fn write_owner(arena: &mut impl Words, chunk: Addr, pointer: Addr, block: Addr, size: u64) {
     let set = arena.ptr(block.offset(ASET));
     arena.set_word(chunk.offset(SIZE), size);
@@ -159,7 +161,8 @@ pub(super) fn freelist_index(arena: &impl Words, profile: &Profile, pointer: Add
         ChunkHeaders::Packed => ChunkHeader::of(arena, pointer).value() as usize,
         ChunkHeaders::Owner => alloc_set_free_index(owner_size(arena, profile, pointer)),
     };
-    index % super::ALLOCSET_NUM_FREELISTS
+    // Whoever writes over a header can make it say anything.
+    index.min(super::ALLOCSET_NUM_FREELISTS - 1)
 }
 
 /// Put a chunk at the head of its class's freelist.
@@ -194,6 +197,13 @@ pub(super) fn take(
         arena.set_ptr(owner(pointer), set);
     }
     pointer
+}
+
+/// Whether what [`take`] needs of a free chunk is at hand: the link, which has the owner's place
+/// where there is one.
+#[inline]
+pub(super) fn is_free_at_hand(words: &impl Words, profile: &Profile, chunk: Addr) -> bool {
+    words.has(link(profile, chunk))
 }
 
 /// The free chunk behind a free chunk, both by where their headers are.

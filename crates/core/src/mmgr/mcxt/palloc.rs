@@ -13,7 +13,7 @@ use crate::mmgr::methods::{
     self, ChunkMethods, chunk_methods, method_id, methods_addr, quick_alloc, quick_free,
 };
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Profile};
+use crate::profile::{ChunkHeaders, OwnerLayout, PackedLayout, Profile};
 
 /// `MaxAllocSize` (`memutils.h`): 1 GB - 1.
 pub const MAX_ALLOC_SIZE: u64 = 0x3fff_ffff;
@@ -211,33 +211,56 @@ fn row_of_chunk(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 
 /// Whether a context's chunks have no header, so that nothing finds the context from them.
 #[inline]
-pub(crate) fn is_headerless(words: &impl Words, profile: &Profile, context: Addr) -> bool {
-    methods::is_headerless(words.ptr(context.offset(METHODS)), profile)
+pub(crate) fn is_headerless(arena: &Arena, profile: &Profile, context: Addr) -> bool {
+    methods::is_headerless(Context::at(arena, context).methods_addr(), profile)
 }
 
-/// `palloc` the short way, in a window of the arena; `None`, and nothing has changed, if there
-/// is none.
-#[inline]
+/// `palloc` the short way, in the windows; `None`, and nothing has changed, if there is none.
+#[inline(always)]
 pub(crate) fn quick_palloc(
-    words: &mut impl Words,
+    arena: &mut Arena,
     profile: &Profile,
     context: Addr,
     size: u64,
 ) -> Option<Addr> {
+    let context = context.aligned();
+    let words = arena.windows();
     let row = words.ptr(context.offset(METHODS));
-    let pointer = quick_alloc(row, words, profile, context, size)?;
     if words.half(context.offset(IS_RESET)) as u8 != 0 {
-        words.set_part(context.offset(IS_RESET), u8::MAX.into(), 0);
+        return None;
     }
-    Some(pointer)
+    match profile.mmgr.chunk_headers {
+        ChunkHeaders::Owner => quick_alloc::<OwnerLayout>(row, arena, context, size),
+        ChunkHeaders::Packed => quick_alloc::<PackedLayout>(row, arena, context, size),
+    }
 }
 
-/// `pfree` the short way, in a window of the arena; `None`, and nothing has changed, if there
-/// is none.
-#[inline]
-pub(crate) fn quick_pfree(words: &mut impl Words, profile: &Profile, pointer: Addr) -> Option<()> {
-    let row = row_of_chunk(words, profile, pointer);
-    quick_free(row, words, profile, pointer)
+/// `pfree` of a chunk of this context the short way, in the windows; `None`, and nothing has
+/// changed, if there is none.
+#[inline(always)]
+pub(crate) fn quick_pfree(
+    arena: &mut Arena,
+    profile: &Profile,
+    context: Addr,
+    pointer: Addr,
+) -> Option<()> {
+    let pointer = pointer.aligned();
+    let words = arena.windows();
+    let header = ChunkHeader::of(&words, pointer);
+    match profile.mmgr.chunk_headers {
+        ChunkHeaders::Owner => {
+            let row = words.ptr(Addr(header.0).offset(METHODS));
+            let is = |id| row == methods_addr(id);
+            quick_free::<OwnerLayout>(is, arena, pointer)
+        }
+        ChunkHeaders::Packed => {
+            let row = words.ptr(context.offset(METHODS));
+            if row.is_null() || methods::is_headerless(row, profile) {
+                return None;
+            }
+            quick_free::<PackedLayout>(|id| header.method() == id, arena, pointer)
+        }
+    }
 }
 
 /// The allocator that a chunk belongs to, by what stands before it.

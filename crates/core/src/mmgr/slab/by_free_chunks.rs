@@ -29,6 +29,7 @@ pub(super) fn init(arena: &mut Arena, shape: Shape, header_size: u64) {
     (0..=shape.per_block).for_each(|index| dlist::init(arena, shape.list(index)));
 }
 
+#[inline]
 pub(super) fn nfree(words: &impl Words, block: Addr) -> u32 {
     words.half(block.offset(NFREE))
 }
@@ -66,14 +67,14 @@ pub(super) fn free_chunks(
 #[inline]
 fn take(words: &mut impl Words, profile: &Profile, shape: Shape, node: Addr) -> (Addr, Addr) {
     let block = node.back(NODE);
+    dlist::delete(words, node);
+    let left = nfree(words, block).wrapping_sub(1);
+    dlist::push_head(words, shape.list(left), node);
     let index = words.half(block.offset(FIRST_FREE_CHUNK));
     let chunk = shape.chunk_at(profile, block, index);
     let next = words.half(chunk.offset(profile.mmgr.slab.chunk));
     words.set_half(block.offset(FIRST_FREE_CHUNK), next);
-    let left = nfree(words, block).wrapping_sub(1);
     words.set_half(block.offset(NFREE), left);
-    dlist::delete(words, node);
-    dlist::push_head(words, shape.list(left), node);
 
     // A full block can't serve the next request: look for the fullest that can.
     let has_block = |index: &u32| !dlist::is_empty(words, shape.list(*index));
@@ -83,7 +84,7 @@ fn take(words: &mut impl Words, profile: &Profile, shape: Shape, node: Addr) -> 
     (block, chunk)
 }
 
-/// [`take`] from the fullest block, if there is one that stays in use and all is at hand.
+/// [`take`] from the fullest block, if there is one and all is at hand.
 #[inline]
 pub(super) fn quick_take(
     words: &mut impl Words,
@@ -94,13 +95,14 @@ pub(super) fn quick_take(
     if current == 0 {
         return None;
     }
-    let node = dlist::first(words, shape.list(current))?;
+    let node = dlist::first(words, shape.list(current))?.aligned();
     let left = nfree(words, node.back(NODE)).wrapping_sub(1);
-    let at_hand = left > 0
-        && left < shape.per_block
+    // The lists stand side by side: with the last all are at hand.
+    let at_hand = left < shape.per_block
         && shape.is_at_hand(words, node.back(NODE))
         && dlist::is_at_hand(words, node)
-        && dlist::is_at_hand(words, shape.list(left));
+        && dlist::is_at_hand(words, shape.list(left))
+        && words.has(shape.list(shape.per_block).offset(8));
     at_hand.then(|| take(words, profile, shape, node))
 }
 
@@ -114,15 +116,15 @@ fn put(
     block: Addr,
     pointer: Addr,
 ) -> bool {
+    dlist::delete(words, block.offset(NODE));
+    let before = nfree(words, block);
+    let now = before.wrapping_add(1);
     let chunk = pointer.back(profile.mmgr.slab.chunk);
     let index = chunk.since(shape.chunk_at(profile, block, 0)).checked_div(shape.full).unwrap_or(0);
     let next = words.half(block.offset(FIRST_FREE_CHUNK));
     words.set_half(pointer, next);
     words.set_half(block.offset(FIRST_FREE_CHUNK), index as u32);
-    let before = nfree(words, block);
-    let now = before.wrapping_add(1);
     words.set_half(block.offset(NFREE), now);
-    dlist::delete(words, block.offset(NODE));
 
     let empty = now == shape.per_block;
     let emptied_list = dlist::is_empty(words, shape.list(before));

@@ -48,10 +48,12 @@ pub(super) fn init(arena: &mut Arena, shape: Shape) {
     (0..LIST_COUNT).for_each(|index| dlist::init(arena, shape.list(index)));
 }
 
+#[inline]
 pub(super) fn slab_of_block(words: &impl Words, block: Addr) -> Addr {
     words.ptr(block.offset(SLAB))
 }
 
+#[inline]
 pub(super) fn nfree(words: &impl Words, block: Addr) -> u32 {
     words.half(block.offset(NFREE))
 }
@@ -160,7 +162,7 @@ pub(super) fn quick_take(
     if current == 0 {
         return None;
     }
-    let node = dlist::first(words, shape.list(current))?;
+    let node = dlist::first(words, shape.list(current))?.aligned();
     let left = nfree(words, node.back(NODE)).wrapping_sub(1);
     let list = shape.list(blocklist_index(words, shape, left));
     let at_hand = left < shape.per_block

@@ -6,7 +6,7 @@
 use crate::error::{Error, Fallible};
 use crate::event::{Access, MemoryEvent, Wrong};
 use crate::ids::{BackendId, ChunkSlot, ContextSlot};
-use crate::memory::{Addr, MAX_TOUCHED};
+use crate::memory::{Addr, Arena, MAX_TOUCHED};
 use crate::mmgr::memdebug::CLOBBER_FREED_MEMORY;
 use crate::mmgr::{Process, is_headerless, quick_palloc, quick_pfree};
 use crate::op::AllocFlags;
@@ -14,6 +14,11 @@ use crate::profile::MEMORY_CONTEXT_CHECKING;
 use crate::server::Server;
 use crate::server::backend::Backend;
 use crate::server::variables::{ChunkVar, Variables};
+
+/// Whether there are short ways. They know nothing of builds that check, and a page is better off
+/// without their 5 kB: what it replays without events is mostly page reads.
+const SHORT_WAYS: bool =
+    !(MEMORY_CONTEXT_CHECKING || CLOBBER_FREED_MEMORY || cfg!(target_family = "wasm"));
 
 impl Server {
     /// A backend's variables, and memory management as it sees it.
@@ -47,18 +52,54 @@ impl Server {
         Ok(self.process(id)?.1)
     }
 
-    /// A backend whose `palloc` and `pfree` can go the short way: nobody wants events, and
-    /// nothing is to be checked.
-    #[inline]
-    fn unwatched(&mut self, id: BackendId) -> Option<&mut Backend> {
-        if !self.log.is_off() || MEMORY_CONTEXT_CHECKING || CLOBBER_FREED_MEMORY {
+    /// A backend whose `palloc` and `pfree` can go the short way, and the bytes: nobody wants
+    /// events, and nothing is to be checked.
+    #[inline(always)]
+    fn unwatched(&mut self, id: BackendId) -> Option<(&mut Backend, &mut Arena)> {
+        if !SHORT_WAYS || !self.log.is_off() {
             return None;
         }
         self.arena.lend(id);
-        self.backends.get_mut(usize::from(id.0))
+        Some((self.backends.get_mut(usize::from(id.0))?, &mut self.arena))
     }
 
-    #[inline]
+    /// `palloc` the short way; `None`, and nothing has changed, if there is none.
+    #[inline(always)]
+    pub(super) fn quick_palloc(
+        &mut self,
+        id: BackendId,
+        slot: Option<ContextSlot>,
+        size: u64,
+        chunk: Option<ChunkSlot>,
+    ) -> Option<Addr> {
+        let profile = self.profile;
+        let (backend, arena) = self.unwatched(id)?;
+        let context = match slot {
+            None => backend.variables.alive_at(backend.memory.current),
+            Some(slot) => backend.variables.alive(slot)?,
+        };
+        let place = match chunk {
+            None => None,
+            Some(chunk) => Some(backend.variables.place(chunk)?),
+        };
+        let pointer = quick_palloc(arena, profile, context.addr, size)?;
+        if let Some(place) = place {
+            place.keep(pointer, size, context);
+        }
+        Some(pointer)
+    }
+
+    /// `pfree` the short way; `None`, and nothing has changed, if there is none.
+    #[inline(always)]
+    pub(super) fn quick_pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Option<()> {
+        let profile = self.profile;
+        let (backend, arena) = self.unwatched(id)?;
+        let (var, place) = backend.variables.chunk_place(slot)?;
+        quick_pfree(arena, profile, var.context, var.pointer)?;
+        place.forget();
+        Some(())
+    }
+
     pub(super) fn palloc(
         &mut self,
         id: BackendId,
@@ -67,57 +108,12 @@ impl Server {
         zero: bool,
         chunk: Option<ChunkSlot>,
     ) -> Fallible<Addr> {
-        if !zero
-            && let Some(backend) = self.unwatched(id)
-            && let Some(context) = match slot {
-                None => Some(backend.memory.current),
-                Some(slot) => backend.variables.context(slot),
-            }
-            && let Some(pointer) =
-                quick_palloc(&mut self.arena.window(), self.profile, context, size)
-                    .or_else(|| self.palloc_in_windows(context, size))
-        {
-            if let Some(chunk) = chunk
-                && let Some(backend) = self.backends.get_mut(usize::from(id.0))
-            {
-                backend.variables.keep_chunk(chunk, pointer, size, context)?;
-            }
-            return Ok(pointer);
-        }
         self.allocate(id, slot, size, chunk, |process, context| {
             process.memory_context_alloc(context, size, zero)
         })
     }
 
-    #[inline(never)]
-    fn palloc_in_windows(&mut self, context: Addr, size: u64) -> Option<Addr> {
-        quick_palloc(&mut self.arena.windows(), self.profile, context, size)
-    }
-
-    #[inline]
     pub(super) fn pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
-        if let Some(backend) = self.unwatched(id)
-            && let Some(var) = backend.variables.chunk(slot)
-            && !is_headerless(&self.arena.window(), self.profile, var.context)
-            && quick_pfree(&mut self.arena.window(), self.profile, var.pointer)
-                .or_else(|| self.pfree_in_windows(var.pointer))
-                .is_some()
-        {
-            if let Some(backend) = self.backends.get_mut(usize::from(id.0)) {
-                backend.variables.drop_chunk(slot);
-            }
-            return Ok(());
-        }
-        self.pfree_watched(id, slot)
-    }
-
-    #[inline(never)]
-    fn pfree_in_windows(&mut self, pointer: Addr) -> Option<()> {
-        quick_pfree(&mut self.arena.windows(), self.profile, pointer)
-    }
-
-    #[inline(never)]
-    fn pfree_watched(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
         let (variables, mut process) = self.process(id)?;
         let var = chunk_with_header(variables, &mut process, slot, Access::Free)?;
         process.pfree(var.pointer)?;
