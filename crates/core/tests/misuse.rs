@@ -292,7 +292,7 @@ fn op() -> impl Strategy<Value = Op> {
 /// Everything that the page shows of a backend's memory.
 fn look(server: &Server, id: BackendId, ledger: &Ledger) {
     for row in views::contexts(server, id) {
-        let view = views::open_context(server, id, row.addr, &[]);
+        let view = views::open_context(server, id, row.addr, &ledger.chunks(row.addr));
         for block in &view.blocks {
             let _sums = (block.used(), block.free());
         }

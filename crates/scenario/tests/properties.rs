@@ -120,6 +120,7 @@ fn token_soup() -> impl Strategy<Value = String> {
 fn statement() -> impl Strategy<Value = String> {
     let number = 0..20_u32;
     let name = || string_regex("[a-zA-Z_ü][a-z0-9_$]{0,5}").expect("a regex");
+    let offset = || select(vec![0u32, 8, 60, 64, 100, 200, 1000, 9000]);
     let size = || string_regex("[1-9][0-9]{0,3}( |(\\.[05])?kB|MB|B)").expect("a regex");
     prop_oneof![
         (number.clone(), 0..9_u32).prop_map(|(a, b)| format!("read t {a}..{}", a + b)),
@@ -147,6 +148,21 @@ fn statement() -> impl Strategy<Value = String> {
             "create context z{w};on reset z{w} call f;move z{w} under TopMemoryContext;\
              reset only z{w};reset children z{w};delete children z{w}"
         )),
+        (size(), name(), offset()).prop_map(|(size, a, at)| format!(
+            "palloc {size} as {a}; pfree {a}; poke {a} 8 at {at}; pfree {a}; peek {a}"
+        )),
+        (size(), name(), offset(), offset()).prop_map(|(size, a, at, bytes)| format!(
+            "create context p{a} slab chunk={size};palloc {size} in p{a} as {a};\
+             palloc {size} in p{a} as c;poke {a} {bytes} at {at};pfree c;reset p{a};\
+             peek {a} {bytes} at {at};poke c 16;palloc {size} in p{a} as c"
+        )),
+        (size(), name(), offset(), select(vec!["generation", "bump small", "allocset"])).prop_map(
+            |(size, a, at, kind)| format!(
+                "create context q{a} {kind}; palloc {size} in q{a} as {a}; poke {a} 40 at {at};\
+                 repalloc {a} {size}; show contexts; show stats TopMemoryContext; show malloc;\
+                 show fragmentation; delete q{a}; poke {a} 100; pfree {a}"
+            )
+        ),
         select(vec![
             "show contexts",
             "SHOW stats TopMemoryContext",

@@ -118,7 +118,8 @@ impl Heap {
     /// Whether all of these bytes are the process's: touching others kills it.
     pub fn has(&self, at: Addr, size: u64) -> bool {
         if at >= self.base && at < self.base.offset(Addr::SEGMENT_SIZE) {
-            return size <= self.top.saturating_sub(at.since(self.base));
+            // A chunk's room goes on into the header of what comes next.
+            return size <= (self.top + HEADER).saturating_sub(at.since(self.base));
         }
         if at < self.mapped_base {
             return false;
@@ -380,6 +381,27 @@ mod tests {
         let b = heap.malloc(&mut arena, 1).unwrap();
         assert_eq!(a.0 % MALLOC_ALIGN, 0);
         assert_eq!(b.since(a), 112);
+    }
+
+    #[test]
+    fn a_process_has_all_that_malloc_gave_it_and_no_more() {
+        let (mut arena, mut heap) = new();
+        for size in [24, 100, 104, MMAP_THRESHOLD] {
+            let pointer = heap.malloc(&mut arena, size).unwrap();
+            assert!(heap.has(pointer, size));
+            assert!(!heap.has(pointer, size + (PAGE_SIZE as u64) * 2));
+        }
+    }
+
+    #[test]
+    fn a_chunk_whose_size_runs_over_a_free_one_is_not_freed() {
+        let (mut arena, mut heap) = new();
+        let [a, b, _c] = [100, 100, 100].map(|size| heap.malloc(&mut arena, size).unwrap());
+        heap.free(&mut arena, b);
+        arena.write_u64(a.back(HEADER), 144);
+        heap.free(&mut arena, a);
+        assert_eq!(arena.fault(), Some(crate::memory::Fault::Abort));
+        assert_eq!(heap.stats().frees, 1);
     }
 
     #[test]

@@ -378,7 +378,7 @@ impl Process<'_> {
 
     #[inline]
     pub(super) fn methods_of(&self, context: Addr) -> Fallible<&'static dyn MemoryContextMethods> {
-        Context::at(self.arena, context).methods().ok_or_else(|| Error::NoSuchContext.into())
+        Context::at(self.arena, context).methods().ok_or_else(|| Error::SegmentationFault.into())
     }
 
     /// The header of a new context, malloc'd, together with whatever goes with it.

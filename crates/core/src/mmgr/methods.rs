@@ -194,7 +194,8 @@ macro_rules! allocators {
             ) -> Fallible<Addr> {
                 match method_id(Context::at(self.arena, context).methods_addr()) {
                     $(#[cfg(feature = $feature)] $id => $methods.alloc(self, context, size, flags),)*
-                    _ => Err(Error::NoSuchContext.into()),
+                    // A call of whatever is there.
+                    _ => Err(Error::SegmentationFault.into()),
                 }
             }
 

