@@ -118,7 +118,8 @@ impl Heap {
     /// Whether all of these bytes are the process's: touching others kills it.
     pub fn has(&self, at: Addr, size: u64) -> bool {
         if at >= self.base && at < self.base.offset(Addr::SEGMENT_SIZE) {
-            return size <= self.top.saturating_sub(at.since(self.base));
+            // The last chunk ends where the next one's header would.
+            return size <= (self.top + HEADER).saturating_sub(at.since(self.base));
         }
         if at < self.mapped_base {
             return false;
