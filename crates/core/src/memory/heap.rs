@@ -118,7 +118,7 @@ impl Heap {
     /// Whether all of these bytes are the process's: touching others kills it.
     pub fn has(&self, at: Addr, size: u64) -> bool {
         if at >= self.base && at < self.base.offset(Addr::SEGMENT_SIZE) {
-            // A chunk's room goes on into the header of what comes next.
+            // The last chunk ends where the next one's header would.
             return size <= (self.top + HEADER).saturating_sub(at.since(self.base));
         }
         if at < self.mapped_base {
