@@ -95,6 +95,15 @@ static Result result;
 static BufferUsage usage;
 static MemoryContext harness;
 
+/* Entries of PrivateRefCountArray. */
+#define PRIVATE_ENTRIES 8
+/*
+ * Since the backend last had no pin, the array may have been full. Which entry
+ * goes to the hash then depends on what the backend did before the script, and
+ * how many are there decides how much ExtendBufferedRelBy may pin.
+ */
+static bool crowded;
+
 static bool
 is(const Operation *op, const char *name)
 {
@@ -246,7 +255,7 @@ extend_by_inside(const Operation *op)
 	BufferAccessStrategy strategy;
 	uint32		extended = 0;
 
-	if (relation == NULL || op->n[2] < 1 || op->n[2] > MAX_RANGE ||
+	if (relation == NULL || op->n[2] < 1 || op->n[2] > MAX_RANGE || crowded ||
 		!find_strategy(op->n[1], &strategy))
 		return false;
 	result.new_block = ExtendBufferedRelBy(BMR_REL(relation), MAIN_FORKNUM, strategy,
@@ -413,7 +422,7 @@ drop(const Operation *op)
 		return true;
 	}
 	/* The error would name the file of a local page that is pinned. */
-	if (relation == NULL || (RelationUsesLocalBuffers(relation) && pool_has_pins(true)))
+	if (relation == NULL || (RelationUsesLocalBuffers(relation) && pool_pins(true) > 0))
 		return false;
 	smgr = RelationGetSmgr(relation);
 	if (is(op, "drop_rel"))
@@ -436,12 +445,12 @@ flush(const Operation *op)
 
 	if (is(op, "flush_rel"))
 	{
-		if (relation == NULL || pool_has_pins(RelationUsesLocalBuffers(relation)))
+		if (relation == NULL || pool_pins(RelationUsesLocalBuffers(relation)) > 0)
 			return false;
 		FlushRelationBuffers(relation);
 		return true;
 	}
-	if (pool_has_pins(false))
+	if (pool_pins(false) > 0)
 		return false;
 	if (is(op, "checkpoint"))
 		CheckPointBuffers(CHECKPOINT_IMMEDIATE | (op->n[0] != 0 ? CHECKPOINT_FLUSH_ALL : 0));
@@ -624,6 +633,7 @@ step(FILE *out, int i, const Operation *op)
 	ErrorData  *volatile error = NULL;
 	volatile bool executed = true;
 	int			place = place_of(op);
+	int			pins;
 
 	if (place < 0)
 		return false;
@@ -646,6 +656,9 @@ step(FILE *out, int i, const Operation *op)
 		return false;
 	write_input(out, i, op);
 	write_output(out, error);
+	pins = pool_pins(false);
+	crowded = pins > 0 &&
+		(crowded || pins + Max(1, result.nbuffers) >= PRIVATE_ENTRIES || error != NULL);
 	if (error != NULL)
 		FreeErrorData(error);
 	return true;

@@ -376,11 +376,12 @@ pool_write_end(FILE *out)
 	fputc(']', out);
 }
 
-bool
-pool_has_pins(bool of_local)
+int
+pool_pins(bool of_local)
 {
+	int			pins = 0;
+
 	for (int i = 0; i < (of_local ? nlocal : NBuffers); i++)
-		if ((of_local ? local : shared)[i].refcount > 0)
-			return true;
-	return false;
+		pins += (of_local ? local : shared)[i].refcount > 0;
+	return pins;
 }

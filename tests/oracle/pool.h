@@ -46,7 +46,7 @@ extern void pool_flush_wal(void);
 /* Where the trace counts WAL positions from. */
 extern XLogRecPtr pool_wal_base;
 
-/* Whether this backend holds a pin on any shared, or any local, buffer. */
-extern bool pool_has_pins(bool local);
+/* How many shared, or local, buffers this backend has pinned. */
+extern int	pool_pins(bool local);
 
 #endif

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: what palloc and pfree cost in the core, beside what they cost in a server.
+//! `cargo xtask bench`: what palloc and pfree cost in the core, beside what they cost in a server;
+//! and what reading a page costs ([`buffers`]).
 //!
 //! The same workloads run in turns: each run first inside a real server, by the oracle's extension
 //! (`tests/oracle/workload.c`), then through the whole core, by the core's own benchmark
@@ -6,7 +7,9 @@
 //! runs the median counts. So what else the machine does hardly matters. Without a PostgreSQL the
 //! core's figures stand alone.
 
-use crate::oracle::Found;
+mod buffers;
+
+use crate::oracle::{Found, Kind};
 use crate::postgres::{Installation, Server};
 use crate::process;
 use crate::steps::Plan;
@@ -19,10 +22,13 @@ const LEAST_WITH_EVENTS: f64 = 2.0;
 
 /// What the command line says.
 pub(crate) struct Options {
+    /// Only these; `None` is both.
+    pub(crate) kind: Option<Kind>,
     /// The folder of a server's programs; `None` is the packaged PostgreSQL 15.
     pub(crate) pg_bin: Option<String>,
     pub(crate) steps: u32,
     pub(crate) runs: u32,
+    pub(crate) reads: u32,
 }
 
 /// Each workload's name, and a row of numbers for each run.
@@ -40,7 +46,17 @@ struct Bench {
 
 /// Measure and print.
 pub(crate) fn run(options: Options) -> Result<(), String> {
-    let Options { pg_bin, steps, runs } = options;
+    let Options { kind, pg_bin, steps, runs, reads } = options;
+    if kind != Some(Kind::Bufmgr) {
+        memory(pg_bin, steps, runs)?;
+    }
+    if kind != Some(Kind::Mmgr) {
+        buffers::run(reads)?;
+    }
+    Ok(())
+}
+
+fn memory(pg_bin: Option<String>, steps: u32, runs: u32) -> Result<(), String> {
     let mut bench = Bench::default();
     Plan::new()
         .step("PostgreSQL", move |bench: &mut Bench, _| {
@@ -58,7 +74,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         })
         .step("the core, as fast as it gets", |_, screen| {
             screen.break_line();
-            core(&["--no-run"]).map(|_| "ready".into())
+            cargo_bench("mmgr", &["--no-run"]).map(|_| "ready".into())
         })
         .step(format!("{runs} runs of {steps} steps"), move |bench, _| {
             for run in 0..runs {
@@ -84,7 +100,7 @@ fn in_the_core(bench: &mut Bench, steps: u32, run: u32) -> Result<(), Trouble> {
     let version = bench.found.installation.as_ref().map_or(15, |it| it.version.number());
     let [steps, run, version] = [steps, run, version].map(|number| number.to_string());
     let options = ["--", "--lines", "--pg", &version, "--steps", &steps, "--run", &run];
-    let text = core(&[&options[..], &["--runs", "1"]].concat())?;
+    let text = cargo_bench("mmgr", &[&options[..], &["--runs", "1"]].concat())?;
     take_in(&mut bench.core, &text)
 }
 
@@ -111,11 +127,12 @@ fn median(runs: &[Vec<f64>], number: usize) -> Option<f64> {
     all.get(all.len() / 2).copied()
 }
 
-/// The core's benchmark with these options; what it prints.
-fn core(options: &[&str]) -> Result<String, Trouble> {
+/// One of the core's benchmarks with these options; what it prints.
+fn cargo_bench(name: &str, options: &[&str]) -> Result<String, Trouble> {
     let mut cargo = process::cargo();
-    cargo.args(["bench", "-q", "-p", "pgscope-core", "--bench", "mmgr"]).args(options);
-    let way_out = "`cargo bench -p pgscope-core --bench mmgr` shows the same alone";
+    cargo.args(["bench", "-q", "-p", "pgscope-core", "--bench", name]).args(options);
+    let way_out = format!("`cargo bench -p pgscope-core --bench {name}` shows the same alone");
+    let way_out = way_out.as_str();
     let output = cargo.stderr(std::process::Stdio::inherit()).output();
     let output = output.map_err(|error| Trouble::new(error.to_string(), way_out))?;
     if !output.status.success() {

@@ -64,11 +64,14 @@ The commands of pgscope. Each sets up what it needs first, under target/.
         --seed S      from this seed instead of 1
         --pg-bin DIR  the server whose programs lie in DIR, instead of Debian's PostgreSQL 15
         --install     have apt install PostgreSQL 15 if it is missing
-  cargo xtask bench [--pg-bin DIR] [--steps N] [--runs N]
-      Time palloc and pfree in the core, beside the same work inside a real server if there is one.
+  cargo xtask bench [--kind KIND] [--pg-bin DIR] [--steps N] [--runs N] [--reads N]
+      Time palloc and pfree in the core, beside the same work inside a real server if there is one;
+      and reads of pages, beside libCacheSim's Clock if pip can install it.
+        --kind KIND   only one of them, mmgr or bufmgr
         --pg-bin DIR  as above
         --steps N     this many steps of each workload instead of 3000000
         --runs N      the median of this many runs instead of 7
+        --reads N     this many reads instead of 20000000
   cargo xtask size
       Print the size of what lies in dist/, compressed, against budget.toml.
   cargo xtask screenshots
@@ -123,12 +126,8 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
             conformance::run(&paths).map(drop)
         }
         "oracle" => {
-            let kind = args.text("--kind", "bufmgr")?.unwrap_or_else(|| "mmgr".into());
-            let kind = oracle::Kind::from_word(&kind).ok_or_else(|| {
-                format!("the oracle knows no kind `{kind}`, only `mmgr` and `bufmgr`")
-            })?;
             let options = oracle::Options {
-                kind,
+                kind: kind(&mut args)?.unwrap_or(oracle::Kind::Mmgr),
                 pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 install: args.flag("--install"),
                 ops: args.number("--ops")?.unwrap_or(100_000),
@@ -139,9 +138,11 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         }
         "bench" => {
             let options = bench::Options {
+                kind: kind(&mut args)?,
                 pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 steps: args.number("--steps")?.unwrap_or(3_000_000).max(1000),
                 runs: args.number("--runs")?.unwrap_or(7).max(1),
+                reads: args.number("--reads")?.unwrap_or(20_000_000).max(1000),
             };
             args.finish(command)?;
             bench::run(options)
@@ -154,4 +155,10 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
             "there is no command `{unknown}`\n  way out: `cargo xtask --help` lists the commands"
         )),
     }
+}
+
+fn kind(args: &mut Args) -> Result<Option<oracle::Kind>, String> {
+    let Some(word) = args.text("--kind", "bufmgr")? else { return Ok(None) };
+    let kind = oracle::Kind::from_word(&word);
+    kind.map(Some).ok_or_else(|| format!("there is no kind `{word}`, only `mmgr` and `bufmgr`"))
 }

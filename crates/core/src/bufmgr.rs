@@ -12,6 +12,7 @@
 //! - [`buf_table`]: from tag to buffer
 //! - [`freelist`]: who is the next victim; buffer rings
 //! - [`read`]: the way of one page into the pool
+//! - `unobserved`: the same in one stroke, while nobody watches
 //! - [`range`]: several blocks read together
 //! - [`extend`]: new blocks at a relation's end
 //! - [`pin`]: pins, shared and private
@@ -37,6 +38,7 @@ pub mod pin;
 pub mod range;
 pub mod read;
 pub mod smgr;
+mod unobserved;
 pub mod wal;
 pub mod write;
 
@@ -66,6 +68,8 @@ pub struct BufferPool {
     pub(crate) descs: Vec<BufferDesc>,
     pub(crate) table: BufTable,
     pub(crate) strategy: StrategyControl,
+    /// How far use raises a usage count.
+    max_usage_count: u8,
     /// The relations' files.
     pub smgr: Smgr,
     /// The write-ahead log's positions.
@@ -163,6 +167,7 @@ impl BufferPool {
             descs: vec![BufferDesc::default(); nbuffers as usize],
             table: BufTable::new(nbuffers),
             strategy: StrategyControl::new(nbuffers),
+            max_usage_count: desc::BM_MAX_USAGE_COUNT,
             smgr: Smgr::default(),
             wal: Wal::default(),
         };
@@ -170,6 +175,12 @@ impl BufferPool {
             pool.link_freelist((0..nbuffers).map(BufferId));
         }
         pool
+    }
+
+    /// Let use raise usage counts to this, at most 15, instead of `BM_MAX_USAGE_COUNT`, which is a
+    /// constant on a real server: to compare with clocks that count to something else.
+    pub fn set_max_usage_count(&mut self, most: u8) {
+        self.max_usage_count = most.min(desc::USAGE_COUNT_BITS);
     }
 
     /// `NBuffers`.

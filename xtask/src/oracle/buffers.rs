@@ -20,7 +20,8 @@ const LOCAL_BUFFERS: u64 = 100;
 const HANDLES: u64 = 1000;
 const STRATEGIES: u64 = 6;
 /// Buffers in the pool, small ones more often.
-const POOLS: [(u64, u32); 7] = [(6, 16), (3, 24), (5, 32), (3, 64), (3, 128), (1, 256), (1, 520)];
+const POOLS: [(u64, u32); 8] =
+    [(12, 16), (6, 24), (10, 32), (6, 64), (6, 128), (3, 256), (2, 520), (1, 2048)];
 
 /// What an operation is about.
 #[derive(Clone, Copy)]

@@ -21,6 +21,9 @@ use crate::profile::BufmgrProfile;
 /// `BM_MAX_USAGE_COUNT`.
 pub const BM_MAX_USAGE_COUNT: u8 = 5;
 
+/// What the bits of a usage count can hold.
+pub(super) const USAGE_COUNT_BITS: u8 = 15;
+
 const REFCOUNT_ONE: u32 = 1;
 const REFCOUNT_MASK: u32 = (1 << 18) - 1;
 const USAGECOUNT_SHIFT: u32 = 18;
@@ -113,6 +116,12 @@ impl BufferDesc {
         ((self.state & USAGECOUNT_MASK) >> USAGECOUNT_SHIFT) as u8
     }
 
+    /// Neither pinned nor used lately: the sweep takes it.
+    #[inline]
+    pub(super) fn is_reusable(&self) -> bool {
+        self.state & (REFCOUNT_MASK | USAGECOUNT_MASK) == 0
+    }
+
     /// Whether all of these flags are set.
     #[inline]
     pub fn is(&self, flags: u32) -> bool {
@@ -129,6 +138,7 @@ impl BufferDesc {
         self.state &= !flags;
     }
 
+    #[inline]
     pub(super) fn set_dirty(&mut self, profile: &BufmgrProfile) {
         self.set(BM_DIRTY);
         if profile.just_dirtied {
@@ -157,6 +167,7 @@ impl BufferDesc {
     }
 
     /// The buffer belongs to no page any more (`InvalidateVictimBuffer`).
+    #[inline]
     pub(super) fn forget(&mut self) {
         self.state &= REFCOUNT_MASK;
         self.lsn = 0;
@@ -164,6 +175,7 @@ impl BufferDesc {
     }
 
     /// The buffer belongs to this page from now on; usage count 1.
+    #[inline]
     pub(super) fn assign(&mut self, tag: BufferTag, persistence: Persistence) {
         self.tag = tag;
         self.state |= BM_TAG_VALID | USAGECOUNT_ONE;
@@ -173,6 +185,7 @@ impl BufferDesc {
     }
 
     /// The page's bytes are there.
+    #[inline]
     pub(super) fn fill(&mut self, page: PageVersion) {
         self.lsn = page.lsn;
         self.changes = page.changes;

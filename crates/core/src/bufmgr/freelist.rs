@@ -7,7 +7,7 @@
 //! again and again, and only a slot that is empty, or whose buffer others have come to use,
 //! makes it ask the whole pool.
 
-use super::desc::{FREENEXT_END_OF_LIST, FREENEXT_NOT_IN_LIST};
+use super::desc::{BufferDesc, FREENEXT_END_OF_LIST, FREENEXT_NOT_IN_LIST};
 use super::{BLCKSZ, BufferAccess, BufferPool, LocalBufferState};
 use crate::error::Error;
 use crate::event::{BufferEvent, Tick};
@@ -83,8 +83,40 @@ impl StrategyControl {
         std::mem::take(&mut self.num_buffer_allocs)
     }
 
+    /// The request for a victim that the clock sweep answers, without a word about the ticks; `None`
+    /// if every buffer is pinned.
+    #[inline]
+    pub(super) fn sweep_unobserved(&mut self, descs: &mut [BufferDesc]) -> Option<BufferId> {
+        self.num_buffer_allocs = self.num_buffer_allocs.wrapping_add(1);
+        let mut pinned = 0;
+        let mut hand = self.next_victim as usize;
+        let victim = loop {
+            if hand >= descs.len() {
+                hand = 0;
+                self.complete_passes = self.complete_passes.wrapping_add(1);
+            }
+            let desc = &mut descs[hand];
+            hand += 1;
+            if desc.is_reusable() {
+                break Some(BufferId(hand as u32 - 1));
+            }
+            if desc.refcount() == 0 {
+                desc.lower_usage();
+                pinned = 0;
+                continue;
+            }
+            pinned += 1;
+            if pinned == self.nbuffers {
+                break None;
+            }
+        };
+        self.next_victim = hand as u32;
+        victim
+    }
+
     /// `ClockSweepTick`: the buffer under the hand, and whether the hand began a new pass
     /// with it.
+    #[inline]
     fn clock_sweep_tick(&mut self) -> (BufferId, bool) {
         let victim = self.next_victim;
         self.next_victim += 1;

@@ -6,7 +6,6 @@
 //! use.
 
 use super::BufferAccess;
-use super::desc::BM_MAX_USAGE_COUNT;
 use crate::error::Error;
 use crate::event::BufferEvent;
 use crate::ids::{Buffer, BufferId};
@@ -87,6 +86,7 @@ impl PrivateRefCount {
                 self.overflow.insert(place, moved);
             }
             self.buffers[victim] = FREE;
+            self.counts[victim] = 0;
             victim
         });
         self.reserved = Some(entry);
@@ -159,11 +159,12 @@ impl BufferAccess<'_> {
     #[inline]
     pub(super) fn pin_buffer(&mut self, buffer: BufferId, ring: bool) -> Result<(), Error> {
         let private = self.local.pins.add(buffer);
+        let most_by_use = self.pool.max_usage_count;
         let desc = &mut self.pool.descs[buffer.index()];
         let usage_from = desc.usage_count();
         if private == 1 {
             desc.add_pin();
-            let most = if ring { 1 } else { BM_MAX_USAGE_COUNT };
+            let most = if ring { 1 } else { most_by_use };
             if usage_from < most {
                 desc.raise_usage();
             }

@@ -70,7 +70,8 @@ impl BufferAccess<'_> {
         match self.pool.smgr.relation(rel).map(|relation| relation.persistence) {
             Some(Persistence::Temporary(owner)) if owner == self.who => Ok(true),
             Some(Persistence::Temporary(_)) => Err(Error::OtherTempRelation),
-            _ => Ok(false),
+            Some(_) => Ok(false),
+            None => Err(Error::Protocol("there is no such relation")),
         }
     }
 

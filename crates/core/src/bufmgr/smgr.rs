@@ -47,6 +47,18 @@ pub struct PageVersion {
     pub changes: u32,
 }
 
+impl Relation {
+    /// Which version of a block is on disk.
+    #[inline]
+    pub(super) fn version(&self, block: BlockNumber) -> PageVersion {
+        // Most relations of a scenario are only read: no need to hash for them.
+        if self.written.is_empty() {
+            return PageVersion::default();
+        }
+        self.written.get(&block).copied().unwrap_or_default()
+    }
+}
+
 /// All relations.
 #[derive(Clone, Debug, Default)]
 pub struct Smgr {
@@ -80,6 +92,7 @@ impl Smgr {
     }
 
     /// A relation.
+    #[inline]
     pub fn relation(&self, rel: RelId) -> Option<&Relation> {
         self.relations.get(rel.0 as usize)
     }
@@ -127,14 +140,19 @@ impl Smgr {
     ///
     /// # Errors
     /// [`Error::ShortRead`] past the end.
+    #[inline]
     pub(super) fn read(&self, tag: BufferTag) -> Result<PageVersion, Error> {
         let Some(relation) = self.relation(tag.rel).filter(|r| tag.block < r.nblocks) else {
-            let (relation, nblocks) =
-                self.relation(tag.rel).map_or(("".into(), 0), |r| (r.name.clone(), r.nblocks));
-            let path = self.path(tag.rel);
-            return Err(Error::ShortRead { path, block: tag.block, relation, nblocks });
+            return Err(self.short_read(tag));
         };
-        Ok(relation.written.get(&tag.block).copied().unwrap_or_default())
+        Ok(relation.version(tag.block))
+    }
+
+    #[cold]
+    fn short_read(&self, tag: BufferTag) -> Error {
+        let (relation, nblocks) =
+            self.relation(tag.rel).map_or(("".into(), 0), |r| (r.name.clone(), r.nblocks));
+        Error::ShortRead { path: self.path(tag.rel), block: tag.block, relation, nblocks }
     }
 
     /// `smgrwrite`.

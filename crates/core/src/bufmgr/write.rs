@@ -5,15 +5,27 @@
 //! relation. Whoever writes it, the WAL record of its last change goes first. A page that was
 //! written stays in the pool, clean.
 
-use super::BufferAccess;
 use super::desc::{BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT, BM_VALID};
 use super::smgr::PageVersion;
+use super::{BufferAccess, BufferPool};
 use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::event::{BufferEvent, WriteReason};
 use crate::ids::{Buffer, BufferId, BufferTag, RelId};
 use crate::op::DirtyKind;
+
+impl BufferPool {
+    /// The page goes to its file, and is clean.
+    pub(super) fn write_page(&mut self, buffer: BufferId) {
+        let desc = &mut self.descs[buffer.index()];
+        let page = PageVersion { lsn: desc.lsn, changes: desc.changes };
+        desc.clear(BM_DIRTY | BM_JUST_DIRTIED | BM_CHECKPOINT_NEEDED);
+        if let Some(tag) = desc.tag() {
+            self.smgr.write(tag, page);
+        }
+    }
+}
 
 impl BufferAccess<'_> {
     /// `MarkBufferDirty`, or `MarkBufferDirtyHint`; with WAL, the record's end becomes the
@@ -103,8 +115,7 @@ impl BufferAccess<'_> {
             let upto = self.pool.wal.flushed();
             self.emit(BufferEvent::WalFlushed { upto })?;
         }
-        self.pool.smgr.write(tag, PageVersion { lsn: desc.lsn, changes: desc.changes });
-        self.desc(buffer).clear(BM_DIRTY | BM_JUST_DIRTIED | BM_CHECKPOINT_NEEDED);
+        self.pool.write_page(buffer);
         self.local.usage.written += 1;
         self.emit(BufferEvent::Written { buffer, tag, reason })
     }
