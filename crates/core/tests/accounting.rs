@@ -164,6 +164,22 @@ fn more_children_than_a_hundred_are_summed_up() {
 }
 
 #[test]
+fn what_plain_malloc_would_cost_is_known_of_each_backend() {
+    let mut server = server(Version::V18);
+    let backend = BackendId(1);
+    server.apply(&Op::Connect { backend, name: "bob".into() }).unwrap();
+    let mut ledger = Ledger::new(&server, backend);
+    let (context, chunk) = (None, ChunkSlot(0));
+    let palloc = Op::Palloc { backend, context, size: 100, zero: false, chunk: Some(chunk) };
+    for op in [palloc, Op::Pfree { backend, chunk }] {
+        server.apply(&op).unwrap();
+        ledger.note(&op, &server);
+    }
+    let plain = ledger.plain();
+    assert_eq!((plain.mallocs, plain.frees, plain.obtained), (1, 1, 0));
+}
+
+#[test]
 fn a_reset_stands_for_a_free_of_each_chunk() {
     let mut server = server(Version::V18);
     let mut ledger = Ledger::new(&server, BACKEND);
