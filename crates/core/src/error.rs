@@ -31,7 +31,7 @@ pub enum Error {
     },
     /// A temporary relation belongs to another backend (`ReadBufferExtended`).
     OtherTempRelation,
-    /// The server's version has no such routine.
+    /// The server's version has no such routine, or nothing of this kind.
     NotInVersion(&'static str),
     /// A pin was released or used that is not there (`BufferIsValid`, `ReleaseBuffer`).
     BadBufferId(i32),
@@ -111,8 +111,6 @@ pub enum Error {
     InvalidAlignment(u64),
     /// A context was to become a child of itself, or of one below it.
     ContextLoop(String),
-    /// Something that this version of PostgreSQL does not have.
-    NotInThisVersion(&'static str),
     /// An allocator that was left out of this build, by its cargo feature.
     AllocatorLeftOut(&'static str),
     /// A chunk variable is empty: nothing was allocated into it.
@@ -281,7 +279,7 @@ impl Error {
             Error::WaitsForPin(_) => "A real server would wait here until the other backend \
                 unpins the page."
                 .into(),
-            Error::NotInVersion(_) | Error::NotInThisVersion(_) => {
+            Error::NotInVersion(_) => {
                 "The number in the server statement is the version: choose a newer one.".into()
             }
             Error::BadBufferId(_) => "This variable holds no pin: it was never set, its read \
@@ -362,7 +360,7 @@ impl fmt::Display for Error {
             Error::OtherTempRelation => {
                 f.write_str("cannot access temporary tables of other sessions")
             }
-            Error::NotInVersion(routine) => write!(f, "this version has no {routine}"),
+            Error::NotInVersion(what) => write!(f, "this version has no {what}"),
             Error::BadBufferId(id) => write!(f, "bad buffer ID: {id}"),
             Error::ShortRead { path, block, .. } => write!(
                 f,
@@ -412,7 +410,6 @@ impl fmt::Display for Error {
             Error::ContextLoop(name) => {
                 write!(f, "memory context \"{name}\" can't be below itself")
             }
-            Error::NotInThisVersion(what) => write!(f, "this version has no {what}"),
             Error::AllocatorLeftOut(feature) => {
                 write!(f, "this build of pgscope was made without the allocator {feature}")
             }

@@ -44,7 +44,7 @@ impl Process<'_> {
         flags: AllocFlags,
     ) -> Fallible<Addr> {
         if !self.profile.mmgr.aligned {
-            return Err(Error::NotInThisVersion("aligned allocations").into());
+            return Err(Error::NotInVersion("aligned allocations").into());
         }
         if !align.is_power_of_two() || align >= ALIGN_LIMIT {
             return Err(Error::InvalidAlignment(align).into());

@@ -96,7 +96,7 @@ impl Process<'_> {
     ) -> Fallible<Addr> {
         let layout = &self.profile.mmgr;
         if !layout.bump {
-            return Err(Error::NotInThisVersion("Bump contexts").into());
+            return Err(Error::NotInVersion("Bump contexts").into());
         }
         growth::check_parameters(layout, min_context_size, init_block_size, max_block_size)?;
         let alloc_size =

@@ -90,7 +90,7 @@ impl Allocator {
     /// That a version has the allocator of plain contexts, without which no backend can start.
     pub(crate) fn check_plain(profile: &Profile) -> Result<(), Error> {
         match PLAIN {
-            Kind::Bump if !profile.mmgr.bump => Err(Error::NotInThisVersion(
+            Kind::Bump if !profile.mmgr.bump => Err(Error::NotInVersion(
                 "Bump contexts, of which this build makes every plain one (feature default-bump)",
             )),
             _ => Ok(()),

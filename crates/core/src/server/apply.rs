@@ -203,7 +203,7 @@ impl Server {
             }
             Op::SwitchTo { backend, context } => {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
-                self.memory(backend)?.memory_context_switch_to(context)?;
+                self.memory_of(backend)?.memory_context_switch_to(context)?;
             }
             Op::Palloc { backend, context, size, zero, chunk } => {
                 return Ok(self.palloc(backend, context, size, zero, chunk)?.into());
@@ -250,12 +250,12 @@ impl Server {
             }
             Op::RegisterResetCallback { backend, context, callback } => {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
-                let mut memory = self.memory(backend)?;
+                let mut memory = self.memory_of(backend)?;
                 memory.memory_context_register_reset_callback(context, callback)?;
             }
             Op::SetIdentifier { backend, context, ref ident } => {
                 let context = self.backend_mut(backend)?.context_or_error(context)?;
-                let mut memory = self.memory(backend)?;
+                let mut memory = self.memory_of(backend)?;
                 let copy = memory.memory_context_copy_and_set_identifier(context, ident)?;
                 return Ok(Outcome::Pointer(copy));
             }
@@ -303,19 +303,5 @@ impl Server {
             log: &mut self.log,
             profile: &self.profile.bufmgr,
         }
-    }
-
-    fn memory(&mut self, id: BackendId) -> Result<Process<'_>, Error> {
-        let backend =
-            self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))?;
-        self.arena.lend(id);
-        Ok(Process {
-            who: id,
-            arena: &mut self.arena,
-            local: &mut backend.memory,
-            program: &mut self.program,
-            log: &mut self.log,
-            profile: self.profile,
-        })
     }
 }
