@@ -177,8 +177,18 @@ fn any_version() -> impl Strategy<Value = Version> {
     select(Version::ALL.to_vec())
 }
 
-/// What must hold between any two events.
+/// What must hold between any two operations.
 fn check(server: &Server) {
+    check_pool(server, 0);
+}
+
+/// What must hold between any two events. 15 enters a buffer's new page before the old one
+/// leaves, so one buffer can stand in the table twice.
+fn check_between(server: &Server) {
+    check_pool(server, usize::from(server.profile().bufmgr.insert_first));
+}
+
+fn check_pool(server: &Server, entered_twice: usize) {
     let pool = server.pool();
     let mut tags = HashMap::new();
     for (buffer, desc) in pool.descs() {
@@ -191,7 +201,9 @@ fn check(server: &Server) {
         let pinning = server.backends().filter(|(_, it)| it.buffers.pins.get(buffer) > 0);
         assert_eq!(desc.refcount() as usize, pinning.count(), "pins on buffer {buffer}");
     }
-    assert_eq!(pool.table().iter().collect::<HashMap<_, _>>(), tags);
+    let table: HashMap<_, _> = pool.table().iter().collect();
+    assert!(tags.iter().all(|(tag, buffer)| table.get(tag) == Some(buffer)), "{table:?} {tags:?}");
+    assert!(table.len() <= tags.len() + entered_twice, "{table:?} {tags:?}");
 
     let free: Vec<BufferId> = pool.freelist().take(2 * NBUFFERS as usize).collect();
     assert_eq!(free.iter().collect::<HashSet<_>>().len(), free.len(), "{free:?}");
@@ -339,7 +351,7 @@ proptest! {
                 let result = stopped.apply(op);
                 prop_assert_eq!(result, Err(Error::Stopped));
                 prop_assert_eq!(stopped.events(), &events[..count]);
-                check(&stopped);
+                check_between(&stopped);
             }
         }
     }
