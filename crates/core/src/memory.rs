@@ -31,3 +31,4 @@ pub use heap::{Heap, HeapChunk, HeapStats, MALLOC_ALIGN};
 pub use program::ProgramText;
 pub use segment::PAGE_SIZE;
 pub use window::Words;
+pub(crate) use window::{Fields, Window, Windows};

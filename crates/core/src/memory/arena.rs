@@ -206,7 +206,7 @@ impl Arena {
     #[inline(always)]
     pub(crate) fn windows(&mut self) -> Windows<'_> {
         let Local { heap, mapped } = &mut self.near;
-        Windows { heap: heap.window(), mapped }
+        Windows { heap: heap.window(), mapped: mapped.window() }
     }
 
     /// A page to write to, unless there are too many.

@@ -24,11 +24,11 @@ use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
+use super::methods::{CONTEXT_WORDS, ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{Process, StatsText, dlist};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows, Words};
 use crate::mmgr::chunk::ChunkHeader;
 use crate::op::AllocFlags;
 use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
@@ -208,19 +208,23 @@ impl Process<'_> {
 
 impl Quick for Bump {
     #[inline(always)]
-    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
-        let (profile, words) = (L::PROFILE, &mut arena.windows());
-        let limit = sizes(profile, set).chunk_limit(words);
-        let chunk_size = memdebug::chunk_size(profile, size);
+    fn quick_alloc<L: Layout>(windows: Windows<'_>, set: Addr, size: u64) -> Option<Addr> {
+        let fields = windows.heap.fields::<CONTEXT_WORDS>(set)?;
+        let limit = fields.half(SIZES + 12).into();
+        let chunk_size = memdebug::chunk_size(L::PROFILE, size);
         if size > limit || chunk_size > limit {
             return None;
         }
-        let block = dlist::first(words, set.offset(BLOCKS))?;
-        if free_bytes(words, block) < chunk_size.wrapping_add(CHUNK) {
+        let block = fields.ptr(BLOCKS + 8);
+        if block == set.offset(BLOCKS) {
             return None;
         }
-        let chunk = words.ptr(block.offset(FREEPTR));
-        words.set_ptr(block.offset(FREEPTR), chunk.offset(chunk_size));
+        let fields = windows.fields::<{ BLOCK as usize / 8 }>(block)?;
+        let chunk = fields.ptr(FREEPTR);
+        if fields.ptr(ENDPTR).since(chunk) < chunk_size.wrapping_add(CHUNK) {
+            return None;
+        }
+        fields.set_ptr(FREEPTR, chunk.offset(chunk_size));
         Some(chunk)
     }
 }

@@ -25,7 +25,7 @@ use super::mcxt::Context;
 use super::slab::Slab;
 use super::{Process, StatsText};
 use crate::error::{Error, Fallible};
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Windows};
 use crate::op::{AllocFlags, Allocator};
 use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
 
@@ -112,19 +112,23 @@ pub(crate) trait MemoryContextMethods: ChunkMethods {
     fn chunk_header(&self, profile: &Profile) -> u64;
 }
 
+/// Words of a context, from its header on, that the short ways take to be at hand: as many as any
+/// of them looks at.
+pub(in crate::mmgr) const CONTEXT_WORDS: usize = 28;
+
 /// The short ways: what nearly every `palloc` and `pfree` comes to, for when nobody watches.
 /// Each changes the same bytes as the long way, in the windows of the arena; what needs more than
 /// those, or a block, is left to the long way, and nothing is changed.
 pub(crate) trait Quick {
     /// `alloc` that takes a chunk that is there already.
     #[inline(always)]
-    fn quick_alloc<L: Layout>(_: &mut Arena, _: Addr, _: u64) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(_: Windows<'_>, _: Addr, _: u64) -> Option<Addr> {
         None
     }
 
-    /// `free_p` that leaves the chunk's block where it is.
+    /// `free_p` of a chunk that is the context's, which leaves the chunk's block where it is.
     #[inline(always)]
-    fn quick_free<L: Layout>(_: &mut Arena, _: Addr) -> Option<()> {
+    fn quick_free<L: Layout>(_: Windows<'_>, _: Addr, _: Addr) -> Option<()> {
         None
     }
 }
@@ -158,27 +162,28 @@ macro_rules! allocators {
         #[inline(always)]
         pub(in crate::mmgr) fn quick_alloc<L: Layout>(
             row: Addr,
-            arena: &mut Arena,
+            windows: Windows<'_>,
             context: Addr,
             size: u64,
         ) -> Option<Addr> {
             $(#[cfg(feature = $feature)]
             if row == methods_addr($id) {
-                return $methods::quick_alloc::<L>(arena, context, size);
+                return $methods::quick_alloc::<L>(windows, context, size);
             })*
             None
         }
 
-        /// `free_p` the short way, by the id that goes with the chunk.
+        /// `free_p` the short way, by the allocator's row.
         #[inline(always)]
         pub(in crate::mmgr) fn quick_free<L: Layout>(
-            is: impl Fn(u8) -> bool,
-            arena: &mut Arena,
+            row: Addr,
+            windows: Windows<'_>,
+            context: Addr,
             pointer: Addr,
         ) -> Option<()> {
             $(#[cfg(feature = $feature)]
-            if is($id) {
-                return $methods::quick_free::<L>(arena, pointer);
+            if row == methods_addr($id) {
+                return $methods::quick_free::<L>(windows, context, pointer);
             })*
             None
         }

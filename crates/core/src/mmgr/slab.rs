@@ -28,7 +28,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Layout, Profile, SlabLists};
 
@@ -342,10 +342,10 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
 
 impl Quick for Slab {
     #[inline(never)]
-    fn quick_alloc<L: Layout>(arena: &mut Arena, slab: Addr, size: u64) -> Option<Addr> {
-        let (profile, mut words) = (L::PROFILE, arena.windows());
+    fn quick_alloc<L: Layout>(windows: Windows<'_>, slab: Addr, size: u64) -> Option<Addr> {
+        let profile = L::PROFILE;
         // Its blocks are near the context, or go the long way.
-        let words = &mut words.of(slab);
+        let words = &mut windows.of(slab);
         let shape = Shape::of(words, profile, slab.aligned());
         if size != shape.chunk {
             return None;
@@ -358,12 +358,15 @@ impl Quick for Slab {
     }
 
     #[inline(never)]
-    fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
-        let (profile, mut words) = (L::PROFILE, arena.windows());
-        let words = &mut words.of(pointer);
+    fn quick_free<L: Layout>(windows: Windows<'_>, slab: Addr, pointer: Addr) -> Option<()> {
+        let profile = L::PROFILE;
+        let words = &mut windows.of(pointer);
         let pointer = pointer.aligned();
         let block = block_of(words, profile, pointer).aligned();
-        let shape = Shape::of(words, profile, slab_of(words, profile, pointer).aligned());
+        if slab_of(words, profile, pointer) != slab {
+            return None;
+        }
+        let shape = Shape::of(words, profile, slab.aligned());
         match profile.mmgr.slab.lists {
             SlabLists::ByFreeChunks => {
                 by_free_chunks::quick_put(words, profile, shape, block, pointer)

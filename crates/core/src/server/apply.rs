@@ -7,6 +7,7 @@ mod query;
 mod start;
 mod transaction;
 
+use self::chunks::SHORT_WAYS;
 use super::Server;
 use super::backend::Backend;
 use crate::bufmgr::bgwriter::BgWriterResult;
@@ -15,7 +16,7 @@ use crate::bufmgr::range::RangeRead;
 use crate::bufmgr::{BufferAccess, LocalBufferState};
 use crate::error::{Error, Fallible};
 use crate::event::Event;
-use crate::ids::{BackendId, Buffer, BufferTag};
+use crate::ids::{BackendId, Buffer, BufferTag, ChunkSlot, ContextSlot};
 use crate::memory::Addr;
 use crate::mmgr::Process;
 use crate::op::{AllocFlags, Op, Persistence, ReadMode};
@@ -90,15 +91,15 @@ impl Server {
         // These come by the million: whoever calls in a loop has their short way in it, but for
         // the page, which is to be small.
         match *op {
-            Op::Palloc { backend, context, size, zero: false, chunk } => {
+            Op::Palloc { backend, context, size, zero: false, chunk } if SHORT_WAYS => {
                 match self.quick_palloc(backend, context, size, chunk) {
                     Some(pointer) => Ok(Outcome::Pointer(pointer)),
-                    None => self.apply_watched(op),
+                    None => self.palloc_watched(backend, context, size, chunk),
                 }
             }
-            Op::Pfree { backend, chunk } => match self.quick_pfree(backend, chunk) {
+            Op::Pfree { backend, chunk } if SHORT_WAYS => match self.quick_pfree(backend, chunk) {
                 Some(()) => Ok(Outcome::Done),
-                None => self.apply_watched(op),
+                None => self.pfree_watched(backend, chunk),
             },
             Op::Read { backend, rel, block, mode, strategy: None, dirty: None, pin: None }
                 if self.log.is_off() =>
@@ -110,6 +111,27 @@ impl Server {
             }
             _ => self.apply_watched(op),
         }
+    }
+
+    /// `palloc` the long way. It takes numbers, so that a caller's [`Op`] need not be in memory
+    /// for the short one.
+    #[cold]
+    #[inline(never)]
+    fn palloc_watched(
+        &mut self,
+        backend: BackendId,
+        context: Option<ContextSlot>,
+        size: u64,
+        chunk: Option<ChunkSlot>,
+    ) -> Result<Outcome, Error> {
+        self.apply_watched(&Op::Palloc { backend, context, size, zero: false, chunk })
+    }
+
+    /// `pfree` the long way.
+    #[cold]
+    #[inline(never)]
+    fn pfree_watched(&mut self, backend: BackendId, chunk: ChunkSlot) -> Result<Outcome, Error> {
+        self.apply_watched(&Op::Pfree { backend, chunk })
     }
 
     #[inline(never)]

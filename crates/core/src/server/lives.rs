@@ -19,7 +19,7 @@ pub(super) struct Life {
 
 /// Where the life of the context at an address is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LifeIndex(u32);
+pub(super) struct LifeIndex(pub(super) u32);
 
 impl LifeIndex {
     /// No context's.

@@ -6,11 +6,11 @@
 use super::{Context, IDENT, IS_RESET, METHODS};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows, Words};
 use crate::mmgr::Process;
 use crate::mmgr::chunk::ChunkHeader;
 use crate::mmgr::methods::{
-    self, ChunkMethods, chunk_methods, method_id, methods_addr, quick_alloc, quick_free,
+    self, CONTEXT_WORDS, ChunkMethods, chunk_methods, method_id, methods_addr, quick_alloc, quick_free,
 };
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, OwnerLayout, PackedLayout, Profile};
@@ -218,48 +218,35 @@ pub(crate) fn is_headerless(arena: &Arena, profile: &Profile, context: Addr) -> 
 /// `palloc` the short way, in the windows; `None`, and nothing has changed, if there is none.
 #[inline(always)]
 pub(crate) fn quick_palloc(
-    arena: &mut Arena,
+    windows: Windows<'_>,
     profile: &Profile,
     context: Addr,
     size: u64,
 ) -> Option<Addr> {
-    let context = context.aligned();
-    let words = arena.windows();
-    let row = words.ptr(context.offset(METHODS));
-    if words.half(context.offset(IS_RESET)) as u8 != 0 {
+    let header = windows.heap.fields::<CONTEXT_WORDS>(context)?;
+    let row = header.ptr(METHODS);
+    if header.half(IS_RESET) as u8 != 0 {
         return None;
     }
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => quick_alloc::<OwnerLayout>(row, arena, context, size),
-        ChunkHeaders::Packed => quick_alloc::<PackedLayout>(row, arena, context, size),
+        ChunkHeaders::Owner => quick_alloc::<OwnerLayout>(row, windows, context, size),
+        ChunkHeaders::Packed => quick_alloc::<PackedLayout>(row, windows, context, size),
     }
 }
 
 /// `pfree` of a chunk of this context the short way, in the windows; `None`, and nothing has
-/// changed, if there is none.
+/// changed, if there is none, or if what stands before the chunk names another context.
 #[inline(always)]
 pub(crate) fn quick_pfree(
-    arena: &mut Arena,
+    windows: Windows<'_>,
     profile: &Profile,
     context: Addr,
     pointer: Addr,
 ) -> Option<()> {
-    let pointer = pointer.aligned();
-    let words = arena.windows();
-    let header = ChunkHeader::of(&words, pointer);
+    let row = windows.heap.fields::<CONTEXT_WORDS>(context)?.ptr(METHODS);
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => {
-            let row = words.ptr(Addr(header.0).offset(METHODS));
-            let is = |id| row == methods_addr(id);
-            quick_free::<OwnerLayout>(is, arena, pointer)
-        }
-        ChunkHeaders::Packed => {
-            let row = words.ptr(context.offset(METHODS));
-            if row.is_null() || methods::is_headerless(row, profile) {
-                return None;
-            }
-            quick_free::<PackedLayout>(|id| header.method() == id, arena, pointer)
-        }
+        ChunkHeaders::Owner => quick_free::<OwnerLayout>(row, windows, context, pointer),
+        ChunkHeaders::Packed => quick_free::<PackedLayout>(row, windows, context, pointer),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::server::variables::{ChunkVar, Variables};
 
 /// Whether there are short ways. They know nothing of builds that check, and a page is better off
 /// without their 5 kB: what it replays without events is mostly page reads.
-const SHORT_WAYS: bool =
+pub(super) const SHORT_WAYS: bool =
     !(MEMORY_CONTEXT_CHECKING || CLOBBER_FREED_MEMORY || cfg!(target_family = "wasm"));
 
 impl Server {
@@ -56,7 +56,7 @@ impl Server {
     /// events, and nothing is to be checked.
     #[inline(always)]
     fn unwatched(&mut self, id: BackendId) -> Option<(&mut Backend, &mut Arena)> {
-        if !SHORT_WAYS || !self.log.is_off() {
+        if !self.log.is_off() {
             return None;
         }
         self.arena.lend(id);
@@ -78,12 +78,11 @@ impl Server {
             None => backend.variables.alive_at(backend.memory.current),
             Some(slot) => backend.variables.alive(slot)?,
         };
-        let place = match chunk {
-            None => None,
-            Some(chunk) => Some(backend.variables.place(chunk)?),
-        };
-        let pointer = quick_palloc(arena, profile, context.addr, size)?;
-        if let Some(place) = place {
+        if let Some(chunk) = chunk {
+            backend.variables.place(chunk)?;
+        }
+        let pointer = quick_palloc(arena.windows(), profile, context.addr, size)?;
+        if let Some(place) = chunk.and_then(|chunk| backend.variables.place(chunk)) {
             place.keep(pointer, size, context);
         }
         Some(pointer)
@@ -94,8 +93,8 @@ impl Server {
     pub(super) fn quick_pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Option<()> {
         let profile = self.profile;
         let (backend, arena) = self.unwatched(id)?;
-        let (var, place) = backend.variables.chunk_place(slot)?;
-        quick_pfree(arena, profile, var.context, var.pointer)?;
+        let (place, context) = backend.variables.chunk_place(slot)?;
+        quick_pfree(arena.windows(), profile, context, place.pointer())?;
         place.forget();
         Some(())
     }
