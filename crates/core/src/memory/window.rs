@@ -1,6 +1,7 @@
 //! The part of a heap that is at hand: where a process finds nearly all that it asks for.
 
 use std::cell::Cell;
+use std::hint::cold_path;
 
 use super::Addr;
 use super::segment::{WORD, Word};
@@ -65,7 +66,15 @@ impl<'a> Window<'a> {
     /// further ado.
     #[inline(always)]
     pub(crate) fn fields<const N: usize>(self, addr: Addr) -> Option<Fields<'a, N>> {
-        self.words.get(index(self.base, addr)..)?.first_chunk().map(Fields)
+        let Some(words) = self.words.get(index(self.base, addr)..) else {
+            cold_path();
+            return None;
+        };
+        let Some(words) = words.first_chunk() else {
+            cold_path();
+            return None;
+        };
+        Some(Fields(words))
     }
 }
 

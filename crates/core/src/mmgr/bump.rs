@@ -28,7 +28,7 @@ use super::methods::{CONTEXT_WORDS, ChunkMethods, Counters, MemoryContextMethods
 use super::{Process, StatsText, dlist};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Windows, Words};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::chunk::ChunkHeader;
 use crate::op::AllocFlags;
 use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
@@ -208,7 +208,8 @@ impl Process<'_> {
 
 impl Quick for Bump {
     #[inline(always)]
-    fn quick_alloc<L: Layout>(windows: Windows<'_>, set: Addr, size: u64) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
+        let windows = arena.windows();
         let fields = windows.heap.fields::<CONTEXT_WORDS>(set)?;
         let limit = fields.half(SIZES + 12).into();
         let chunk_size = memdebug::chunk_size(L::PROFILE, size);

@@ -25,7 +25,7 @@ use super::mcxt::Context;
 use super::slab::Slab;
 use super::{Process, StatsText};
 use crate::error::{Error, Fallible};
-use crate::memory::{Addr, Arena, Windows};
+use crate::memory::{Addr, Arena};
 use crate::op::{AllocFlags, Allocator};
 use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
 
@@ -122,13 +122,13 @@ pub(in crate::mmgr) const CONTEXT_WORDS: usize = 28;
 pub(crate) trait Quick {
     /// `alloc` that takes a chunk that is there already.
     #[inline(always)]
-    fn quick_alloc<L: Layout>(_: Windows<'_>, _: Addr, _: u64) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(_: &mut Arena, _: Addr, _: u64) -> Option<Addr> {
         None
     }
 
     /// `free_p` of a chunk that is the context's, which leaves the chunk's block where it is.
     #[inline(always)]
-    fn quick_free<L: Layout>(_: Windows<'_>, _: Addr, _: Addr) -> Option<()> {
+    fn quick_free<L: Layout>(_: &mut Arena, _: Addr, _: Addr) -> Option<()> {
         None
     }
 }
@@ -162,13 +162,13 @@ macro_rules! allocators {
         #[inline(always)]
         pub(in crate::mmgr) fn quick_alloc<L: Layout>(
             row: Addr,
-            windows: Windows<'_>,
+            arena: &mut Arena,
             context: Addr,
             size: u64,
         ) -> Option<Addr> {
             $(#[cfg(feature = $feature)]
-            if row == methods_addr($id) {
-                return $methods::quick_alloc::<L>(windows, context, size);
+            if row.since(METHODS_TABLE) == row_offset($id) {
+                return $methods::quick_alloc::<L>(arena, context, size);
             })*
             None
         }
@@ -177,13 +177,13 @@ macro_rules! allocators {
         #[inline(always)]
         pub(in crate::mmgr) fn quick_free<L: Layout>(
             row: Addr,
-            windows: Windows<'_>,
+            arena: &mut Arena,
             context: Addr,
             pointer: Addr,
         ) -> Option<()> {
             $(#[cfg(feature = $feature)]
-            if row == methods_addr($id) {
-                return $methods::quick_free::<L>(windows, context, pointer);
+            if row.since(METHODS_TABLE) == row_offset($id) {
+                return $methods::quick_free::<L>(arena, context, pointer);
             })*
             None
         }
@@ -284,7 +284,11 @@ pub(crate) fn chunk_methods(id: u8) -> Option<&'static dyn ChunkMethods> {
 /// The address of an allocator's row in the table.
 #[inline]
 pub(crate) const fn methods_addr(id: u8) -> Addr {
-    Addr(METHODS_TABLE.0 + id as u64 * METHODS_SIZE)
+    Addr(METHODS_TABLE.0 + row_offset(id))
+}
+
+const fn row_offset(id: u8) -> u64 {
+    id as u64 * METHODS_SIZE
 }
 
 /// The allocator that a context's `methods` pointer names.

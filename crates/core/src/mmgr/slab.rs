@@ -28,7 +28,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Windows, Words};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Layout, Profile, SlabLists};
 
@@ -342,10 +342,10 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
 
 impl Quick for Slab {
     #[inline(never)]
-    fn quick_alloc<L: Layout>(windows: Windows<'_>, slab: Addr, size: u64) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(arena: &mut Arena, slab: Addr, size: u64) -> Option<Addr> {
         let profile = L::PROFILE;
         // Its blocks are near the context, or go the long way.
-        let words = &mut windows.of(slab);
+        let words = &mut arena.windows().of(slab);
         let shape = Shape::of(words, profile, slab.aligned());
         if size != shape.chunk {
             return None;
@@ -358,9 +358,9 @@ impl Quick for Slab {
     }
 
     #[inline(never)]
-    fn quick_free<L: Layout>(windows: Windows<'_>, slab: Addr, pointer: Addr) -> Option<()> {
+    fn quick_free<L: Layout>(arena: &mut Arena, slab: Addr, pointer: Addr) -> Option<()> {
         let profile = L::PROFILE;
-        let words = &mut windows.of(pointer);
+        let words = &mut arena.windows().of(pointer);
         let pointer = pointer.aligned();
         let block = block_of(words, profile, pointer).aligned();
         if slab_of(words, profile, pointer) != slab {

@@ -1,5 +1,7 @@
 //! A backend's variables of type `MemoryContext`, and those that hold what `palloc` returned.
 
+use std::hint::cold_path;
+
 use crate::error::{Error, Fallible};
 use crate::event::Gone;
 use crate::ids::{ChunkSlot, ContextSlot};
@@ -162,18 +164,32 @@ impl Variables {
     #[inline(always)]
     pub(super) fn chunk_place(&mut self, slot: ChunkSlot) -> Option<(&mut Kept, Addr)> {
         let place = self.chunks.get_mut(slot.0 as usize)?;
-        let near = &self.near.alive;
-        let context = match near.stamp == place.stamp {
-            true => near.addr,
-            false => held(place, &self.lives)?.context,
-        };
+        let mut context = self.near.alive.addr;
+        if self.near.alive.stamp != place.stamp {
+            cold_path();
+            context = held(place, &self.lives)?.context;
+        }
         Some((place, context))
     }
 
-    /// A variable that was used before, to keep another chunk.
-    #[inline]
-    pub(super) fn place(&mut self, slot: ChunkSlot) -> Option<&mut Kept> {
-        self.chunks.get_mut(slot.0 as usize)
+    /// Whether a variable was used before.
+    #[inline(always)]
+    pub(super) fn has_place(&self, slot: ChunkSlot) -> bool {
+        (slot.0 as usize) < self.chunks.len()
+    }
+
+    /// Have such a variable keep another chunk.
+    #[inline(always)]
+    pub(super) fn keep(
+        &mut self,
+        slot: ChunkSlot,
+        pointer: Addr,
+        requested: u64,
+        context: Alive,
+    ) {
+        if let Some(place) = self.chunks.get_mut(slot.0 as usize) {
+            place.keep(pointer, requested, context);
+        }
     }
 
     /// Every chunk that a variable holds.
@@ -234,7 +250,7 @@ impl Variables {
 
     /// A variable's chunk was freed; the variable keeps its pointer.
     pub(super) fn drop_chunk(&mut self, slot: ChunkSlot) {
-        if let Some(place) = self.place(slot) {
+        if let Some(place) = self.chunks.get_mut(slot.0 as usize) {
             place.forget();
         }
     }

@@ -8,7 +8,7 @@ use super::{
     ALLOCSET_NUM_FREELISTS, ASET, AllocSet, BLOCKS, ENDPTR, FREELIST, FREEPTR, SIZES,
     alloc_set_free_index, class_size,
 };
-use crate::memory::{Addr, Fields, Windows};
+use crate::memory::{Addr, Arena, Fields, Windows};
 use crate::mmgr::chunk::{ChunkHeader, MCTX_ASET_ID};
 use crate::mmgr::methods::{CONTEXT_WORDS, Quick};
 use crate::profile::{ChunkHeaders, Layout};
@@ -25,8 +25,8 @@ const LINK: u64 = 8;
 
 impl Quick for AllocSet {
     #[inline(always)]
-    fn quick_alloc<L: Layout>(windows: Windows<'_>, set: Addr, size: u64) -> Option<Addr> {
-        let layout = &L::PROFILE.mmgr;
+    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
+        let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
         let fields = windows.heap.fields::<SET>(set)?;
         if size > chunk_limit::<L>(&fields) {
             return None;
@@ -46,8 +46,8 @@ impl Quick for AllocSet {
     }
 
     #[inline(always)]
-    fn quick_free<L: Layout>(windows: Windows<'_>, set: Addr, pointer: Addr) -> Option<()> {
-        let layout = &L::PROFILE.mmgr;
+    fn quick_free<L: Layout>(arena: &mut Arena, set: Addr, pointer: Addr) -> Option<()> {
+        let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
         let fields = windows.heap.fields::<SET>(set)?;
         let chunk = pointer.back(layout.chunk);
         let header = windows.fields::<CHUNK>(chunk)?;

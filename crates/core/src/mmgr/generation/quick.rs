@@ -3,7 +3,7 @@
 
 use super::block::{CONTEXT, ENDPTR, FREEPTR, NCHUNKS, NFREE};
 use super::{Generation, SIZES};
-use crate::memory::{Addr, Fields, Window, Windows};
+use crate::memory::{Addr, Arena, Fields, Window};
 use crate::mmgr::chunk::{ChunkHeader, MCTX_GENERATION_ID};
 use crate::mmgr::maxalign;
 use crate::mmgr::methods::{CONTEXT_WORDS, Quick};
@@ -19,8 +19,8 @@ const OWNED: usize = 3;
 
 impl Quick for Generation {
     #[inline(always)]
-    fn quick_alloc<L: Layout>(windows: Windows<'_>, set: Addr, size: u64) -> Option<Addr> {
-        let layout = &L::PROFILE.mmgr;
+    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
+        let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
         let fields = windows.heap.fields::<SET>(set)?;
         let limit = match layout.size_field {
             4 => fields.half(SIZES + 12).into(),
@@ -58,8 +58,8 @@ impl Quick for Generation {
     }
 
     #[inline(always)]
-    fn quick_free<L: Layout>(windows: Windows<'_>, set: Addr, pointer: Addr) -> Option<()> {
-        let layout = &L::PROFILE.mmgr;
+    fn quick_free<L: Layout>(arena: &mut Arena, set: Addr, pointer: Addr) -> Option<()> {
+        let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
         let chunk = pointer.back(layout.generation.chunk);
         let window = windows.of(chunk);
         match layout.chunk_headers {

@@ -6,7 +6,7 @@
 use super::{Context, IDENT, IS_RESET, METHODS};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Windows, Words};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::Process;
 use crate::mmgr::chunk::ChunkHeader;
 use crate::mmgr::methods::{
@@ -218,19 +218,19 @@ pub(crate) fn is_headerless(arena: &Arena, profile: &Profile, context: Addr) -> 
 /// `palloc` the short way, in the windows; `None`, and nothing has changed, if there is none.
 #[inline(always)]
 pub(crate) fn quick_palloc(
-    windows: Windows<'_>,
+    arena: &mut Arena,
     profile: &Profile,
     context: Addr,
     size: u64,
 ) -> Option<Addr> {
-    let header = windows.heap.fields::<CONTEXT_WORDS>(context)?;
+    let header = arena.windows().heap.fields::<CONTEXT_WORDS>(context)?;
     let row = header.ptr(METHODS);
     if header.half(IS_RESET) as u8 != 0 {
         return None;
     }
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => quick_alloc::<OwnerLayout>(row, windows, context, size),
-        ChunkHeaders::Packed => quick_alloc::<PackedLayout>(row, windows, context, size),
+        ChunkHeaders::Owner => quick_alloc::<OwnerLayout>(row, arena, context, size),
+        ChunkHeaders::Packed => quick_alloc::<PackedLayout>(row, arena, context, size),
     }
 }
 
@@ -238,15 +238,15 @@ pub(crate) fn quick_palloc(
 /// changed, if there is none, or if what stands before the chunk names another context.
 #[inline(always)]
 pub(crate) fn quick_pfree(
-    windows: Windows<'_>,
+    arena: &mut Arena,
     profile: &Profile,
     context: Addr,
     pointer: Addr,
 ) -> Option<()> {
-    let row = windows.heap.fields::<CONTEXT_WORDS>(context)?.ptr(METHODS);
+    let row = arena.windows().heap.fields::<CONTEXT_WORDS>(context)?.ptr(METHODS);
     match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => quick_free::<OwnerLayout>(row, windows, context, pointer),
-        ChunkHeaders::Packed => quick_free::<PackedLayout>(row, windows, context, pointer),
+        ChunkHeaders::Owner => quick_free::<OwnerLayout>(row, arena, context, pointer),
+        ChunkHeaders::Packed => quick_free::<PackedLayout>(row, arena, context, pointer),
     }
 }
 

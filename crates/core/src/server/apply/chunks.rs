@@ -78,12 +78,12 @@ impl Server {
             None => backend.variables.alive_at(backend.memory.current),
             Some(slot) => backend.variables.alive(slot)?,
         };
-        if let Some(chunk) = chunk {
-            backend.variables.place(chunk)?;
+        if chunk.is_some_and(|chunk| !backend.variables.has_place(chunk)) {
+            return None;
         }
-        let pointer = quick_palloc(arena.windows(), profile, context.addr, size)?;
-        if let Some(place) = chunk.and_then(|chunk| backend.variables.place(chunk)) {
-            place.keep(pointer, size, context);
+        let pointer = quick_palloc(arena, profile, context.addr, size)?;
+        if let Some(chunk) = chunk {
+            backend.variables.keep(chunk, pointer, size, context);
         }
         Some(pointer)
     }
@@ -94,7 +94,7 @@ impl Server {
         let profile = self.profile;
         let (backend, arena) = self.unwatched(id)?;
         let (place, context) = backend.variables.chunk_place(slot)?;
-        quick_pfree(arena.windows(), profile, context, place.pointer())?;
+        quick_pfree(arena, profile, context, place.pointer())?;
         place.forget();
         Some(())
     }
