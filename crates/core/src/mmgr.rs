@@ -41,13 +41,15 @@ pub mod inspect;
 mod mcxt;
 pub mod memdebug;
 mod methods;
+mod short_way;
 #[cfg(feature = "slab")]
 mod slab;
 mod stats;
 
+pub(crate) use mcxt::is_headerless;
 pub use mcxt::{Context, MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
-pub(crate) use mcxt::{is_headerless, quick_palloc, quick_pfree};
 pub use methods::{Counters, METHODS_TABLE, method_name};
+pub(crate) use short_way::ShortWay;
 pub use stats::StatsForm;
 use stats::StatsText;
 pub(crate) use stats::memory_context_stats_detail;

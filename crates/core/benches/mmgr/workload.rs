@@ -174,11 +174,7 @@ impl Run {
 }
 
 #[inline(always)]
-fn palloc(
-    machine: &mut impl Machine,
-    size: u64,
-    chunk: Option<ChunkSlot>,
-) -> Result<(), Error> {
+fn palloc(machine: &mut impl Machine, size: u64, chunk: Option<ChunkSlot>) -> Result<(), Error> {
     let context = Some(CONTEXT);
     // Numbers need no drop, but the compiler can't tell them from text here.
     let op = ManuallyDrop::new(Op::Palloc { backend: BACKEND, context, size, zero: false, chunk });

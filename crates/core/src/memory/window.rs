@@ -66,7 +66,13 @@ impl<'a> Window<'a> {
     /// further ado.
     #[inline(always)]
     pub(crate) fn fields<const N: usize>(self, addr: Addr) -> Option<Fields<'a, N>> {
-        let Some(words) = self.words.get(index(self.base, addr)..) else {
+        self.fields_at(self.index(addr))
+    }
+
+    /// The same, by the structure's place in the window.
+    #[inline(always)]
+    pub(crate) fn fields_at<const N: usize>(self, index: usize) -> Option<Fields<'a, N>> {
+        let Some(words) = self.words.get(index..) else {
             cold_path();
             return None;
         };
@@ -75,6 +81,12 @@ impl<'a> Window<'a> {
             return None;
         };
         Some(Fields(words))
+    }
+
+    /// The place of the word at an address.
+    #[inline(always)]
+    pub(crate) fn index(self, addr: Addr) -> usize {
+        index(self.base, addr)
     }
 }
 

@@ -24,11 +24,12 @@ use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
-use super::methods::{CONTEXT_WORDS, ChunkMethods, Counters, MemoryContextMethods, Quick};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
+use super::short_way::{ContextFields, Quick, ShortWay};
 use super::{Process, StatsText, dlist};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows, Words};
 use crate::mmgr::chunk::ChunkHeader;
 use crate::op::AllocFlags;
 use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
@@ -207,17 +208,15 @@ impl Process<'_> {
 }
 
 impl Quick for Bump {
+    fn limit<L: Layout>(fields: ContextFields<'_>) -> u64 {
+        fields.half(SIZES + 12).into()
+    }
+
     #[inline(always)]
-    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
-        let windows = arena.windows();
-        let fields = windows.heap.fields::<CONTEXT_WORDS>(set)?;
-        let limit = fields.half(SIZES + 12).into();
+    fn quick_alloc<L: Layout>(way: &ShortWay, windows: Windows<'_>, size: u64) -> Option<Addr> {
+        let block = way.start.fields(windows)?.ptr(BLOCKS + 8);
         let chunk_size = memdebug::chunk_size(L::PROFILE, size);
-        if size > limit || chunk_size > limit {
-            return None;
-        }
-        let block = fields.ptr(BLOCKS + 8);
-        if block == set.offset(BLOCKS) {
+        if chunk_size > way.limit || block == way.start.addr.offset(BLOCKS) {
             return None;
         }
         let fields = windows.fields::<{ BLOCK as usize / 8 }>(block)?;

@@ -24,11 +24,12 @@ use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_SLAB_ID};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
+use super::short_way::{ContextFields, Quick, ShortWay};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, Arena, Windows, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Layout, Profile, SlabLists};
 
@@ -341,12 +342,19 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
 }
 
 impl Quick for Slab {
+    fn limit<L: Layout>(fields: ContextFields<'_>) -> u64 {
+        match L::PROFILE.mmgr.size_field {
+            4 => fields.half(SIZES).into(),
+            _ => fields.word(SIZES),
+        }
+    }
+
     #[inline(never)]
-    fn quick_alloc<L: Layout>(arena: &mut Arena, slab: Addr, size: u64) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(way: &ShortWay, windows: Windows<'_>, size: u64) -> Option<Addr> {
         let profile = L::PROFILE;
         // Its blocks are near the context, or go the long way.
-        let words = &mut arena.windows().of(slab);
-        let shape = Shape::of(words, profile, slab.aligned());
+        let words = &mut windows.of(way.start.addr);
+        let shape = Shape::of(words, profile, way.start.addr);
         if size != shape.chunk {
             return None;
         }
@@ -358,15 +366,17 @@ impl Quick for Slab {
     }
 
     #[inline(never)]
-    fn quick_free<L: Layout>(arena: &mut Arena, slab: Addr, pointer: Addr) -> Option<()> {
+    fn quick_free<L: Layout>(way: &ShortWay, windows: Windows<'_>, pointer: Addr) -> Option<()> {
         let profile = L::PROFILE;
-        let words = &mut arena.windows().of(pointer);
-        let pointer = pointer.aligned();
-        let block = block_of(words, profile, pointer).aligned();
-        if slab_of(words, profile, pointer) != slab {
+        let words = &mut windows.of(pointer);
+        if profile.mmgr.chunk_headers == ChunkHeaders::Packed
+            && ChunkHeader::of(words, pointer).method() != MCTX_SLAB_ID
+        {
             return None;
         }
-        let shape = Shape::of(words, profile, slab.aligned());
+        let pointer = pointer.aligned();
+        let block = block_of(words, profile, pointer).aligned();
+        let shape = Shape::of(words, profile, way.start.addr.aligned());
         match profile.mmgr.slab.lists {
             SlabLists::ByFreeChunks => {
                 by_free_chunks::quick_put(words, profile, shape, block, pointer)

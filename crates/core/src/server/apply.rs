@@ -7,8 +7,8 @@ mod query;
 mod start;
 mod transaction;
 
-use self::chunks::SHORT_WAYS;
 use super::Server;
+use super::at_hand::SHORT_WAYS;
 use super::backend::Backend;
 use crate::bufmgr::bgwriter::BgWriterResult;
 use crate::bufmgr::invalidate::Eviction;
@@ -16,7 +16,7 @@ use crate::bufmgr::range::RangeRead;
 use crate::bufmgr::{BufferAccess, LocalBufferState};
 use crate::error::{Error, Fallible};
 use crate::event::Event;
-use crate::ids::{BackendId, Buffer, BufferTag, ChunkSlot, ContextSlot};
+use crate::ids::{BackendId, Buffer, BufferTag};
 use crate::memory::Addr;
 use crate::mmgr::Process;
 use crate::op::{AllocFlags, Op, Persistence, ReadMode};
@@ -92,15 +92,9 @@ impl Server {
         // the page, which is to be small.
         match *op {
             Op::Palloc { backend, context, size, zero: false, chunk } if SHORT_WAYS => {
-                match self.quick_palloc(backend, context, size, chunk) {
-                    Some(pointer) => Ok(Outcome::Pointer(pointer)),
-                    None => self.palloc_watched(backend, context, size, chunk),
-                }
+                self.palloc_at_hand(backend, context, size, chunk)
             }
-            Op::Pfree { backend, chunk } if SHORT_WAYS => match self.quick_pfree(backend, chunk) {
-                Some(()) => Ok(Outcome::Done),
-                None => self.pfree_watched(backend, chunk),
-            },
+            Op::Pfree { backend, chunk } if SHORT_WAYS => self.pfree_at_hand(backend, chunk),
             Op::Read { backend, rel, block, mode, strategy: None, dirty: None, pin: None }
                 if self.log.is_off() =>
             {
@@ -113,30 +107,10 @@ impl Server {
         }
     }
 
-    /// `palloc` the long way. It takes numbers, so that a caller's [`Op`] need not be in memory
-    /// for the short one.
-    #[cold]
     #[inline(never)]
-    fn palloc_watched(
-        &mut self,
-        backend: BackendId,
-        context: Option<ContextSlot>,
-        size: u64,
-        chunk: Option<ChunkSlot>,
-    ) -> Result<Outcome, Error> {
-        self.apply_watched(&Op::Palloc { backend, context, size, zero: false, chunk })
-    }
-
-    /// `pfree` the long way.
-    #[cold]
-    #[inline(never)]
-    fn pfree_watched(&mut self, backend: BackendId, chunk: ChunkSlot) -> Result<Outcome, Error> {
-        self.apply_watched(&Op::Pfree { backend, chunk })
-    }
-
-    #[inline(never)]
-    fn apply_watched(&mut self, op: &Op) -> Result<Outcome, Error> {
+    pub(super) fn apply_watched(&mut self, op: &Op) -> Result<Outcome, Error> {
         self.log.begin()?;
+        self.at_hand.forget();
         self.arena.forget_fault();
         let outcome = self.execute(op).and_then(|outcome| match self.arena.fault() {
             Some(fault) => Err(fault.into()),

@@ -1,7 +1,5 @@
 //! A backend's variables of type `MemoryContext`, and those that hold what `palloc` returned.
 
-use std::hint::cold_path;
-
 use crate::error::{Error, Fallible};
 use crate::event::Gone;
 use crate::ids::{ChunkSlot, ContextSlot};
@@ -39,11 +37,11 @@ pub(super) struct Kept {
 /// Whose chunk it is, and since when: the number of a context's life, and below it how often its
 /// chunks had gone at once. [`FREED`] is set in that if the chunk was freed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp(u64);
+pub(super) struct Stamp(u64);
 
 impl Stamp {
     /// No chunk's, not even one that nothing is known of.
-    const NONE: Self = Self(u64::MAX);
+    pub(super) const NONE: Self = Self(u64::MAX);
 
     fn new(life: LifeIndex, frees: u32) -> Self {
         Self(u64::from(life.0) << 32 | u64::from(frees))
@@ -60,11 +58,8 @@ impl Stamp {
 
 impl Kept {
     /// What a variable that never held anything has.
-    const NOTHING: Self = Self {
-        pointer: Addr::NULL,
-        requested: 0,
-        stamp: Stamp((LifeIndex::NONE.0 as u64) << 32),
-    };
+    const NOTHING: Self =
+        Self { pointer: Addr::NULL, requested: 0, stamp: Stamp((LifeIndex::NONE.0 as u64) << 32) };
 
     /// Store what an allocation of `requested` bytes returned.
     #[inline]
@@ -76,6 +71,12 @@ impl Kept {
     #[inline]
     pub(super) fn pointer(&self) -> Addr {
         self.pointer
+    }
+
+    /// Whose chunk it is.
+    #[inline]
+    pub(super) fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
     /// The chunk was freed; the variable keeps its pointer.
@@ -94,21 +95,7 @@ impl Kept {
 #[derive(Clone, Copy)]
 pub(super) struct Alive {
     pub(super) addr: Addr,
-    stamp: Stamp,
-}
-
-/// A context's variable, and what it holds.
-#[derive(Clone, Copy)]
-struct Near {
-    slot: u64,
-    alive: Alive,
-}
-
-/// No variable's.
-impl Default for Near {
-    fn default() -> Self {
-        Self { slot: u64::MAX, alive: Alive { addr: Addr::NULL, stamp: Stamp::NONE } }
-    }
+    pub(super) stamp: Stamp,
 }
 
 /// What one backend's variables hold, and whether it is still good.
@@ -117,28 +104,17 @@ pub(super) struct Variables {
     contexts: Vec<Option<ContextVar>>,
     chunks: Vec<Kept>,
     lives: Lives,
-    /// The variable that was asked for last, while nothing has changed: mostly the next one too.
-    near: Near,
 }
 
 impl Variables {
     /// The context that a variable holds.
     #[inline]
     pub(super) fn context(&self, slot: ContextSlot) -> Option<Addr> {
-        self.find(slot).map(|context| context.addr)
+        self.alive(slot).map(|context| context.addr)
     }
 
     /// The same, for a chunk that is to come of it.
-    #[inline]
-    pub(super) fn alive(&mut self, slot: ContextSlot) -> Option<Alive> {
-        let slot_number = u64::from(slot.0);
-        if self.near.slot != slot_number {
-            self.near = Near { slot: slot_number, alive: self.find(slot)? };
-        }
-        Some(self.near.alive)
-    }
-
-    fn find(&self, slot: ContextSlot) -> Option<Alive> {
+    pub(super) fn alive(&self, slot: ContextSlot) -> Option<Alive> {
         let var = self.contexts.get(slot.0 as usize)?.as_ref()?;
         let life = self.lives.at(var.life)?;
         let same = life.deletes == var.deletes;
@@ -160,36 +136,16 @@ impl Variables {
         held(self.chunks.get(slot.0 as usize)?, &self.lives)
     }
 
-    /// The variable of a chunk, and the context that the chunk is in, unless its memory is gone.
+    /// The variable, if it was used before.
     #[inline(always)]
-    pub(super) fn chunk_place(&mut self, slot: ChunkSlot) -> Option<(&mut Kept, Addr)> {
-        let place = self.chunks.get_mut(slot.0 as usize)?;
-        let mut context = self.near.alive.addr;
-        if self.near.alive.stamp != place.stamp {
-            cold_path();
-            context = held(place, &self.lives)?.context;
-        }
-        Some((place, context))
+    pub(super) fn place(&mut self, slot: ChunkSlot) -> Option<&mut Kept> {
+        self.chunks.get_mut(slot.0 as usize)
     }
 
     /// Whether a variable was used before.
     #[inline(always)]
     pub(super) fn has_place(&self, slot: ChunkSlot) -> bool {
         (slot.0 as usize) < self.chunks.len()
-    }
-
-    /// Have such a variable keep another chunk.
-    #[inline(always)]
-    pub(super) fn keep(
-        &mut self,
-        slot: ChunkSlot,
-        pointer: Addr,
-        requested: u64,
-        context: Alive,
-    ) {
-        if let Some(place) = self.chunks.get_mut(slot.0 as usize) {
-            place.keep(pointer, requested, context);
-        }
     }
 
     /// Every chunk that a variable holds.
@@ -225,7 +181,6 @@ impl Variables {
         slot: ContextSlot,
         var: Option<ContextVar>,
     ) -> Result<(), Error> {
-        self.near = Near::default();
         *entry(&mut self.contexts, slot.0, None)? = var;
         Ok(())
     }
@@ -250,14 +205,13 @@ impl Variables {
 
     /// A variable's chunk was freed; the variable keeps its pointer.
     pub(super) fn drop_chunk(&mut self, slot: ChunkSlot) {
-        if let Some(place) = self.chunks.get_mut(slot.0 as usize) {
+        if let Some(place) = self.place(slot) {
             place.forget();
         }
     }
 
     /// The chunks of a context are gone; with `deleted`, the context too.
     pub(super) fn end_life(&mut self, context: Addr, deleted: bool) {
-        self.near = Near::default();
         self.lives.end(context, deleted);
     }
 }

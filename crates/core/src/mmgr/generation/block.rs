@@ -10,7 +10,7 @@ use crate::profile::{ChunkHeaders, Profile, Recycling};
 
 // struct GenerationBlock begins with its list node. Where chunks don't point to their owner,
 // the block does, in the field behind the node.
-pub(super) const CONTEXT: u64 = 16;
+const CONTEXT: u64 = 16;
 // The other fields, by their distance from the header's end.
 const BLKSIZE: u64 = 32;
 pub(super) const NCHUNKS: u64 = 24;

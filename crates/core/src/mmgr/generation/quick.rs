@@ -1,34 +1,33 @@
 //! The short ways of Generation: what [`Generation::alloc`] and `free_p` do to the same bytes when
 //! the active block has room, and when a freed chunk is not its block's last.
 
-use super::block::{CONTEXT, ENDPTR, FREEPTR, NCHUNKS, NFREE};
+use super::block::{ENDPTR, FREEPTR, NCHUNKS, NFREE};
 use super::{Generation, SIZES};
-use crate::memory::{Addr, Arena, Fields, Window};
+use crate::memory::{Addr, Fields, Window, Windows};
 use crate::mmgr::chunk::{ChunkHeader, MCTX_GENERATION_ID};
 use crate::mmgr::maxalign;
-use crate::mmgr::methods::{CONTEXT_WORDS, Quick};
+use crate::mmgr::short_way::{ContextFields, Quick, ShortWay};
 use crate::profile::{ChunkHeaders, GenerationProfile, Layout};
 
-/// Words of `GenerationContext` up to its active block, in either form.
-const SET: usize = CONTEXT_WORDS;
-const _: () = assert!(SIZES as usize / 8 + 5 <= SET);
 /// Words of `GenerationBlock`, in the longer form: the shorter one is followed by a chunk.
 const BLOCK: usize = 7;
 /// Words before a chunk that points to its owner: size, block, owner.
 const OWNED: usize = 3;
 
 impl Quick for Generation {
-    #[inline(always)]
-    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
-        let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
-        let fields = windows.heap.fields::<SET>(set)?;
-        let limit = match layout.size_field {
+    fn limit<L: Layout>(fields: ContextFields<'_>) -> u64 {
+        match L::PROFILE.mmgr.size_field {
             4 => fields.half(SIZES + 12).into(),
             _ => fields.word(SIZES + 24),
-        };
-        let active = fields.ptr(SIZES + 4 * layout.size_field);
+        }
+    }
+
+    #[inline(always)]
+    fn quick_alloc<L: Layout>(way: &ShortWay, windows: Windows<'_>, size: u64) -> Option<Addr> {
+        let layout = &L::PROFILE.mmgr;
+        let active = way.start.fields(windows)?.ptr(SIZES + 4 * layout.size_field);
         let chunk_size = maxalign(size);
-        if size > limit || chunk_size > limit {
+        if chunk_size > way.limit {
             return None;
         }
         let required = chunk_size.wrapping_add(layout.generation.chunk);
@@ -45,7 +44,7 @@ impl Quick for Generation {
                 block.count_chunk(chunk.offset(required));
                 header.set_word(0, chunk_size);
                 header.set_ptr(8, active);
-                header.set_ptr(16, set);
+                header.set_ptr(16, way.start.addr);
             }
             ChunkHeaders::Packed => {
                 let header = window.fields::<1>(chunk)?;
@@ -58,15 +57,15 @@ impl Quick for Generation {
     }
 
     #[inline(always)]
-    fn quick_free<L: Layout>(arena: &mut Arena, set: Addr, pointer: Addr) -> Option<()> {
-        let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
+    fn quick_free<L: Layout>(_: &ShortWay, windows: Windows<'_>, pointer: Addr) -> Option<()> {
+        let layout = &L::PROFILE.mmgr;
         let chunk = pointer.back(layout.generation.chunk);
         let window = windows.of(chunk);
         match layout.chunk_headers {
             ChunkHeaders::Owner => {
                 let header = window.fields::<OWNED>(chunk)?;
                 let block = Block::at::<L>(window, header.ptr(8))?;
-                if header.ptr(16) != set || block.is_last() {
+                if block.is_last() {
                     return None;
                 }
                 header.set_ptr(16, Addr::NULL);
@@ -78,7 +77,7 @@ impl Quick for Generation {
                     return None;
                 }
                 let block = Block::at::<L>(window, chunk.back(header.block_offset()))?;
-                if block.context() != set || block.is_last() {
+                if block.is_last() {
                     return None;
                 }
                 block.count_free();
@@ -119,11 +118,6 @@ impl<'a> Block<'a> {
     #[inline(always)]
     fn count_free(self) {
         self.set_half(NFREE, self.half(NFREE).wrapping_add(1));
-    }
-
-    #[inline(always)]
-    fn context(self) -> Addr {
-        self.fields.ptr(CONTEXT)
     }
 
     #[inline(always)]

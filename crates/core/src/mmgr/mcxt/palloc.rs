@@ -9,11 +9,9 @@ use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::Process;
 use crate::mmgr::chunk::ChunkHeader;
-use crate::mmgr::methods::{
-    self, CONTEXT_WORDS, ChunkMethods, chunk_methods, method_id, methods_addr, quick_alloc, quick_free,
-};
+use crate::mmgr::methods::{self, ChunkMethods, chunk_methods, method_id, methods_addr};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, OwnerLayout, PackedLayout, Profile};
+use crate::profile::{ChunkHeaders, Profile};
 
 /// `MaxAllocSize` (`memutils.h`): 1 GB - 1.
 pub const MAX_ALLOC_SIZE: u64 = 0x3fff_ffff;
@@ -213,41 +211,6 @@ fn row_of_chunk(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 #[inline]
 pub(crate) fn is_headerless(arena: &Arena, profile: &Profile, context: Addr) -> bool {
     methods::is_headerless(Context::at(arena, context).methods_addr(), profile)
-}
-
-/// `palloc` the short way, in the windows; `None`, and nothing has changed, if there is none.
-#[inline(always)]
-pub(crate) fn quick_palloc(
-    arena: &mut Arena,
-    profile: &Profile,
-    context: Addr,
-    size: u64,
-) -> Option<Addr> {
-    let header = arena.windows().heap.fields::<CONTEXT_WORDS>(context)?;
-    let row = header.ptr(METHODS);
-    if header.half(IS_RESET) as u8 != 0 {
-        return None;
-    }
-    match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => quick_alloc::<OwnerLayout>(row, arena, context, size),
-        ChunkHeaders::Packed => quick_alloc::<PackedLayout>(row, arena, context, size),
-    }
-}
-
-/// `pfree` of a chunk of this context the short way, in the windows; `None`, and nothing has
-/// changed, if there is none, or if what stands before the chunk names another context.
-#[inline(always)]
-pub(crate) fn quick_pfree(
-    arena: &mut Arena,
-    profile: &Profile,
-    context: Addr,
-    pointer: Addr,
-) -> Option<()> {
-    let row = arena.windows().heap.fields::<CONTEXT_WORDS>(context)?.ptr(METHODS);
-    match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => quick_free::<OwnerLayout>(row, arena, context, pointer),
-        ChunkHeaders::Packed => quick_free::<PackedLayout>(row, arena, context, pointer),
-    }
 }
 
 /// The allocator that a chunk belongs to, by what stands before it.
