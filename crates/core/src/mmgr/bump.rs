@@ -29,7 +29,7 @@ use super::short_way::{ContextFields, Quick, ShortWay};
 use super::{Process, StatsText, dlist};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Windows, Words};
+use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::chunk::ChunkHeader;
 use crate::op::AllocFlags;
 use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
@@ -213,7 +213,8 @@ impl Quick for Bump {
     }
 
     #[inline(always)]
-    fn quick_alloc<L: Layout>(way: &ShortWay, windows: Windows<'_>, size: u64) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(way: &ShortWay, arena: &mut Arena, size: u64) -> Option<Addr> {
+        let windows = arena.windows();
         let block = way.start.fields(windows)?.ptr(BLOCKS + 8);
         let chunk_size = memdebug::chunk_size(L::PROFILE, size);
         if chunk_size > way.limit || block == way.start.addr.offset(BLOCKS) {

@@ -151,12 +151,12 @@ macro_rules! allocators {
                     $(#[cfg(feature = $feature)]
                     ChunkHeaders::Owner if id == $id => {
                         let limit = $methods::limit::<OwnerLayout>(fields);
-                        Some(Self { kind: Kind::Owner($id), start, limit })
+                        Some(Self { kind: Kind($id), start, limit })
                     })*
                     $(#[cfg(feature = $feature)]
                     ChunkHeaders::Packed if id == $id => {
                         let limit = $methods::limit::<PackedLayout>(fields);
-                        Some(Self { kind: Kind::Packed($id), start, limit })
+                        Some(Self { kind: Kind($id | Kind::PACKED), start, limit })
                     })*
                     _ => None,
                 }
@@ -164,32 +164,34 @@ macro_rules! allocators {
 
             /// `palloc`; `None`, and nothing has changed, if it needs the long way.
             #[inline(always)]
-            pub(crate) fn alloc(&self, windows: Windows<'_>, size: u64) -> Option<Addr> {
+            pub(crate) fn alloc(&self, arena: &mut Arena, size: u64) -> Option<Addr> {
                 if size > self.limit {
                     return None;
                 }
-                match self.kind {
-                    $(#[cfg(feature = $feature)]
-                    Kind::Owner($id) => $methods::quick_alloc::<OwnerLayout>(self, windows, size),
-                    #[cfg(feature = $feature)]
-                    Kind::Packed($id) => $methods::quick_alloc::<PackedLayout>(self, windows, size),
-                    )*
-                    _ => None,
+                $(#[cfg(feature = $feature)]
+                if self.kind.0 == $id {
+                    return $methods::quick_alloc::<OwnerLayout>(self, arena, size);
                 }
+                #[cfg(feature = $feature)]
+                if self.kind.0 == $id | Kind::PACKED {
+                    return $methods::quick_alloc::<PackedLayout>(self, arena, size);
+                })*
+                None
             }
 
             /// `pfree` of one of the context's chunks; `None`, and nothing has changed, if it needs
             /// the long way.
             #[inline(always)]
-            pub(crate) fn free(&self, windows: Windows<'_>, pointer: Addr) -> Option<()> {
-                match self.kind {
-                    $(#[cfg(feature = $feature)]
-                    Kind::Owner($id) => $methods::quick_free::<OwnerLayout>(self, windows, pointer),
-                    #[cfg(feature = $feature)]
-                    Kind::Packed($id) => $methods::quick_free::<PackedLayout>(self, windows, pointer),
-                    )*
-                    _ => None,
+            pub(crate) fn free(&self, arena: &mut Arena, pointer: Addr) -> Option<()> {
+                $(#[cfg(feature = $feature)]
+                if self.kind.0 == $id {
+                    return $methods::quick_free::<OwnerLayout>(self, arena, pointer);
                 }
+                #[cfg(feature = $feature)]
+                if self.kind.0 == $id | Kind::PACKED {
+                    return $methods::quick_free::<PackedLayout>(self, arena, pointer);
+                })*
+                None
             }
         }
 

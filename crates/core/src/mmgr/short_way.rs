@@ -5,7 +5,7 @@
 //! nothing but short ways was gone: those change neither a context's methods nor its limits.
 
 use super::mcxt::{IS_RESET, METHODS};
-use crate::memory::{Addr, Fields, Windows};
+use crate::memory::{Addr, Arena, Fields, Windows};
 use crate::profile::Layout;
 
 /// Words of a context, from its header on, that a short way takes to be at hand: as many as any
@@ -23,13 +23,13 @@ pub(crate) struct ShortWay {
     pub(super) limit: u64,
 }
 
-/// The allocator, and what stands before its chunks.
+/// The allocator's id, and beyond all ids what stands before its chunks.
 #[derive(Clone, Copy, Default)]
-pub(super) enum Kind {
-    #[default]
-    None,
-    Owner(u8),
-    Packed(u8),
+pub(super) struct Kind(pub(super) u8);
+
+impl Kind {
+    /// Its chunks have a packed header.
+    pub(super) const PACKED: u8 = 16;
 }
 
 /// Where a context is.
@@ -65,11 +65,11 @@ pub(super) trait Quick {
     fn limit<L: Layout>(fields: ContextFields<'_>) -> u64;
 
     /// `alloc` that takes a chunk that is there already.
-    fn quick_alloc<L: Layout>(way: &ShortWay, windows: Windows<'_>, size: u64) -> Option<Addr>;
+    fn quick_alloc<L: Layout>(way: &ShortWay, arena: &mut Arena, size: u64) -> Option<Addr>;
 
     /// `free_p` of a chunk that is the context's, which leaves the chunk's block where it is.
     #[inline(always)]
-    fn quick_free<L: Layout>(_: &ShortWay, _: Windows<'_>, _: Addr) -> Option<()> {
+    fn quick_free<L: Layout>(_: &ShortWay, _: &mut Arena, _: Addr) -> Option<()> {
         None
     }
 }

@@ -29,7 +29,7 @@ use super::short_way::{ContextFields, Quick, ShortWay};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Windows, Words};
+use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, Layout, Profile, SlabLists};
 
@@ -350,10 +350,10 @@ impl Quick for Slab {
     }
 
     #[inline(never)]
-    fn quick_alloc<L: Layout>(way: &ShortWay, windows: Windows<'_>, size: u64) -> Option<Addr> {
+    fn quick_alloc<L: Layout>(way: &ShortWay, arena: &mut Arena, size: u64) -> Option<Addr> {
         let profile = L::PROFILE;
         // Its blocks are near the context, or go the long way.
-        let words = &mut windows.of(way.start.addr);
+        let words = &mut arena.windows().of(way.start.addr);
         let shape = Shape::of(words, profile, way.start.addr);
         if size != shape.chunk {
             return None;
@@ -366,9 +366,9 @@ impl Quick for Slab {
     }
 
     #[inline(never)]
-    fn quick_free<L: Layout>(way: &ShortWay, windows: Windows<'_>, pointer: Addr) -> Option<()> {
+    fn quick_free<L: Layout>(way: &ShortWay, arena: &mut Arena, pointer: Addr) -> Option<()> {
         let profile = L::PROFILE;
-        let words = &mut windows.of(pointer);
+        let words = &mut arena.windows().of(pointer);
         if profile.mmgr.chunk_headers == ChunkHeaders::Packed
             && ChunkHeader::of(words, pointer).method() != MCTX_SLAB_ID
         {

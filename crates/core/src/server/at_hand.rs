@@ -146,7 +146,7 @@ impl Server {
         if chunk.is_some_and(|chunk| !variables.has_place(chunk)) {
             return None;
         }
-        let pointer = self.at_hand.alloc_way.alloc(self.arena.windows(), size)?;
+        let pointer = self.at_hand.alloc_way.alloc(&mut self.arena, size)?;
         if let Some(place) = chunk.and_then(|chunk| variables.place(chunk)) {
             place.keep(pointer, size, self.at_hand.alloc_alive);
         }
@@ -157,13 +157,22 @@ impl Server {
     #[inline(always)]
     fn quick_pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Option<()> {
         let place = self.backends.get_mut(usize::from(id.0))?.variables.place(slot)?;
-        let (pointer, stamp) = (place.pointer(), place.stamp());
-        if self.at_hand.free_stamp != stamp || self.at_hand.free != id {
-            cold_path();
-            self.have_owner_at_hand(id, slot)?;
+        if self.at_hand.free_stamp != place.stamp() || self.at_hand.free != id {
+            return self.quick_pfree_elsewhere(id, slot);
         }
-        self.at_hand.free_way.free(self.arena.windows(), pointer)?;
-        self.backends.get_mut(usize::from(id.0))?.variables.place(slot)?.forget();
+        self.at_hand.free_way.free(&mut self.arena, place.pointer())?;
+        place.forget();
+        Some(())
+    }
+
+    /// The same, of another context's chunk than the last one was.
+    #[cold]
+    #[inline(never)]
+    fn quick_pfree_elsewhere(&mut self, id: BackendId, slot: ChunkSlot) -> Option<()> {
+        self.have_owner_at_hand(id, slot)?;
+        let place = self.backends.get_mut(usize::from(id.0))?.variables.place(slot)?;
+        self.at_hand.free_way.free(&mut self.arena, place.pointer())?;
+        place.forget();
         Some(())
     }
 
@@ -181,8 +190,6 @@ impl Server {
         Some(())
     }
 
-    #[cold]
-    #[inline(never)]
     fn have_owner_at_hand(&mut self, id: BackendId, slot: ChunkSlot) -> Option<()> {
         let variables = &mut self.backends.get_mut(usize::from(id.0))?.variables;
         let context = variables.chunk(slot)?.context;

@@ -8,7 +8,7 @@ use super::{
     ALLOCSET_NUM_FREELISTS, AllocSet, BLOCKS, ENDPTR, FREELIST, FREEPTR, SIZES,
     alloc_set_free_index, class_size,
 };
-use crate::memory::{Addr, Windows};
+use crate::memory::{Addr, Arena, Windows};
 use crate::mmgr::chunk::{ChunkHeader, MCTX_ASET_ID};
 use crate::mmgr::short_way::{ContextFields, Quick, ShortWay};
 use crate::profile::{ChunkHeaders, Layout};
@@ -29,8 +29,8 @@ impl Quick for AllocSet {
     }
 
     #[inline(always)]
-    fn quick_alloc<L: Layout>(way: &ShortWay, windows: Windows<'_>, size: u64) -> Option<Addr> {
-        let layout = &L::PROFILE.mmgr;
+    fn quick_alloc<L: Layout>(way: &ShortWay, arena: &mut Arena, size: u64) -> Option<Addr> {
+        let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
         let fields = way.start.fields(windows)?;
         let index = alloc_set_free_index(size);
         let list = list(index)?;
@@ -47,8 +47,8 @@ impl Quick for AllocSet {
     }
 
     #[inline(always)]
-    fn quick_free<L: Layout>(way: &ShortWay, windows: Windows<'_>, pointer: Addr) -> Option<()> {
-        let layout = &L::PROFILE.mmgr;
+    fn quick_free<L: Layout>(way: &ShortWay, arena: &mut Arena, pointer: Addr) -> Option<()> {
+        let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
         let fields = way.start.fields(windows)?;
         let chunk = pointer.back(layout.chunk);
         let header = windows.fields::<CHUNK>(chunk)?;

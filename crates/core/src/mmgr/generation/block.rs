@@ -14,7 +14,7 @@ const CONTEXT: u64 = 16;
 // The other fields, by their distance from the header's end.
 const BLKSIZE: u64 = 32;
 pub(super) const NCHUNKS: u64 = 24;
-pub(super) const NFREE: u64 = 20;
+const NFREE: u64 = 20;
 pub(super) const FREEPTR: u64 = 16;
 pub(super) const ENDPTR: u64 = 8;
 

@@ -1,9 +1,9 @@
 //! The short ways of Generation: what [`Generation::alloc`] and `free_p` do to the same bytes when
 //! the active block has room, and when a freed chunk is not its block's last.
 
-use super::block::{ENDPTR, FREEPTR, NCHUNKS, NFREE};
+use super::block::{ENDPTR, FREEPTR, NCHUNKS};
 use super::{Generation, SIZES};
-use crate::memory::{Addr, Fields, Window, Windows};
+use crate::memory::{Addr, Arena, Fields, Window};
 use crate::mmgr::chunk::{ChunkHeader, MCTX_GENERATION_ID};
 use crate::mmgr::maxalign;
 use crate::mmgr::short_way::{ContextFields, Quick, ShortWay};
@@ -23,8 +23,8 @@ impl Quick for Generation {
     }
 
     #[inline(always)]
-    fn quick_alloc<L: Layout>(way: &ShortWay, windows: Windows<'_>, size: u64) -> Option<Addr> {
-        let layout = &L::PROFILE.mmgr;
+    fn quick_alloc<L: Layout>(way: &ShortWay, arena: &mut Arena, size: u64) -> Option<Addr> {
+        let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
         let active = way.start.fields(windows)?.ptr(SIZES + 4 * layout.size_field);
         let chunk_size = maxalign(size);
         if chunk_size > way.limit {
@@ -57,8 +57,8 @@ impl Quick for Generation {
     }
 
     #[inline(always)]
-    fn quick_free<L: Layout>(_: &ShortWay, windows: Windows<'_>, pointer: Addr) -> Option<()> {
-        let layout = &L::PROFILE.mmgr;
+    fn quick_free<L: Layout>(_: &ShortWay, arena: &mut Arena, pointer: Addr) -> Option<()> {
+        let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
         let chunk = pointer.back(layout.generation.chunk);
         let window = windows.of(chunk);
         match layout.chunk_headers {
@@ -104,34 +104,38 @@ impl<'a> Block<'a> {
     /// Count a new chunk, behind which the free space begins.
     #[inline(always)]
     fn count_chunk(self, free_start: Addr) {
-        self.set_half(NCHUNKS, self.half(NCHUNKS).wrapping_add(1));
+        let counts = self.counts();
+        let nchunks = u64::from((counts as u32).wrapping_add(1));
+        self.set_counts(counts >> 32 << 32 | nchunks);
         self.fields.set_ptr(self.end - FREEPTR, free_start);
     }
 
     /// Whether one more freed chunk is the last.
     #[inline(always)]
     fn is_last(self) -> bool {
-        self.half(NFREE).wrapping_add(1) >= self.half(NCHUNKS)
+        let counts = self.counts();
+        ((counts >> 32) as u32).wrapping_add(1) >= counts as u32
     }
 
     /// Count a freed chunk.
     #[inline(always)]
     fn count_free(self) {
-        self.set_half(NFREE, self.half(NFREE).wrapping_add(1));
+        self.set_counts(self.counts().wrapping_add(1 << 32));
+    }
+
+    /// The chunks, and in the upper half the freed ones.
+    #[inline(always)]
+    fn counts(self) -> u64 {
+        self.fields.word(self.end - NCHUNKS)
+    }
+
+    #[inline(always)]
+    fn set_counts(self, counts: u64) {
+        self.fields.set_word(self.end - NCHUNKS, counts);
     }
 
     #[inline(always)]
     fn ptr(self, back: u64) -> Addr {
         self.fields.ptr(self.end - back)
-    }
-
-    #[inline(always)]
-    fn half(self, back: u64) -> u32 {
-        self.fields.half(self.end - back)
-    }
-
-    #[inline(always)]
-    fn set_half(self, back: u64, value: u32) {
-        self.fields.set_half(self.end - back, value);
     }
 }
