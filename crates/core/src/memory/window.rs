@@ -83,6 +83,15 @@ impl<'a> Window<'a> {
         Some(Fields(words))
     }
 
+    /// Structures of `N` words that stand side by side, as many as are at hand.
+    #[inline(always)]
+    pub(crate) fn array_at<const N: usize>(
+        self,
+        index: usize,
+    ) -> impl Iterator<Item = Fields<'a, N>> {
+        self.words.get(index..).unwrap_or_default().as_chunks().0.iter().map(Fields)
+    }
+
     /// The place of the word at an address.
     #[inline(always)]
     pub(crate) fn index(self, addr: Addr) -> usize {
@@ -126,14 +135,6 @@ impl<const N: usize> Fields<'_, N> {
     #[inline(always)]
     pub(crate) fn set_ptr(self, offset: u64, value: Addr) {
         self.set_word(offset, value.0);
-    }
-
-    /// Store a 32-bit integer.
-    #[inline(always)]
-    pub(crate) fn set_half(self, offset: u64, value: u32) {
-        let shift = shift_of(Addr(offset));
-        let others = self.word(offset) & !(u64::from(u32::MAX) << shift);
-        self.set_word(offset, others | u64::from(value) << shift);
     }
 }
 

@@ -37,7 +37,7 @@ impl Kind {
 pub(super) struct Start {
     pub(super) addr: Addr,
     /// Its place in the heap's window.
-    index: usize,
+    pub(super) index: usize,
 }
 
 impl Start {

@@ -19,19 +19,19 @@ mod by_free_chunks;
 mod by_fullness;
 #[cfg(feature = "memory-context-checking")]
 mod check;
+mod quick;
 
 use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_SLAB_ID};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
 use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
-use super::short_way::{ContextFields, Quick, ShortWay};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Layout, Profile, SlabLists};
+use crate::profile::{ChunkHeaders, Profile, SlabLists};
 
 /// Chunks in a block that the playground allows.
 const MAX_CHUNKS_PER_BLOCK: u64 = 1 << 20;
@@ -338,51 +338,6 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
     match profile.mmgr.slab.lists {
         SlabLists::ByFreeChunks => by_free_chunks::nfree(arena, block),
         SlabLists::ByFullness => by_fullness::nfree(arena, block),
-    }
-}
-
-impl Quick for Slab {
-    fn limit<L: Layout>(fields: ContextFields<'_>) -> u64 {
-        match L::PROFILE.mmgr.size_field {
-            4 => fields.half(SIZES).into(),
-            _ => fields.word(SIZES),
-        }
-    }
-
-    #[inline(never)]
-    fn quick_alloc<L: Layout>(way: &ShortWay, arena: &mut Arena, size: u64) -> Option<Addr> {
-        let profile = L::PROFILE;
-        // Its blocks are near the context, or go the long way.
-        let words = &mut arena.windows().of(way.start.addr);
-        let shape = Shape::of(words, profile, way.start.addr);
-        if size != shape.chunk {
-            return None;
-        }
-        let (block, chunk) = match profile.mmgr.slab.lists {
-            SlabLists::ByFreeChunks => by_free_chunks::quick_take(words, profile, shape)?,
-            SlabLists::ByFullness => by_fullness::quick_take(words, profile, shape)?,
-        };
-        Some(write_header(words, profile, shape, block, chunk))
-    }
-
-    #[inline(never)]
-    fn quick_free<L: Layout>(way: &ShortWay, arena: &mut Arena, pointer: Addr) -> Option<()> {
-        let profile = L::PROFILE;
-        let words = &mut arena.windows().of(pointer);
-        if profile.mmgr.chunk_headers == ChunkHeaders::Packed
-            && ChunkHeader::of(words, pointer).method() != MCTX_SLAB_ID
-        {
-            return None;
-        }
-        let pointer = pointer.aligned();
-        let block = block_of(words, profile, pointer).aligned();
-        let shape = Shape::of(words, profile, way.start.addr.aligned());
-        match profile.mmgr.slab.lists {
-            SlabLists::ByFreeChunks => {
-                by_free_chunks::quick_put(words, profile, shape, block, pointer)
-            }
-            SlabLists::ByFullness => by_fullness::quick_put(words, profile, shape, block, pointer),
-        }
     }
 }
 

@@ -108,9 +108,14 @@ impl Server {
     }
 
     #[inline(never)]
-    pub(super) fn apply_watched(&mut self, op: &Op) -> Result<Outcome, Error> {
-        self.log.begin()?;
+    fn apply_watched(&mut self, op: &Op) -> Result<Outcome, Error> {
         self.at_hand.forget();
+        self.apply_the_long_way(op)
+    }
+
+    /// Execute an operation after which what is at hand stays there, or was forgotten before.
+    pub(super) fn apply_the_long_way(&mut self, op: &Op) -> Result<Outcome, Error> {
+        self.log.begin()?;
         self.arena.forget_fault();
         let outcome = self.execute(op).and_then(|outcome| match self.arena.fault() {
             Some(fault) => Err(fault.into()),

@@ -2,8 +2,8 @@
 //!
 //! An operation that is recorded looks everything up anew: its backend, the variable, the
 //! context's allocator and its limits. Whoever replays millions of them without events asks for
-//! the same again and again, so what was found stays at hand until an operation goes the long
-//! way, which may change any of it. The bytes are the same either way.
+//! the same again and again, so what was found stays at hand until there is another operation,
+//! which may change any of it. The bytes are the same either way.
 //!
 //! Whoever writes past a chunk's end, or frees a chunk twice, can change what a context's header
 //! says at any time. From then on a server goes the long way only.
@@ -70,6 +70,7 @@ impl AtHand {
     /// Headers may say anything from now on.
     pub(super) fn distrust(&mut self) {
         self.distrusted = true;
+        self.forget();
     }
 }
 
@@ -119,14 +120,14 @@ impl Server {
         size: u64,
         chunk: Option<ChunkSlot>,
     ) -> Result<Outcome, Error> {
-        self.apply_watched(&Op::Palloc { backend, context, size, zero: false, chunk })
+        self.apply_the_long_way(&Op::Palloc { backend, context, size, zero: false, chunk })
     }
 
     /// `pfree` the long way.
     #[cold]
     #[inline(never)]
     fn pfree_watched(&mut self, backend: BackendId, chunk: ChunkSlot) -> Result<Outcome, Error> {
-        self.apply_watched(&Op::Pfree { backend, chunk })
+        self.apply_the_long_way(&Op::Pfree { backend, chunk })
     }
 
     /// `palloc` the short way; `None`, and nothing has changed, if there is none.
@@ -200,15 +201,21 @@ impl Server {
         Some(())
     }
 
+    /// A backend is about to work: have its memory at hand, and nothing of another's.
+    #[inline]
+    pub(super) fn lend(&mut self, id: BackendId) {
+        if !self.arena.is_lent(id) {
+            self.at_hand.forget();
+            self.arena.lend(id);
+        }
+    }
+
     /// How a backend's context can be used the short way, if nobody wants events.
     fn short_way(&mut self, id: BackendId, context: Addr) -> Option<ShortWay> {
         if !self.log.is_off() || self.at_hand.distrusted {
             return None;
         }
-        if !self.arena.is_lent(id) {
-            self.at_hand.forget();
-            self.arena.lend(id);
-        }
+        self.lend(id);
         ShortWay::of(self.arena.windows(), self.profile, context)
     }
 }

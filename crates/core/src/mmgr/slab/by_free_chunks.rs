@@ -84,28 +84,6 @@ fn take(words: &mut impl Words, profile: &Profile, shape: Shape, node: Addr) -> 
     (block, chunk)
 }
 
-/// [`take`] from the fullest block, if there is one and all is at hand.
-#[inline]
-pub(super) fn quick_take(
-    words: &mut impl Words,
-    profile: &Profile,
-    shape: Shape,
-) -> Option<(Addr, Addr)> {
-    let current = words.half(shape.current());
-    if current == 0 {
-        return None;
-    }
-    let node = dlist::first(words, shape.list(current))?.aligned();
-    let left = nfree(words, node.back(NODE)).wrapping_sub(1);
-    // The lists stand side by side: with the last all are at hand.
-    let at_hand = left < shape.per_block
-        && shape.is_at_hand(words, node.back(NODE))
-        && dlist::is_at_hand(words, node)
-        && dlist::is_at_hand(words, shape.list(left))
-        && words.has(shape.list(shape.per_block).offset(8));
-    at_hand.then(|| take(words, profile, shape, node))
-}
-
 /// A freed chunk becomes the block's first free one, and the block moves to the list that is now
 /// right for it. True if no other chunk of the block is in use.
 #[inline]
@@ -133,26 +111,6 @@ fn put(
     }
     dlist::push_head(words, shape.list(now), block.offset(NODE));
     empty
-}
-
-/// [`put`] into a block that stays in use, if all is at hand.
-#[inline]
-pub(super) fn quick_put(
-    words: &mut impl Words,
-    profile: &Profile,
-    shape: Shape,
-    block: Addr,
-    pointer: Addr,
-) -> Option<()> {
-    let now = nfree(words, block).wrapping_add(1);
-    let at_hand = now < shape.per_block
-        && shape.full > 0
-        && words.has(pointer)
-        && dlist::is_at_hand(words, block.offset(NODE))
-        && dlist::is_at_hand(words, shape.list(now));
-    at_hand.then(|| {
-        put(words, profile, shape, block, pointer);
-    })
 }
 
 impl Process<'_> {

@@ -17,10 +17,12 @@ impl Server {
     /// A backend's variables, and memory management as it sees it.
     #[inline]
     fn process(&mut self, id: BackendId) -> Fallible<(&mut Variables, Process<'_>)> {
+        if usize::from(id.0) < self.backends.len() {
+            self.lend(id);
+        }
         let Some(backend) = self.backends.get_mut(usize::from(id.0)) else {
             return Err(Error::Protocol(super::NO_BACKEND).into());
         };
-        self.arena.lend(id);
         let process = Process {
             who: id,
             arena: &mut self.arena,

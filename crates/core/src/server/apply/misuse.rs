@@ -78,7 +78,7 @@ impl Server {
         if !heap.has(at, size.into()) {
             return Err(Error::SegmentationFault.into());
         }
-        self.arena.lend(id);
+        self.lend(id);
         Ok(at)
     }
 }
