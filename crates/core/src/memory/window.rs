@@ -157,10 +157,7 @@ impl<'a> Windows<'a> {
     /// A structure of `N` words, wherever it is at hand.
     #[inline(always)]
     pub(crate) fn fields<const N: usize>(self, addr: Addr) -> Option<Fields<'a, N>> {
-        match self.heap.fields(addr) {
-            Some(fields) => Some(fields),
-            None => self.mapped.fields(addr),
-        }
+        self.of(addr).fields(addr)
     }
 }
 
