@@ -72,15 +72,11 @@ impl<'a> Window<'a> {
     /// The same, by the structure's place in the window.
     #[inline(always)]
     pub(crate) fn fields_at<const N: usize>(self, index: usize) -> Option<Fields<'a, N>> {
-        let Some(words) = self.words.get(index..) else {
+        let Some(words) = self.words.get(index..index.wrapping_add(N)) else {
             cold_path();
             return None;
         };
-        let Some(words) = words.first_chunk() else {
-            cold_path();
-            return None;
-        };
-        Some(Fields(words))
+        words.first_chunk().map(Fields)
     }
 
     /// Structures of `N` words that stand side by side, as many as are at hand.

@@ -70,7 +70,7 @@ pub(super) struct AllocSet;
 #[inline]
 pub fn alloc_set_free_index(size: u64) -> usize {
     let smallest = (1 << ALLOC_MINBITS) - 1;
-    (u64::BITS - ALLOC_MINBITS - (size.saturating_sub(1) | smallest).leading_zeros()) as usize
+    ((size.saturating_sub(1) | smallest).ilog2() + 1 - ALLOC_MINBITS) as usize
 }
 
 #[inline]

@@ -151,12 +151,12 @@ macro_rules! allocators {
                     $(#[cfg(feature = $feature)]
                     ChunkHeaders::Owner if id == $id => {
                         let limit = $methods::limit::<OwnerLayout>(fields);
-                        Some(Self { kind: Kind($id), start, limit })
+                        Some(Self { kind: Kind::owner($id), start, limit })
                     })*
                     $(#[cfg(feature = $feature)]
                     ChunkHeaders::Packed if id == $id => {
                         let limit = $methods::limit::<PackedLayout>(fields);
-                        Some(Self { kind: Kind($id | Kind::PACKED), start, limit })
+                        Some(Self { kind: Kind::packed($id), start, limit })
                     })*
                     _ => None,
                 }
@@ -169,11 +169,11 @@ macro_rules! allocators {
                     return None;
                 }
                 $(#[cfg(feature = $feature)]
-                if self.kind.0 == $id {
+                if self.kind.is(const { Kind::owner($id) }) {
                     return $methods::quick_alloc::<OwnerLayout>(self, arena, size);
                 }
                 #[cfg(feature = $feature)]
-                if self.kind.0 == $id | Kind::PACKED {
+                if self.kind.is(const { Kind::packed($id) }) {
                     return $methods::quick_alloc::<PackedLayout>(self, arena, size);
                 })*
                 None
@@ -184,11 +184,11 @@ macro_rules! allocators {
             #[inline(always)]
             pub(crate) fn free(&self, arena: &mut Arena, pointer: Addr) -> Option<()> {
                 $(#[cfg(feature = $feature)]
-                if self.kind.0 == $id {
+                if self.kind.is(const { Kind::owner($id) }) {
                     return $methods::quick_free::<OwnerLayout>(self, arena, pointer);
                 }
                 #[cfg(feature = $feature)]
-                if self.kind.0 == $id | Kind::PACKED {
+                if self.kind.is(const { Kind::packed($id) }) {
                     return $methods::quick_free::<PackedLayout>(self, arena, pointer);
                 })*
                 None

@@ -143,22 +143,22 @@ impl Server {
             cold_path();
             self.have_context_at_hand(id, slot)?;
         }
-        let variables = &mut self.backends.get_mut(usize::from(id.0))?.variables;
-        if chunk.is_some_and(|chunk| !variables.has_place(chunk)) {
-            return None;
-        }
-        let pointer = self.at_hand.alloc_way.alloc(&mut self.arena, size)?;
-        if let Some(place) = chunk.and_then(|chunk| variables.place(chunk)) {
-            place.keep(pointer, size, self.at_hand.alloc_alive);
-        }
+        let Self { at_hand, arena, backends, .. } = self;
+        let Some(chunk) = chunk else { return at_hand.alloc_way.alloc(arena, size) };
+        let place = backends.get_mut(usize::from(id.0))?.variables.place(chunk)?;
+        let pointer = at_hand.alloc_way.alloc(arena, size)?;
+        place.keep(pointer, size, at_hand.alloc_alive);
         Some(pointer)
     }
 
     /// `pfree` the short way; `None`, and nothing has changed, if there is none.
     #[inline(always)]
     fn quick_pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Option<()> {
+        if self.at_hand.free != id {
+            return self.quick_pfree_elsewhere(id, slot);
+        }
         let place = self.backends.get_mut(usize::from(id.0))?.variables.place(slot)?;
-        if self.at_hand.free_stamp != place.stamp() || self.at_hand.free != id {
+        if self.at_hand.free_stamp != place.stamp() {
             return self.quick_pfree_elsewhere(id, slot);
         }
         self.at_hand.free_way.free(&mut self.arena, place.pointer())?;

@@ -82,7 +82,7 @@ impl Kept {
     /// The chunk was freed; the variable keeps its pointer.
     #[inline]
     pub(super) fn forget(&mut self) {
-        self.stamp.0 |= u64::from(FREED);
+        self.stamp = Stamp(self.stamp.0 | u64::from(FREED));
     }
 
     fn var(&self, life: Life) -> ChunkVar {
@@ -140,12 +140,6 @@ impl Variables {
     #[inline(always)]
     pub(super) fn place(&mut self, slot: ChunkSlot) -> Option<&mut Kept> {
         self.chunks.get_mut(slot.0 as usize)
-    }
-
-    /// Whether a variable was used before.
-    #[inline(always)]
-    pub(super) fn has_place(&self, slot: ChunkSlot) -> bool {
-        (slot.0 as usize) < self.chunks.len()
     }
 
     /// Every chunk that a variable holds.
