@@ -40,7 +40,7 @@ use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
 use super::{Process, memdebug};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, AddrSet, Arena};
 use crate::op::AllocFlags;
 use crate::profile::{ChunkHeaders, MmgrProfile, Profile};
 pub use store::AllocSetFreeList;
@@ -243,7 +243,7 @@ impl MemoryContextMethods for AllocSet {
     }
 
     fn blocks(&self, arena: &Arena, profile: &Profile, set: Addr) -> Vec<BlockView> {
-        let mut free = std::collections::BTreeSet::new();
+        let mut free = AddrSet::default();
         for index in 0..ALLOCSET_NUM_FREELISTS {
             free.extend(free_chunks(arena, profile, set, index));
         }
@@ -263,7 +263,7 @@ impl MemoryContextMethods for AllocSet {
                     // Whoever writes past a chunk's end can make a header say anything.
                     let rest = unused.0.saturating_sub(pointer.0);
                     let size = header::size(arena, profile, set, pointer).min(rest);
-                    let free = free.contains(&pointer);
+                    let free = free.contains(pointer);
                     chunks.push(ChunkView::new(arena, pointer, size, free));
                     at = pointer.offset(size);
                 }

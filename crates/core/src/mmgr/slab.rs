@@ -454,7 +454,7 @@ impl MemoryContextMethods for Slab {
                     .map(|chunk| {
                         let pointer = chunk.offset(layout.chunk);
                         let usable = shape.room(profile);
-                        ChunkView::new(arena, pointer, usable, free.contains(&chunk))
+                        ChunkView::new(arena, pointer, usable, free.contains(chunk))
                     })
                     .collect();
                 BlockView {

@@ -5,12 +5,10 @@
 //! taken or freed. Its free chunks are linked by their index, each in the first bytes of the
 //! one before it; a new block's are linked in their order. An empty block is freed at once.
 
-use std::collections::BTreeSet;
-
 use super::Shape;
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, AddrSet, Arena, Words};
 use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::Profile;
@@ -48,8 +46,8 @@ pub(super) fn free_chunks(
     profile: &Profile,
     shape: Shape,
     block: Addr,
-) -> (u32, BTreeSet<Addr>) {
-    let mut free = BTreeSet::new();
+) -> (u32, AddrSet) {
+    let mut free = AddrSet::default();
     let mut index = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
     while index < shape.per_block {
         let chunk = shape.chunk_at(profile, block, index);
