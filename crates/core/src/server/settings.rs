@@ -1,6 +1,18 @@
-//! Settings that decide how shared memory is laid out.
+//! The settings that decide how shared memory is laid out (`postgresql.conf`).
+//!
+//! [`Settings`] holds what was given; what was not is the version's default. A value is checked when
+//! it is given ([`Settings::set`]), and what the settings come to together when the segment is
+//! laid out ([`Segment::new`](super::segment::Segment::new)).
+
+mod error;
+mod parse;
+
+pub use error::SettingError;
 
 use crate::error::Error;
+use crate::profile::Version;
+use crate::profile::parameters::{Parameter, Setting};
+use crate::profile::segment::SegmentProfile;
 
 /// Buffers that a server of the playground may have: 1 GB of pages. PostgreSQL itself
 /// allows more than a browser's tab.
@@ -13,17 +25,24 @@ pub const MIN_SHARED_BUFFERS: u32 = 16;
 pub struct Settings {
     /// `shared_buffers`, in buffers of 8 kB.
     pub shared_buffers: u32,
+    /// The others that were given.
+    given: Vec<(Setting, i32)>,
 }
 
 impl Default for Settings {
     /// PostgreSQL's own defaults: 128 MB.
     fn default() -> Self {
-        Self { shared_buffers: 16_384 }
+        Self::with_shared_buffers(16_384)
     }
 }
 
 impl Settings {
-    /// Whether every setting is within its range.
+    /// The defaults, but for the size of the pool.
+    pub fn with_shared_buffers(shared_buffers: u32) -> Self {
+        Self { shared_buffers, given: Vec::new() }
+    }
+
+    /// Whether a server of the playground can have them.
     ///
     /// # Errors
     /// [`Error::SettingOutOfRange`].
@@ -39,4 +58,66 @@ impl Settings {
             max,
         })
     }
+
+    /// A line of `postgresql.conf` (`parse_and_validate_value`).
+    ///
+    /// # Errors
+    /// A name or value that this version does not know or allow.
+    pub fn set(&mut self, version: Version, name: &str, value: &str) -> Result<(), SettingError> {
+        let profile = version.segment();
+        let parameter = parameter(profile, |it| it.name.eq_ignore_ascii_case(name.trim()));
+        let parameter = parameter.ok_or_else(|| SettingError::Unknown(name.to_owned()))?;
+        let value = parse::value(parameter, value)?;
+        let value = self.checked(profile, parameter, value)?;
+        if parameter.setting == Setting::SharedBuffers {
+            self.shared_buffers = value as u32;
+            return Ok(());
+        }
+        self.given.retain(|(setting, _)| *setting != parameter.setting);
+        self.given.push((parameter.setting, value));
+        Ok(())
+    }
+
+    /// The value given, or else the version's default; zero if the version has no such setting.
+    pub fn get(&self, profile: &SegmentProfile, setting: Setting) -> i32 {
+        if setting == Setting::SharedBuffers {
+            return i32::try_from(self.shared_buffers).unwrap_or(i32::MAX);
+        }
+        let Some(parameter) = parameter(profile, |it| it.setting == setting) else { return 0 };
+        let given = self.given.iter().find(|(it, _)| *it == setting);
+        given.map_or(parameter.boot, |(_, value)| *value)
+    }
+
+    /// What the setting's check hook lets through, and as what.
+    fn checked(
+        &self,
+        profile: &SegmentProfile,
+        parameter: &Parameter,
+        value: i32,
+    ) -> Result<i32, SettingError> {
+        let Parameter { name, min, max, multiple_of, .. } = *parameter;
+        if !(min..=max).contains(&value) {
+            let unit = parse::unit_name(parameter.unit);
+            let range_unit = if profile.words.range_has_units { unit } else { "" };
+            return Err(SettingError::OutOfRange { name, value, min, max, unit, range_unit });
+        }
+        if value % multiple_of != 0 {
+            return Err(SettingError::NotMultiple { name, value, of: multiple_of });
+        }
+        match parameter.setting {
+            // check_io_max_concurrency
+            Setting::IoMaxConcurrency if value == 0 => Err(SettingError::NoConcurrency { name }),
+            // check_wal_buffers: at least 4
+            Setting::WalBuffers if value != -1 => Ok(value.max(4)),
+            _ => Ok(value),
+        }
+    }
+}
+
+/// A version's setting.
+pub fn parameter(
+    profile: &SegmentProfile,
+    is_it: impl Fn(&Parameter) -> bool,
+) -> Option<&'static Parameter> {
+    profile.parameters.iter().flat_map(|group| group.iter()).find(|parameter| is_it(parameter))
 }
