@@ -3,7 +3,8 @@
 //! A run is one start of a server: the settings given, every setting in force, and the rows of
 //! `pg_shmem_allocations`. The core gets the settings that were given, and lays out its segment; each row
 //! must be the real one in name, offset, size and allocated size, none more and none less, and so
-//! must the totals and the settings that choose their own value.
+//! must the totals and the settings that choose their own value. What a server refused
+//! to start with, the core must refuse in the same words.
 
 use std::collections::BTreeMap;
 
@@ -71,12 +72,18 @@ fn start(run: &Value, version: Version) -> Started {
 }
 
 fn compare(run: &Value, version: Version) -> Result<u64, Stop> {
-    let settings = settings(run, version)?;
-    let segment = match Segment::new(version, &settings) {
-        Ok(segment) => segment,
-        Err(error @ SettingError::IoUring) => return Err(Stop::Unsupported(error.to_string())),
-        Err(error) => return Err(Stop::Differs(error.to_string())),
+    let laid_out = settings(run, version)?
+        .and_then(|settings| Segment::new(version, &settings).map(|segment| (settings, segment)));
+    let (settings, segment) = match laid_out {
+        Ok(laid_out) => laid_out,
+        Err(SettingError::IoUring) => {
+            return Err(Stop::Unsupported(SettingError::IoUring.to_string()));
+        }
+        Err(error) => return refused(run, &error),
     };
+    if let Some(message) = run["refused"].as_str() {
+        return Err(format!("the server did not start: {message}").into());
+    }
     in_force(run, version, &settings)?;
     let rows = allocations(run, &segment)?;
     for (name, ours) in [
@@ -89,12 +96,24 @@ fn compare(run: &Value, version: Version) -> Result<u64, Stop> {
             same(name, real.as_i64(), ours)?;
         }
     }
-    same("the segment's size", run["total"].as_i64(), segment.total)?;
+    if !run["total"].is_null() {
+        same("the segment's size", run["total"].as_i64(), segment.total)?;
+    }
     Ok(rows)
 }
 
+/// A server that did not start must have said the same, in the same words.
+fn refused(run: &Value, error: &SettingError) -> Result<u64, Stop> {
+    let ours = [error.to_string(), error.detail()];
+    let real = [&run["refused"], &run["detail"]].map(|it| it.as_str().unwrap_or_default());
+    if ours == real {
+        return Ok(0);
+    }
+    Err(format!("the server said {real:?}, the core {ours:?}").into())
+}
+
 /// The settings that the run was given, those that the core knows.
-fn settings(run: &Value, version: Version) -> Result<Settings, Stop> {
+fn settings(run: &Value, version: Version) -> Result<Result<Settings, SettingError>, Stop> {
     let given = run["set"].as_object().ok_or("the run has no settings".to_owned())?;
     let mut settings = Settings::default();
     let segment_size = &run["constants"]["wal_segment_size"];
@@ -109,11 +128,12 @@ fn settings(run: &Value, version: Version) -> Result<Settings, Stop> {
         }
         match settings.set(version, name, &value) {
             // A setting that shared memory does not depend on: what comes of it shows that.
-            Ok(()) | Err(SettingError::Unknown(_)) => {}
-            Err(error) => return Err(Stop::Differs(error.to_string())),
+            Ok(()) => {}
+            Err(SettingError::Unknown(_)) if run["refused"].is_null() => {}
+            Err(error) => return Ok(Err(error)),
         }
     }
-    Ok(settings)
+    Ok(Ok(settings))
 }
 
 /// Every setting that the core knows must have the value that was in force.
@@ -151,7 +171,7 @@ fn same(what: &str, real: Option<i64>, ours: impl TryInto<i64>) -> Result<(), St
 
 /// Compare the rows; returns how many there are.
 fn allocations(run: &Value, segment: &Segment) -> Result<u64, Stop> {
-    let rows = run["allocations"].as_array().ok_or("the run has no rows".to_owned())?;
+    let Some(rows) = run["allocations"].as_array() else { return Ok(0) };
     let mut ours: BTreeMap<Option<&str>, ShmemAllocation> =
         pg_shmem_allocations(segment).into_iter().map(|row| (row.name, row)).collect();
     for row in rows {

@@ -43,6 +43,11 @@ pub struct Words {
     pub range_has_units: bool,
     /// There is `reserved_connections`.
     pub reserved_connections: bool,
+    /// How a detail ends.
+    pub full_stop: &'static str,
+    /// Each setting that counts processes is checked when it is given, with so many processes beyond
+    /// those that settings count.
+    pub checked_alone: Option<i32>,
     /// `MaxBackends` is too large.
     pub too_many_backends: &'static str,
     /// WAL senders without WAL that is fit for them.

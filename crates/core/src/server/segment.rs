@@ -10,7 +10,7 @@ mod sizes;
 
 pub use counts::Counts;
 
-use super::settings::{SettingError, Settings};
+use super::settings::{INTEGER_RANGE_HINT, SettingError, Settings};
 use crate::profile::Version;
 use crate::profile::segment::{
     Allocator, CACHE_LINE, Estimate, SHMEM_INDEX_ENTRY, SHMEM_INDEX_SIZE, SegmentProfile, Size,
@@ -82,6 +82,11 @@ impl Segment {
                 segment.create_shared_memory(profile, &counts);
             }
             Allocator::Requested => segment.allocate_requested(profile, &counts),
+        }
+        let size = segment.shared_memory_size();
+        if i32::try_from(size).is_err() {
+            let (name, value) = ("shared_memory_size", size.to_string());
+            return Err(SettingError::Invalid { name, value, hint: INTEGER_RANGE_HINT.to_owned() });
         }
         Ok(segment)
     }

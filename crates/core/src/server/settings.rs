@@ -8,10 +8,11 @@ mod error;
 mod parse;
 
 pub use error::SettingError;
+pub(super) use parse::INTEGER_RANGE_HINT;
 
 use crate::error::Error;
 use crate::profile::Version;
-use crate::profile::parameters::{Parameter, Setting};
+use crate::profile::parameters::{MAX_BACKENDS, Parameter, Setting};
 use crate::profile::segment::SegmentProfile;
 
 /// Buffers that a server of the playground may have: 1 GB of pages. PostgreSQL itself
@@ -19,6 +20,14 @@ use crate::profile::segment::SegmentProfile;
 pub const MAX_SHARED_BUFFERS: u32 = 131_072;
 /// The least that PostgreSQL starts with.
 pub const MIN_SHARED_BUFFERS: u32 = 16;
+
+/// Settings that count processes, until autovacuum had slots.
+const PROCESSES: [Setting; 4] = [
+    Setting::MaxConnections,
+    Setting::MaxWorkerProcesses,
+    Setting::MaxWalSenders,
+    Setting::AutovacuumMaxWorkers,
+];
 
 /// The settings of a server (`postgresql.conf`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,11 +111,23 @@ impl Settings {
             return Err(SettingError::OutOfRange { name, value, min, max, unit, range_unit });
         }
         if value % multiple_of != 0 {
-            return Err(SettingError::NotMultiple { name, value, of: multiple_of });
+            let full_stop = profile.words.full_stop;
+            return Err(SettingError::NotMultiple { name, value, of: multiple_of, full_stop });
         }
         match parameter.setting {
             // check_io_max_concurrency
             Setting::IoMaxConcurrency if value == 0 => Err(SettingError::NoConcurrency { name }),
+            // check_max_connections and its like
+            setting if PROCESSES.contains(&setting) => {
+                let others = PROCESSES.into_iter().filter(|other| *other != setting);
+                let others: i32 = others.map(|other| self.get(profile, other)).sum();
+                match profile.words.checked_alone {
+                    Some(special) if value + others + special > MAX_BACKENDS => {
+                        Err(SettingError::TooManyWith { name, value })
+                    }
+                    _ => Ok(value),
+                }
+            }
             // check_wal_buffers: at least 4
             Setting::WalBuffers if value != -1 => Ok(value.max(4)),
             _ => Ok(value),

@@ -18,6 +18,8 @@ pub(super) static SEGMENT: SegmentProfile = SegmentProfile {
     words: Words {
         range_has_units: false,
         reserved_connections: false,
+        full_stop: "",
+        checked_alone: Some(1),
         too_many_backends: "too many backends configured",
         wal_streaming: "WAL streaming (max_wal_senders > 0) requires wal_level \"replica\" or \"logical\"",
     },

@@ -18,7 +18,12 @@ pub(super) static SEGMENT: SegmentProfile = SegmentProfile {
     auxiliary_slots: 6,
     allocator: Allocator::Estimated { slop: 2 * 128 },
     slru: BANKS,
-    words: Words { too_many_backends: "too many backends configured", ..WORDS },
+    words: Words {
+        full_stop: "",
+        checked_alone: Some(1),
+        too_many_backends: "too many backends configured",
+        ..WORDS
+    },
     structures: &STRUCTURES,
 };
 

@@ -24,6 +24,8 @@ pub(super) static SEGMENT: SegmentProfile = SegmentProfile {
 pub(super) const WORDS: Words = Words {
     range_has_units: true,
     reserved_connections: true,
+    full_stop: ".",
+    checked_alone: None,
     too_many_backends: "too many server processes configured",
     wal_streaming: "WAL streaming (\"max_wal_senders\" > 0) requires \"wal_level\" to be \
                     \"replica\" or \"logical\"",

@@ -59,12 +59,32 @@ impl<'a> Counts<'a> {
             return Err(SettingError::WalStreaming(profile.words.wal_streaming));
         }
         if counts.backends > MAX_BACKENDS as u64 {
-            return Err(SettingError::TooManyBackends(profile.words.too_many_backends));
+            return Err(counts.too_many_backends());
         }
         if counts.get(Setting::IoMethod) == IO_URING {
             return Err(SettingError::IoUring);
         }
         Ok(counts)
+    }
+
+    /// What `InitializeMaxBackends` says.
+    fn too_many_backends(&self) -> SettingError {
+        let profile = self.profile;
+        let message = profile.words.too_many_backends;
+        if profile.words.checked_alone.is_some() {
+            return SettingError::TooManyBackends { message, detail: String::new() };
+        }
+        let connections = self.get(Setting::MaxConnections);
+        let slots = self.get(profile.autovacuum_workers);
+        let workers = self.get(Setting::MaxWorkerProcesses);
+        let senders = self.get(Setting::MaxWalSenders);
+        let most = MAX_BACKENDS as u64 + 1 - profile.special_workers;
+        let detail = format!(
+            "\"max_connections\" ({connections}) plus \"autovacuum_worker_slots\" ({slots}) plus \
+             \"max_worker_processes\" ({workers}) plus \"max_wal_senders\" ({senders}) \
+             must be less than {most}."
+        );
+        SettingError::TooManyBackends { message, detail }
     }
 
     /// `MaxBackends`.

@@ -44,6 +44,15 @@ pub enum SettingError {
         value: i32,
         /// Buffers of a bank.
         of: i32,
+        /// How the version ends a detail.
+        full_stop: &'static str,
+    },
+    /// A number of processes that makes too many with the others (`check_max_connections`).
+    TooManyWith {
+        /// The setting.
+        name: &'static str,
+        /// The value.
+        value: i32,
     },
     /// `io_max_concurrency = 0`.
     NoConcurrency {
@@ -51,7 +60,12 @@ pub enum SettingError {
         name: &'static str,
     },
     /// `MaxBackends` beyond `MAX_BACKENDS`.
-    TooManyBackends(&'static str),
+    TooManyBackends {
+        /// The version's words.
+        message: &'static str,
+        /// The settings that it adds up.
+        detail: String,
+    },
     /// Connections kept back leave none to others.
     ReservedConnections {
         /// `superuser_reserved_connections`.
@@ -86,13 +100,15 @@ impl fmt::Display for SettingError {
                      ({min}{range_unit} .. {max}{range_unit})"
                 )
             }
-            Self::NotMultiple { name, value, .. } => {
+            Self::NotMultiple { name, value, .. } | Self::TooManyWith { name, value } => {
                 write!(f, "invalid value for parameter \"{name}\": {value}")
             }
             Self::NoConcurrency { name } => {
                 write!(f, "invalid value for parameter \"{name}\": 0")
             }
-            Self::TooManyBackends(message) | Self::WalStreaming(message) => f.write_str(message),
+            Self::TooManyBackends { message, .. } | Self::WalStreaming(message) => {
+                f.write_str(message)
+            }
             Self::ReservedConnections { superuser, reserved: None, connections } => write!(
                 f,
                 "superuser_reserved_connections ({superuser}) must be less than \
@@ -115,8 +131,12 @@ impl SettingError {
     /// PostgreSQL's `DETAIL` or `HINT`, empty if there is none.
     pub fn detail(&self) -> String {
         match self {
-            Self::Invalid { hint, .. } => hint.clone(),
-            Self::NotMultiple { name, of, .. } => format!("\"{name}\" must be a multiple of {of}."),
+            Self::Invalid { hint: detail, .. } | Self::TooManyBackends { detail, .. } => {
+                detail.clone()
+            }
+            Self::NotMultiple { name, of, full_stop, .. } => {
+                format!("\"{name}\" must be a multiple of {of}{full_stop}")
+            }
             Self::NoConcurrency { .. } => "Only -1 or values bigger than 0 are valid.".to_owned(),
             _ => String::new(),
         }

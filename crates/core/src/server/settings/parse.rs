@@ -24,6 +24,9 @@ const MEMORY_HINT: &str = r#"Valid units for this parameter are "B", "kB", "MB",
 const TIME_HINT: &str =
     r#"Valid units for this parameter are "us", "ms", "s", "min", "h", and "d"."#;
 
+/// Where a number is too large.
+pub(crate) const INTEGER_RANGE_HINT: &str = "Value exceeds integer range.";
+
 /// `pg_settings.unit`.
 pub(super) fn unit_name(unit: Unit) -> &'static str {
     match unit {
@@ -80,7 +83,7 @@ fn parse_int(unit: Unit, text: &str) -> Result<i32, &'static str> {
     };
     let number = number.round_ties_even();
     if number > f64::from(i32::MAX) || number < f64::from(i32::MIN) {
-        return Err("Value exceeds integer range.");
+        return Err(INTEGER_RANGE_HINT);
     }
     Ok(number as i32)
 }
