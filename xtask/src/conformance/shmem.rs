@@ -14,7 +14,7 @@ use pgscope_core::server::Settings;
 use pgscope_core::server::segment::{Counts, Segment};
 use pgscope_core::server::settings::SettingError;
 use pgscope_core::views::{ShmemAllocation, pg_shmem_allocations};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The format of these files.
 pub(super) const FORMAT: &str = "pg-shmem/1";
@@ -174,14 +174,14 @@ fn allocations(run: &Value, segment: &Segment) -> Result<u64, Stop> {
     let Some(rows) = run["allocations"].as_array() else { return Ok(0) };
     let mut ours: BTreeMap<Option<&str>, ShmemAllocation> =
         pg_shmem_allocations(segment).into_iter().map(|row| (row.name, row)).collect();
-    for row in rows {
-        let real = (row[0].as_str(), row[1].as_u64(), row[2].as_u64(), row[3].as_u64());
-        let Some(row) = ours.remove(&real.0) else {
-            return Err(format!("the server has {real:?}, which the core has not").into());
+    for real in rows {
+        let name = real[0].as_str();
+        let Some(row) = ours.remove(&name) else {
+            return Err(format!("the server has {real}, which the core has not").into());
         };
-        let row = (row.name, row.off, Some(row.size), Some(row.allocated_size));
-        if real != row {
-            return Err(format!("the server has {real:?}, the core {row:?}").into());
+        let row = json!([row.name, row.off, row.size, row.allocated_size]);
+        if *real != row {
+            return Err(format!("the server has {real}, the core {row}").into());
         }
     }
     match ours.into_values().next() {

@@ -10,6 +10,8 @@ mod parse;
 pub use error::SettingError;
 pub(super) use parse::INTEGER_RANGE_HINT;
 
+use std::rc::Rc;
+
 use crate::error::Error;
 use crate::profile::Version;
 use crate::profile::parameters::{MAX_BACKENDS, Parameter, Setting};
@@ -34,8 +36,8 @@ const PROCESSES: [Setting; 4] = [
 pub struct Settings {
     /// `shared_buffers`, in buffers of 8 kB.
     pub shared_buffers: u32,
-    /// The others that were given.
-    given: Vec<(Setting, i32)>,
+    /// The others that were given. Snapshots of a server share them.
+    given: Option<Rc<Vec<(Setting, i32)>>>,
 }
 
 impl Default for Settings {
@@ -48,7 +50,7 @@ impl Default for Settings {
 impl Settings {
     /// The defaults, but for the size of the pool.
     pub fn with_shared_buffers(shared_buffers: u32) -> Self {
-        Self { shared_buffers, given: Vec::new() }
+        Self { shared_buffers, given: None }
     }
 
     /// Whether a server of the playground can have them.
@@ -82,8 +84,9 @@ impl Settings {
             self.shared_buffers = value as u32;
             return Ok(());
         }
-        self.given.retain(|(setting, _)| *setting != parameter.setting);
-        self.given.push((parameter.setting, value));
+        let given = Rc::make_mut(self.given.get_or_insert_default());
+        given.retain(|(setting, _)| *setting != parameter.setting);
+        given.push((parameter.setting, value));
         Ok(())
     }
 
@@ -93,8 +96,8 @@ impl Settings {
             return i32::try_from(self.shared_buffers).unwrap_or(i32::MAX);
         }
         let Some(parameter) = parameter(profile, |it| it.setting == setting) else { return 0 };
-        let given = self.given.iter().find(|(it, _)| *it == setting);
-        given.map_or(parameter.boot, |(_, value)| *value)
+        let mut given = self.given.iter().flat_map(|given| given.iter());
+        given.find(|(it, _)| *it == setting).map_or(parameter.boot, |(_, value)| *value)
     }
 
     /// What the setting's check hook lets through, and as what.

@@ -92,3 +92,45 @@ pub(super) fn simple_lru_shmem_size(profile: &SlruProfile, buffers: u64, lsns: u
         + buffers * lsns * 8; // group_lsn
     size.next_multiple_of(ALIGNOF_BUFFER) + BLCKSZ * buffers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_as_large_as_19_says() {
+        // LOCK, PROCLOCK and the lookup table of a server with its defaults.
+        assert_eq!(hash_estimate_size(128 * 136, 152), 3_192_272);
+        assert_eq!(hash_estimate_size(256 * 136, 64), 3_313_824);
+        assert_eq!(hash_estimate_size(16_384 + 128, 24), 926_000);
+    }
+
+    #[test]
+    fn a_directory_grows_with_more_than_65536_buckets() {
+        let smallest = HASHHDR + DEF_DIRSIZE * POINTER;
+        assert_eq!(hash_get_shared_size(1), smallest);
+        assert_eq!(hash_get_shared_size(65_536), smallest);
+        assert_eq!(hash_get_shared_size(65_537), smallest + DEF_DIRSIZE * POINTER);
+    }
+
+    #[test]
+    fn the_first_free_list_takes_what_does_not_divide() {
+        // 32 lots of one element of 88 bytes, the first of 33 with 31 left over; one segment.
+        let even = hash_create_pieces(32, 72, 16);
+        assert_eq!(even, 2048 + 32 * 128);
+        assert_eq!(hash_create_pieces(63, 72, 16), even - 128 + lot(32, 72));
+        // Fewer elements than free lists: one for each.
+        assert_eq!(hash_create_pieces(5, 72, 16), even);
+        // Not partitioned: one lot.
+        assert_eq!(hash_create_pieces(5, 72, 0), 2048 + lot(5, 72));
+    }
+
+    #[test]
+    fn an_slru_has_banks_from_17_on() {
+        let old = SlruProfile { header: 88, page_number: 4, bank: 0 };
+        assert_eq!(simple_lru_shmem_size(&old, 32, 1024), 529_152);
+        let new = SlruProfile { header: 104, page_number: 8, bank: 16 };
+        assert_eq!(simple_lru_shmem_size(&new, 32, 1024), 529_568);
+        assert_eq!(simple_lru_shmem_size(&new, 16, 0), 133_760);
+    }
+}

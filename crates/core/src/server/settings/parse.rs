@@ -139,3 +139,62 @@ fn leading_number(text: &str) -> Option<(f64, &str)> {
     let number: f64 = unsigned[..end].parse().ok()?;
     Some((sign * number, &unsigned[end..]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCKS: Unit = Unit::Bytes(8192);
+
+    #[test]
+    fn a_number_is_read_as_strtol_or_strtod_reads_it() {
+        for (text, number) in [
+            ("16384", 16_384),
+            (" +16 ", 16),
+            ("-1", -1),
+            ("0x4000", 16_384),
+            ("0200", 128),
+            ("0", 0),
+            ("1e3", 1000),
+            ("2.5e+2", 250),
+            ("1000.5", 1000),
+            ("1001.5", 1002),
+            (".5e1", 5),
+        ] {
+            assert_eq!(parse_int(Unit::None, text), Ok(number), "{text}");
+        }
+        for text in ["", "-", "lots", "1 2", "10kB", "0x", "08", "."] {
+            assert!(parse_int(Unit::None, text).is_err(), "{text}");
+        }
+        for text in ["2147483648", "-2147483649", "1e300", &"9".repeat(400)] {
+            assert_eq!(parse_int(Unit::None, text), Err(INTEGER_RANGE_HINT), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_converted_to_the_settings_own() {
+        assert_eq!(parse_int(BLOCKS, "128MB"), Ok(16_384));
+        assert_eq!(parse_int(BLOCKS, "12 MB "), Ok(1536));
+        assert_eq!(parse_int(BLOCKS, "20kB"), Ok(2));
+        assert_eq!(parse_int(BLOCKS, "0.0001TB"), Ok(0));
+        assert_eq!(parse_int(Unit::Bytes(1 << 20), "1500kB"), Ok(1));
+        assert_eq!(parse_int(Unit::Minutes, "1.5h"), Ok(90));
+        assert_eq!(parse_int(Unit::Minutes, "90s"), Ok(2));
+        assert_eq!(parse_int(BLOCKS, "1XB"), Err(MEMORY_HINT));
+        assert_eq!(parse_int(Unit::Minutes, "5kB"), Err(TIME_HINT));
+    }
+
+    #[test]
+    fn a_boolean_may_be_short_as_long_as_it_is_clear() {
+        for (text, value) in [("on", true), ("T", true), ("yes", true), ("1", true), ("tru", true)]
+        {
+            assert_eq!(parse_bool(text), Some(value), "{text}");
+        }
+        for text in ["of", "OFF", "f", "n", "0"] {
+            assert_eq!(parse_bool(text), Some(false), "{text}");
+        }
+        for text in ["", "o", "maybe", "truer", "2"] {
+            assert_eq!(parse_bool(text), None, "{text}");
+        }
+    }
+}
