@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) use record::Verdict;
+pub(crate) use shmem::FORMAT as SHMEM;
 use trace::Trace;
 
 /// The kinds under which stories and starts of servers are counted.
@@ -39,6 +40,8 @@ struct Tally {
     contexts: u64,
     /// Rows of `pg_shmem_allocations`, compared.
     allocations: u64,
+    /// Starts whose lookup table had grown before they were looked at.
+    grown: u64,
     differ: u64,
     unsupported: BTreeMap<String, u64>,
 }
@@ -166,6 +169,7 @@ fn starts(tally: &mut Tally, file: &Path, starts: Vec<shmem::Started>) {
         let equal = u64::from(started.difference.is_none());
         *theme = (theme.0 + started.compared, theme.1 + equal, theme.2 + 1);
         tally.allocations += started.compared;
+        tally.grown += u64::from(started.grown);
         if let Some(difference) = started.difference {
             tally.differ += 1;
             println!("{}, {}\n{difference}", file.display(), started.name);
@@ -190,6 +194,12 @@ fn print(tally: &Tally) {
             _ => ["operations", "traces"],
         };
         println!("{kind:7} {version}  {theme:20} {compared:6} {what}, {equal} of {all} {of} equal");
+    }
+    if tally.grown > 0 {
+        let grown = tally.grown;
+        println!(
+            "in {grown} starts the lookup table of buffers had grown before the view was read"
+        );
     }
     for (reason, count) in &tally.unsupported {
         println!("not supported: {count} with {reason}");

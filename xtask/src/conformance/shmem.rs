@@ -17,7 +17,7 @@ use pgscope_core::views::{ShmemAllocation, pg_shmem_allocations};
 use serde_json::{Value, json};
 
 /// The format of these files.
-pub(super) const FORMAT: &str = "pg-shmem/1";
+pub(crate) const FORMAT: &str = "pg-shmem/1";
 
 /// Settings that bring rows of their own, whose sizes no source of PostgreSQL says.
 const LIBRARIES: &str = "shared_preload_libraries";
@@ -28,6 +28,8 @@ pub(super) struct Started {
     pub(super) name: String,
     /// Rows compared.
     pub(super) compared: u64,
+    /// Its lookup table of buffers had grown before it was looked at.
+    pub(super) grown: bool,
     /// The first difference.
     pub(super) difference: Option<String>,
     /// Why the run can't be computed.
@@ -60,31 +62,35 @@ fn start(run: &Value, version: Version) -> Started {
         version: version.number().into(),
         name: run["name"].as_str().unwrap_or_default().to_owned(),
         compared: 0,
+        grown: false,
         difference: None,
         unsupported: None,
     };
     match compare(run, version) {
-        Ok(rows) => started.compared = rows,
+        Ok((rows, grown)) => (started.compared, started.grown) = (rows, grown),
         Err(Stop::Differs(what)) => started.difference = Some(format!("  {what}")),
         Err(Stop::Unsupported(what)) => started.unsupported = Some(what),
     }
     started
 }
 
-fn compare(run: &Value, version: Version) -> Result<u64, Stop> {
+/// Rows compared, and whether the lookup table had grown.
+fn compare(run: &Value, version: Version) -> Result<(u64, bool), Stop> {
     let laid_out = settings(run, version)?
         .and_then(|settings| Segment::new(version, &settings).map(|segment| (settings, segment)));
-    let (settings, segment) = match laid_out {
+    let (settings, mut segment) = match laid_out {
         Ok(laid_out) => laid_out,
         Err(SettingError::IoUring) => {
             return Err(Stop::Unsupported(SettingError::IoUring.to_string()));
         }
-        Err(error) => return refused(run, &error),
+        Err(error) => return refused(run, &error).map(|()| (0, false)),
     };
     if let Some(message) = run["refused"].as_str() {
         return Err(format!("the server did not start: {message}").into());
     }
     in_force(run, version, &settings)?;
+    let grown = since_start(run, version, &segment);
+    segment.free_offset += grown;
     let rows = allocations(run, &segment)?;
     for (name, ours) in [
         ("shared_memory_size", segment.shared_memory_size()),
@@ -99,15 +105,27 @@ fn compare(run: &Value, version: Version) -> Result<u64, Stop> {
     if !run["total"].is_null() {
         same("the segment's size", run["total"].as_i64(), segment.total)?;
     }
-    Ok(rows)
+    Ok((rows, grown > 0))
+}
+
+/// Bytes that the lookup table of buffers took from the free rest since the server had started: a few
+/// lots of elements, at most one for each free list.
+fn since_start(run: &Value, version: Version, segment: &Segment) -> u64 {
+    const NUM_FREELISTS: u64 = 32;
+    let lot = Segment::lookup_table_grows(version);
+    let rows = run["allocations"].as_array().map_or(&[][..], Vec::as_slice);
+    let rest = rows.iter().find(|row| row[0].is_null()).and_then(|row| row[1].as_u64());
+    let grown = rest.and_then(|rest| rest.checked_sub(segment.free_offset)).unwrap_or(0);
+    let lots = grown.checked_div(lot).unwrap_or(0);
+    if lots <= NUM_FREELISTS && lots * lot == grown { grown } else { 0 }
 }
 
 /// A server that did not start must have said the same, in the same words.
-fn refused(run: &Value, error: &SettingError) -> Result<u64, Stop> {
+fn refused(run: &Value, error: &SettingError) -> Result<(), Stop> {
     let ours = [error.to_string(), error.detail()];
     let real = [&run["refused"], &run["detail"]].map(|it| it.as_str().unwrap_or_default());
     if ours == real {
-        return Ok(0);
+        return Ok(());
     }
     Err(format!("the server said {real:?}, the core {ours:?}").into())
 }

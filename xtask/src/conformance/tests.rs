@@ -161,3 +161,29 @@ fn a_start_that_failed_must_fail_in_the_same_words() {
     assert!(given("0", None).is_some());
     assert!(given("100", Some(message)).is_some());
 }
+
+#[test]
+fn a_lookup_table_that_grew_is_told_from_a_wrong_segment() {
+    // What a table takes as it grows comes from the free rest and has no name.
+    let taken = |bytes: i64| {
+        start_differs(|run| {
+            let rows = run["allocations"].as_array_mut().expect("rows");
+            let last = rows.len();
+            for (row, column, change) in [
+                (last - 2, 1, bytes),
+                (last - 2, 2, -bytes),
+                (last - 2, 3, -bytes),
+                (last - 1, 2, bytes),
+                (last - 1, 3, bytes),
+            ] {
+                let value = &mut rows[row][column];
+                *value = json!(value.as_i64().expect("a number") + change);
+            }
+        })
+    };
+    assert_eq!(taken(2048), None);
+    assert_eq!(taken(32 * 2048), None);
+    for bytes in [128, -2048, 33 * 2048] {
+        assert!(taken(bytes).is_some(), "{bytes}");
+    }
+}

@@ -13,7 +13,8 @@ pub use counts::Counts;
 use super::settings::{INTEGER_RANGE_HINT, SettingError, Settings};
 use crate::profile::Version;
 use crate::profile::segment::{
-    Allocator, CACHE_LINE, Estimate, SHMEM_INDEX_ENTRY, SHMEM_INDEX_SIZE, SegmentProfile, Size,
+    Allocator, CACHE_LINE, Count, Estimate, SHMEM_INDEX_ENTRY, SHMEM_INDEX_SIZE, SegmentProfile,
+    Size,
 };
 use sizes::{
     choose_nelem_alloc, hash_create_pieces, hash_estimate_size, hash_get_shared_size, lot,
@@ -83,10 +84,14 @@ impl Segment {
             }
             Allocator::Requested => segment.allocate_requested(profile, &counts),
         }
-        let size = segment.shared_memory_size();
-        if i32::try_from(size).is_err() {
-            let (name, value) = ("shared_memory_size", size.to_string());
-            return Err(SettingError::Invalid { name, value, hint: INTEGER_RANGE_HINT.to_owned() });
+        for (name, size) in [
+            ("shared_memory_size", segment.shared_memory_size()),
+            ("shared_memory_size_in_huge_pages", segment.shared_memory_size_in_huge_pages()),
+        ] {
+            if i32::try_from(size).is_err() {
+                let (value, hint) = (size.to_string(), INTEGER_RANGE_HINT.to_owned());
+                return Err(SettingError::Invalid { name, value, hint });
+            }
         }
         Ok(segment)
     }
@@ -129,6 +134,21 @@ impl Segment {
             self.free_offset = off + size;
         }
         self.total = rounded(requested + SMALL_THINGS);
+    }
+
+    /// Bytes that the lookup table of buffers takes from the free rest each time when one of its free lists
+    /// is empty (`get_hash_entry`), as happens in a small pool as soon as pages are read; zero where
+    /// tables don't grow.
+    pub fn lookup_table_grows(version: Version) -> u64 {
+        let profile = version.segment();
+        let entry = profile.structures.iter().find_map(|structure| match structure.size {
+            Size::Hash { max: Count::BufferTable, entry, .. } => Some(entry),
+            _ => None,
+        });
+        match (profile.allocator, entry) {
+            (Allocator::Estimated { .. }, Some(entry)) => lot(choose_nelem_alloc(entry), entry),
+            _ => 0,
+        }
     }
 
     /// What has no name.
