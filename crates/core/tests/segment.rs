@@ -1,7 +1,5 @@
 //! The shared segment, whatever the settings: what must hold of any layout.
 
-#![expect(clippy::unwrap_used, reason = "a test says what broke by panicking")]
-
 use pgscope_core::profile::Version;
 use pgscope_core::profile::parameters::{Parameter, Setting};
 use pgscope_core::profile::segment::Allocator;
