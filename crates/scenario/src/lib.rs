@@ -36,7 +36,9 @@ mod parser;
 mod program;
 mod random;
 mod statements;
+mod story;
 mod suggest;
+mod told;
 mod units;
 
 pub use ast::{Comparison, Script, Shown};
@@ -56,5 +58,7 @@ pub use narrate::{Narration, Part, Tone, narrate};
 pub use parser::{Parsed, parse};
 pub use program::{Expectation, Program, ServerConfig, Step, StepKind};
 pub use statements::{By, REFERENCE, STATEMENTS, StatementInfo, StatementReference};
+pub use story::{Entry, SAID, Story, golden};
 pub use suggest::nearest;
+pub use told::{Teller, Told, Value};
 pub use units::{MEMORY_UNITS, Quantity, TIME_UNITS, Unit};

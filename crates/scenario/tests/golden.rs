@@ -6,15 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what broke by panicking")]
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use pgscope_scenario::{History, compile, format, narrate};
-
-/// What narrated lines begin with.
-const SAID: &str = "--= ";
+use pgscope_scenario::{History, Story, compile, format, golden};
 
 fn scenarios() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios");
@@ -24,42 +19,16 @@ fn scenarios() -> Vec<PathBuf> {
     files
 }
 
-/// The sentences of every line's steps, and the sums at the end.
-fn narration(name: &str, text: &str) -> String {
+/// The scenario with its story behind it.
+fn told(name: &str, text: &str) -> String {
     let program = compile(text).unwrap_or_else(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("{name} does not compile:\n{}", errors.join("\n"))
     });
     let mut history = History::new(Rc::new(program)).unwrap();
-    let mut lines: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    while history.step_op() {
-        let line = history.shown_line().unwrap();
-        let narration = narrate(&history);
-        let listing = narration.listing.iter().map(|line| format!("\n{SAID}    {line}"));
-        lines.entry(line).or_default().push(narration.text() + &listing.collect::<String>());
-    }
-    let mut said = String::new();
-    for (line, sentences) in lines {
-        // Of a line that reads many pages, the first and the last step say enough.
-        let middle = if sentences.len() > 4 { 1..sentences.len() - 1 } else { 0..0 };
-        for (number, sentence) in sentences.iter().enumerate() {
-            if number == middle.start && !middle.is_empty() {
-                writeln!(said, "{SAID}{line}: ... {} more", middle.len()).unwrap();
-            }
-            if !middle.contains(&number) {
-                writeln!(said, "{SAID}{line}: {sentence}").unwrap();
-            }
-        }
-    }
+    let story = Story::of(&mut history);
     assert!(history.failures().is_empty(), "{name}: {:?}", history.failures());
-    let totals = history.totals();
-    writeln!(
-        said,
-        "{SAID}hits {}, misses {}, evictions {}, writes {}",
-        totals.hits, totals.misses, totals.evictions, totals.writes
-    )
-    .unwrap();
-    said
+    story.behind(text)
 }
 
 #[test]
@@ -70,14 +39,14 @@ fn every_scenario_tells_its_story() {
     for file in files {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         let whole = std::fs::read_to_string(&file).unwrap();
-        let end = whole.find(SAID).unwrap_or(whole.len());
-        let text = &whole[..end];
+        let (text, expected) = golden(&whole);
         assert_eq!(format(text).unwrap().trim_end(), text.trim_end(), "{name} is not formatted");
-        let said = narration(&name, text);
+        let told = told(&name, text);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(&file, format!("{}\n\n{said}", text.trim_end())).unwrap();
-        } else if whole[end..] != said {
-            different.push(format!("{name}\nexpected:\n{}got:\n{said}", &whole[end..]));
+            std::fs::write(&file, told).unwrap();
+        } else if whole != told {
+            let (_, got) = golden(&told);
+            different.push(format!("{name}\nexpected:\n{expected}got:\n{got}"));
         }
     }
     assert!(different.is_empty(), "{}", different.join("\n"));

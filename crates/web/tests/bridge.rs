@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use pgscope_core::event::{BufferEvent, Event, Tick};
 use pgscope_core::ids::BufferId;
+use pgscope_scenario::Teller;
 use pgscope_scenario::link::Link;
 use pgscope_web::bridge::address::{Query, of};
-use pgscope_web::bridge::told::Teller;
+use pgscope_web::bridge::told::Plain;
 use pgscope_web::bridge::{editor, storage};
 use pgscope_web::state::{State, Theme, guide};
 use serde_wasm_bindgen::Serializer;
@@ -61,7 +62,7 @@ fn events_are_told_as_plain_objects() {
     let teller = Teller { names: view.program.names(), server: &view.frame.server };
     let tick = BufferEvent::Tick { buffer: BufferId(3), tick: Tick::Lowered { from: 1 } };
     let told = serde::Serialize::serialize(
-        &teller.tell(&Event::Buffer(tick)),
+        &Plain(teller.tell(&Event::Buffer(tick))),
         &Serializer::json_compatible(),
     );
     let text = js_sys::JSON::stringify(&told.expect("a plain object")).expect("a text");

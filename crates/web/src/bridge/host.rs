@@ -15,7 +15,7 @@
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 
-use super::told::Told;
+use super::told::Plain;
 use super::window;
 
 /// Something to tell the host.
@@ -43,7 +43,7 @@ pub enum Message {
     /// What happened in the operation shown.
     Events {
         /// One after the other.
-        events: Vec<Told>,
+        events: Vec<Plain>,
     },
 }
 

@@ -1,5 +1,6 @@
 //! The embed: one picture, the sentence and the time, for an iframe beside somebody's text.
 
+use pgscope_scenario::Teller;
 use web_sys::Element;
 use yew::prelude::*;
 
@@ -9,7 +10,7 @@ use super::notice::notices;
 use super::page::{local, shared};
 use super::transport::transport;
 use crate::bridge::host::{Message, tell};
-use crate::bridge::told::Teller;
+use crate::bridge::told::Plain;
 use crate::bridge::{address, observe};
 use crate::state::{Action, Activity, State};
 
@@ -49,7 +50,7 @@ pub fn Embed(props: &EmbedProps) -> Html {
         let (op, event) = (view.position.op, view.position.event);
         tell(&Message::Position { op, event, of: view.len, line: view.line });
         let teller = Teller { names: view.program.names(), server: &view.frame.server };
-        let events = view.frame.events.iter().map(|event| teller.tell(event)).collect();
+        let events = view.frame.events.iter().map(|event| Plain(teller.tell(event))).collect();
         tell(&Message::Events { events });
     });
 

@@ -1,0 +1,126 @@
+//! `pgscope view`: a scenario is run up to a place, and one of PostgreSQL's views printed there.
+
+use std::io::{BufWriter, Write as _};
+
+use pgscope_core::Server;
+use pgscope_core::bufmgr::smgr::Smgr;
+use pgscope_core::ids::BackendId;
+use pgscope_core::server::segment::Segment;
+use pgscope_core::views::{self, BufferRow};
+use pgscope_scenario::{History, Position};
+
+use crate::args::{ViewArgs, ViewName};
+use crate::input::Source;
+use crate::outcome::{Outcome, Trouble};
+use crate::table::Table;
+
+pub(crate) fn view(args: &ViewArgs) -> Result<Outcome, Trouble> {
+    let source = Source::read(&args.source)?;
+    let mut history = source.history()?;
+    let end = history.len();
+    if let Some(at) = args.at.filter(|at| at.op > end) {
+        let message = format!("there is no place {}, it ends at {end}", at.op);
+        return Err(Trouble::with(source.name, message));
+    }
+    let position = args.at.map_or(Position { op: end, event: 0 }, |at| at.into());
+    history.seek(position);
+    let table = table(args, &source.name, &history)?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    table.write(args.csv, &mut out)?;
+    out.flush()?;
+    Ok(Outcome::Fine)
+}
+
+fn table(args: &ViewArgs, name: &str, history: &History) -> Result<Table, Trouble> {
+    let server = history.server();
+    match args.name {
+        ViewName::PgBuffercache => Ok(buffercache(server)),
+        ViewName::PgBackendMemoryContexts => {
+            let backend = backend(args.backend.as_deref(), name, history)?;
+            Ok(memory_contexts(server, backend))
+        }
+        ViewName::PgShmemAllocations => {
+            let version = history.program().config().version;
+            let segment = Segment::new(version, server.settings());
+            let segment = segment.map_err(|error| Trouble::with(name, error))?;
+            Ok(shmem_allocations(&segment))
+        }
+    }
+}
+
+/// The backend of that name, or the only one that is connected.
+fn backend(given: Option<&str>, name: &str, history: &History) -> Result<BackendId, Trouble> {
+    let backends = history.server().backends();
+    let known: Vec<_> = backends.map(|(id, backend)| (id, backend.name.to_string())).collect();
+    let found = match (given, known.as_slice()) {
+        (None, [(only, _)]) => Some(*only),
+        (None, _) => None,
+        (Some(given), known) => known.iter().find(|(_, name)| name == given).map(|(id, _)| *id),
+    };
+    found.ok_or_else(|| {
+        let names: Vec<_> = known.into_iter().map(|(_, name)| name).collect();
+        let message = match (given, names.is_empty()) {
+            (_, true) => "no backend is connected here".to_owned(),
+            (None, _) => format!("say whose with --backend: {}", names.join(", ")),
+            (Some(given), _) => {
+                format!("there is no backend \"{given}\", there is: {}", names.join(", "))
+            }
+        };
+        Trouble::with(name, message)
+    })
+}
+
+fn head(columns: &[&str]) -> Vec<String> {
+    columns.iter().map(|&column| column.to_owned()).collect()
+}
+
+fn memory_contexts(server: &Server, backend: BackendId) -> Table {
+    let profile = server.profile();
+    let rows = views::pg_backend_memory_contexts(server, backend, usize::MAX);
+    Table {
+        columns: head(views::memory_context_columns(profile)),
+        rows: rows.iter().map(|row| row.fields(profile)).collect(),
+    }
+}
+
+fn shmem_allocations(segment: &Segment) -> Table {
+    let rows = views::pg_shmem_allocations(segment);
+    let rows = rows.iter().map(|row| {
+        let off = row.off.map(|off| off.to_string());
+        let [size, allocated] = [row.size, row.allocated_size].map(|bytes| bytes.to_string());
+        vec![row.name.unwrap_or_default().to_owned(), off.unwrap_or_default(), size, allocated]
+    });
+    let columns = head(&["name", "off", "size", "allocated_size"]);
+    Table { columns, rows: rows.collect() }
+}
+
+fn buffercache(server: &Server) -> Table {
+    let columns = head(&[
+        "bufferid",
+        "relfilenode",
+        "reltablespace",
+        "reldatabase",
+        "relforknumber",
+        "relblocknumber",
+        "isdirty",
+        "usagecount",
+        "pinning_backends",
+    ]);
+    let rows = views::buffers(server).map(|row| buffer(&server.pool().smgr, row));
+    Table { columns, rows: rows.collect() }
+}
+
+/// An empty buffer has a number and nothing else.
+fn buffer(smgr: &Smgr, row: BufferRow) -> Vec<String> {
+    let mut cells = vec![row.buffer.to_string()];
+    match row.tag {
+        None => cells.resize(9, String::new()),
+        Some(tag) => {
+            let [tablespace, database, file] = smgr.locator(tag.rel);
+            cells.extend([file, tablespace, database, 0, tag.block].map(|it| it.to_string()));
+            cells.push(if row.dirty { "t" } else { "f" }.to_owned());
+            cells.extend([row.usage_count.into(), row.pins].map(|it: u32| it.to_string()));
+        }
+    }
+    cells
+}

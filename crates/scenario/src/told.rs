@@ -1,0 +1,304 @@
+//! Events as plain objects, for who wants to act on them: a page that embeds ours, a program that
+//! reads what the command line prints.
+//!
+//! An object has a `kind` in snake case and the event's own fields, with names in place of
+//! numbers where the scenario has them: `{kind: "tick", buffer: 8, met: "lowered", from: 2}`.
+//! Buffers count from 1, as in `pg_buffercache`; addresses are hexadecimal texts.
+
+use pgscope_core::Server;
+use pgscope_core::event::{BufferEvent as B, Event, MemoryEvent as M, Tick, WriteReason};
+use pgscope_core::ids::{BackendId, BufferId, BufferTag, RelId};
+use pgscope_core::memory::Addr;
+use pgscope_core::op::DirtyKind;
+
+use crate::names::Names;
+
+/// A field's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Yes or no.
+    Flag(bool),
+    /// A number.
+    Number(u64),
+    /// A text.
+    Text(String),
+    /// Nothing there.
+    Nothing,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What kind of event it is.
+    pub kind: &'static str,
+    /// What is said of it, in the order in which it is said.
+    pub fields: Vec<(&'static str, Value)>,
+}
+
+impl Told {
+    fn new(kind: &'static str) -> Self {
+        Self { kind, fields: Vec::new() }
+    }
+
+    fn flag(mut self, name: &'static str, value: bool) -> Self {
+        self.fields.push((name, Value::Flag(value)));
+        self
+    }
+
+    fn number(mut self, name: &'static str, value: impl Into<u64>) -> Self {
+        self.fields.push((name, Value::Number(value.into())));
+        self
+    }
+
+    fn text(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.fields.push((name, Value::Text(value.into())));
+        self
+    }
+
+    fn addr(self, name: &'static str, value: Addr) -> Self {
+        self.text(name, format!("{:#x}", value.0))
+    }
+
+    fn buffer(self, buffer: BufferId) -> Self {
+        self.number("buffer", buffer.number())
+    }
+
+    fn maybe_buffer(mut self, name: &'static str, buffer: Option<BufferId>) -> Self {
+        let value = buffer.map_or(Value::Nothing, |it| Value::Number(it.number().into()));
+        self.fields.push((name, value));
+        self
+    }
+}
+
+/// Turns events into plain objects.
+pub struct Teller<'a> {
+    /// The scenario's names.
+    pub names: &'a Names,
+    /// Where the machine keeps the names of contexts and functions.
+    pub server: &'a Server,
+}
+
+impl Teller<'_> {
+    /// One event.
+    pub fn tell(&self, event: &Event) -> Told {
+        match event {
+            Event::RelationCreated(rel) => {
+                Told::new("relation_created").text("relation", self.relation(*rel))
+            }
+            Event::BackendStarted(backend) => {
+                Told::new("backend_started").text("backend", self.backend(*backend))
+            }
+            Event::Buffer(event) => self.buffer_event(event),
+            // No statement touches local buffers yet: which of them did what is told once one does.
+            Event::LocalBuffer(backend, _) => {
+                Told::new("local_buffer").text("backend", self.backend(*backend))
+            }
+            Event::Memory(backend, event) => {
+                self.memory_event(event).text("backend", self.backend(*backend))
+            }
+            Event::Warned(warning) => Told::new("warned").text("message", warning.to_string()),
+            Event::Failed(code) => Told::new("failed").text("code", format!("{code:?}")),
+        }
+    }
+
+    fn relation(&self, rel: RelId) -> String {
+        self.names.table(rel).map(|name| name.to_string()).unwrap_or_default()
+    }
+
+    fn backend(&self, backend: BackendId) -> String {
+        self.names.backend(backend).map(|name| name.to_string()).unwrap_or_default()
+    }
+
+    fn page(&self, told: Told, tag: BufferTag) -> Told {
+        told.text("relation", self.relation(tag.rel)).number("block", tag.block)
+    }
+
+    fn buffer_event(&self, event: &B) -> Told {
+        let new = Told::new;
+        match *event {
+            B::Lookup { backend, tag, found } => self
+                .page(new("lookup"), tag)
+                .text("backend", self.backend(backend))
+                .maybe_buffer("found", found),
+            B::FreelistPop { buffer, taken } => {
+                new("freelist_pop").buffer(buffer).flag("taken", taken)
+            }
+            B::RingLook { slot, buffer, taken } => new("ring_look")
+                .number("slot", slot)
+                .maybe_buffer("buffer", buffer)
+                .flag("taken", taken),
+            B::FreelistPush { buffer } => new("freelist_push").buffer(buffer),
+            B::RingCreated { backend, slots, .. } => {
+                new("ring_created").text("backend", self.backend(backend)).number("slots", slots)
+            }
+            B::RingFreed { backend, .. } => {
+                new("ring_freed").text("backend", self.backend(backend))
+            }
+            B::RingFilled { slot, buffer } => {
+                new("ring_filled").buffer(buffer).number("slot", slot)
+            }
+            B::RingRejected { buffer } => new("ring_rejected").buffer(buffer),
+            B::Tick { buffer, tick } => {
+                let told = new("tick").buffer(buffer);
+                match tick {
+                    Tick::Pinned => told.text("met", "pinned"),
+                    Tick::Lowered { from } => told.text("met", "lowered").number("from", from),
+                    Tick::Taken => told.text("met", "taken"),
+                }
+            }
+            B::PassCompleted { passes } => new("pass_completed").number("passes", passes),
+            B::SweepFailed => new("sweep_failed"),
+            B::Pinned { backend, buffer, private, shared, usage_from, usage_to } => new("pinned")
+                .buffer(buffer)
+                .text("backend", self.backend(backend))
+                .number("private", private)
+                .number("shared", shared)
+                .number("usage_from", usage_from)
+                .number("usage_to", usage_to),
+            B::Unpinned { backend, buffer, private, shared } => new("unpinned")
+                .buffer(buffer)
+                .text("backend", self.backend(backend))
+                .number("private", private)
+                .number("shared", shared),
+            B::WalFlushed { upto } => new("wal_flushed").number("upto", upto),
+            B::Written { buffer, tag, reason } => {
+                let reason = match reason {
+                    WriteReason::Eviction => "eviction",
+                    WriteReason::Checkpoint => "checkpoint",
+                    WriteReason::BackgroundWriter => "bgwriter",
+                    WriteReason::Flush => "flush",
+                };
+                self.page(new("written").buffer(buffer), tag).text("reason", reason)
+            }
+            B::Unhashed { buffer, tag } => self.page(new("unhashed").buffer(buffer), tag),
+            B::Dropped { buffer, tag } => self.page(new("dropped").buffer(buffer), tag),
+            B::ReadStarted { tag, blocks } => {
+                self.page(new("read_started"), tag).number("blocks", blocks)
+            }
+            B::Hashed { buffer, tag } => self.page(new("hashed").buffer(buffer), tag),
+            B::Loaded { buffer, tag, read } => {
+                self.page(new("loaded").buffer(buffer), tag).flag("read", read)
+            }
+            B::Extended { tag } => self.page(new("extended"), tag),
+            B::Dirtied { buffer, kind, newly } => {
+                let how = match kind {
+                    DirtyKind::Plain => "nowal",
+                    DirtyKind::Wal { .. } => "wal",
+                    DirtyKind::Hint => "hint",
+                };
+                new("dirtied").buffer(buffer).text("how", how).flag("newly", newly)
+            }
+            B::CheckpointNeeded { buffer } => new("checkpoint_needed").buffer(buffer),
+            B::CheckpointDone { written } => new("checkpoint_done").number("written", written),
+            B::BgWriterLook { buffer, reusable } => {
+                new("bgwriter_look").buffer(buffer).flag("reusable", reusable)
+            }
+            B::BgWriterDone { written, upcoming, hibernate } => new("bgwriter_done")
+                .number("written", written)
+                .number("upcoming", upcoming)
+                .flag("hibernate", hibernate),
+        }
+    }
+
+    fn memory_event(&self, event: &M) -> Told {
+        let new = Told::new;
+        let named = |told: Told, context, name| {
+            told.addr("context", context).text("name", self.server.text(name))
+        };
+        match *event {
+            M::ContextCreated { context, name, recycled } => {
+                named(new("context_created"), context, name).flag("recycled", recycled)
+            }
+            M::ContextDeleted { context, name, kept } => {
+                named(new("context_deleted"), context, name).flag("kept", kept)
+            }
+            M::ContextReset { context, name } => named(new("context_reset"), context, name),
+            M::ContextStoreEmptied { contexts } => {
+                new("context_store_emptied").number("contexts", contexts)
+            }
+            M::Switched { context, name } => named(new("switched"), context, name),
+            M::SizeClass { context, size, class, found } => new("size_class")
+                .addr("context", context)
+                .number("size", size)
+                .number("class", class)
+                .flag("found", found),
+            M::FreelistTaken { chunk, class } => {
+                new("freelist_taken").addr("chunk", chunk).number("class", class)
+            }
+            M::Carved { block, chunk, class } => {
+                new("carved").addr("block", block).addr("chunk", chunk).number("class", class)
+            }
+            M::BlockAllocated { context, block, size, dedicated } => new("block_allocated")
+                .addr("context", context)
+                .addr("block", block)
+                .number("size", size)
+                .flag("dedicated", dedicated),
+            M::BlockFreed { context, block, size } => new("block_freed")
+                .addr("context", context)
+                .addr("block", block)
+                .number("size", size),
+            M::BlockResized { context, from, to, size } => new("block_resized")
+                .addr("context", context)
+                .addr("from", from)
+                .addr("to", to)
+                .number("size", size),
+            M::Palloc { context, chunk, size, usable } => new("palloc")
+                .addr("context", context)
+                .addr("chunk", chunk)
+                .number("size", size)
+                .number("usable", usable),
+            M::Pfree { context, chunk, usable, freelist } => new("pfree")
+                .addr("context", context)
+                .addr("chunk", chunk)
+                .number("usable", usable)
+                .flag("freelist", freelist),
+            M::RepallocInPlace { context, chunk, size, usable } => new("repalloc_in_place")
+                .addr("context", context)
+                .addr("chunk", chunk)
+                .number("size", size)
+                .number("usable", usable),
+            M::RepallocMoved { context, from, to, copied } => new("repalloc_moved")
+                .addr("context", context)
+                .addr("from", from)
+                .addr("to", to)
+                .number("copied", copied),
+            M::BlockEmptied { context, block } => {
+                new("block_emptied").addr("context", context).addr("block", block)
+            }
+            M::BlockReused { context, block } => {
+                new("block_reused").addr("context", context).addr("block", block)
+            }
+            M::Aligned { context, chunk, pointer } => new("aligned")
+                .addr("context", context)
+                .addr("chunk", chunk)
+                .addr("pointer", pointer),
+            M::CallbackRegistered { context, callback } => {
+                new("callback_registered").addr("context", context).number("callback", callback)
+            }
+            M::CallbackFired { context, callback } => {
+                new("callback_fired").addr("context", context).number("callback", callback)
+            }
+            M::ParentChanged { context, parent } => {
+                new("parent_changed").addr("context", context).addr("parent", parent)
+            }
+            M::IdentifierSet { context, ident } => {
+                new("identifier_set").addr("context", context).addr("ident", ident)
+            }
+            M::Misused { pointer, access, wrong } => new("misused")
+                .addr("pointer", pointer)
+                .text("access", access.word())
+                .text("wrong", wrong.word()),
+            M::Peeked { at, size } => new("peeked").addr("at", at).number("size", size),
+            M::Poked { at, size } => new("poked").addr("at", at).number("size", size),
+            M::Warning { name, problem, values } => {
+                new("warning").text("message", problem.text(self.server.text(name), values))
+            }
+            M::CallBegan { function, depth } => new("call_began")
+                .text("function", self.server.text(function))
+                .number("depth", depth),
+            M::CallEnded { function, depth } => new("call_ended")
+                .text("function", self.server.text(function))
+                .number("depth", depth),
+        }
+    }
+}
