@@ -68,7 +68,7 @@ impl Random {
 
 fn same(observed: &Server, unobserved: &Server) {
     let pools = [observed.pool(), unobserved.pool()];
-    let [descs, others] = pools.map(|pool| pool.descs().map(|(_, desc)| *desc).collect::<Vec<_>>());
+    let [descs, others] = pools.map(|pool| pool.descs().map(|(_, desc)| desc).collect::<Vec<_>>());
     assert_eq!(descs, others);
     assert_eq!(pools[0].strategy(), pools[1].strategy());
     assert_eq!(pools[0].wal, pools[1].wal);

@@ -14,7 +14,8 @@
 //! own business ([`pin`](super::pin)).
 
 use super::smgr::PageVersion;
-use crate::ids::{BufferTag, Lsn, RelId};
+use super::usage::UsageCounts;
+use crate::ids::{BufferId, BufferTag, Lsn, RelId};
 use crate::op::Persistence;
 use crate::profile::BufmgrProfile;
 
@@ -116,12 +117,6 @@ impl BufferDesc {
         ((self.state & USAGECOUNT_MASK) >> USAGECOUNT_SHIFT) as u8
     }
 
-    /// Neither pinned nor used lately: the sweep takes it.
-    #[inline]
-    pub(super) fn is_reusable(&self) -> bool {
-        self.state & (REFCOUNT_MASK | USAGECOUNT_MASK) == 0
-    }
-
     /// Whether all of these flags are set.
     #[inline]
     pub fn is(&self, flags: u32) -> bool {
@@ -190,5 +185,86 @@ impl BufferDesc {
         self.lsn = page.lsn;
         self.changes = page.changes;
         self.set(BM_VALID);
+    }
+}
+
+/// The descriptors of a pool. Their usage counts lie apart ([`usage`](super::usage)).
+#[derive(Clone, Debug)]
+pub(crate) struct Descriptors {
+    descs: Vec<BufferDesc>,
+    pub(super) usage: UsageCounts,
+}
+
+impl Descriptors {
+    pub(super) fn new(nbuffers: u32) -> Self {
+        let descs = vec![BufferDesc::default(); nbuffers as usize];
+        Self { descs, usage: UsageCounts::new(nbuffers) }
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        self.descs.len() as u32
+    }
+
+    /// One descriptor as it lies in shared memory.
+    #[inline]
+    pub(super) fn get(&self, buffer: BufferId) -> Option<BufferDesc> {
+        let mut desc = *self.descs.get(buffer.index())?;
+        desc.state |= u32::from(self.usage.get(buffer.0)) << USAGECOUNT_SHIFT;
+        Some(desc)
+    }
+
+    /// The same of a buffer that is there.
+    #[inline]
+    pub(super) fn at(&self, buffer: BufferId) -> BufferDesc {
+        let mut desc = self.descs[buffer.index()];
+        desc.state |= u32::from(self.usage.get(buffer.0)) << USAGECOUNT_SHIFT;
+        desc
+    }
+
+    /// Change a descriptor.
+    #[inline]
+    pub(super) fn update<T>(
+        &mut self,
+        buffer: BufferId,
+        change: impl FnOnce(&mut BufferDesc) -> T,
+    ) -> T {
+        let mut desc = self.at(buffer);
+        let result = change(&mut desc);
+        self.put(buffer, desc);
+        result
+    }
+
+    pub(super) fn put(&mut self, buffer: BufferId, mut desc: BufferDesc) {
+        let busy = desc.refcount() > 0 || desc.is(BM_TAG_VALID) && !desc.is(BM_VALID);
+        self.usage.set(buffer.0, desc.usage_count(), busy);
+        desc.state &= !USAGECOUNT_MASK;
+        self.descs[buffer.index()] = desc;
+    }
+
+    /// A buffer that nobody has pinned, with the usage count 0, belongs to another page from now
+    /// on, whose bytes are there; its old page, if it had one.
+    #[inline(always)]
+    pub(super) fn replace(
+        &mut self,
+        buffer: BufferId,
+        tag: BufferTag,
+        persistence: Persistence,
+        page: PageVersion,
+    ) -> Option<BufferTag> {
+        let desc = &mut self.descs[buffer.index()];
+        let old = desc.tag();
+        let permanent = if persistence == Persistence::Permanent { BM_PERMANENT } else { 0 };
+        desc.tag = tag;
+        desc.state = BM_TAG_VALID | BM_VALID | permanent;
+        desc.lsn = page.lsn;
+        desc.changes = page.changes;
+        self.usage.begin(buffer.0);
+        old
+    }
+
+    /// Whether all of these flags of a buffer are set.
+    #[inline]
+    pub(super) fn is(&self, buffer: BufferId, flags: u32) -> bool {
+        self.descs[buffer.index()].is(flags)
     }
 }

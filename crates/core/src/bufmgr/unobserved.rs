@@ -5,8 +5,7 @@
 //! for replays of millions of reads. Whatever is not that simple goes the long way
 //! ([`read`](super::read)), to the same end; `tests/unobserved.rs` compares the two.
 
-use super::buf_table::Vacancy;
-use super::desc::{BM_DIRTY, BM_PERMANENT, BM_TAG_VALID, BM_VALID};
+use super::desc::{BM_DIRTY, BM_PERMANENT};
 use super::{BufferPool, LocalBufferState};
 use crate::error::{Error, Fallible};
 use crate::ids::{BufferId, BufferTag};
@@ -19,22 +18,15 @@ impl BufferPool {
     ///
     /// # Errors
     /// [`Error::NoUnpinnedBuffers`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read_unobserved(
         &mut self,
         local: &mut LocalBufferState,
         tag: BufferTag,
     ) -> Fallible<Option<BufferId>> {
-        let buffer = match self.table.search(tag) {
-            Ok(buffer) => buffer,
-            Err(vacancy) => return self.miss_unobserved(local, tag, vacancy),
-        };
-        let desc = &mut self.descs[buffer.index()];
-        if desc.refcount() > 0 || !desc.is(BM_VALID) {
+        let Some(buffer) = self.table.lookup(tag) else { return self.miss_unobserved(local, tag) };
+        if !self.descs.usage.raise_unless_busy(buffer.0, self.max_usage_count) {
             return Ok(None);
-        }
-        if desc.usage_count() < self.max_usage_count {
-            desc.raise_usage();
         }
         // What pinning would leave behind.
         local.pins.reserve();
@@ -42,12 +34,11 @@ impl BufferPool {
         Ok(Some(buffer))
     }
 
-    #[inline]
+    #[inline(always)]
     fn miss_unobserved(
         &mut self,
         local: &mut LocalBufferState,
         tag: BufferTag,
-        vacancy: Vacancy,
     ) -> Fallible<Option<BufferId>> {
         let Some(relation) = self.smgr.relation(tag.rel) else { return Ok(None) };
         let persistence = relation.persistence;
@@ -60,19 +51,12 @@ impl BufferPool {
         let Some(victim) = self.strategy.sweep_unobserved(&mut self.descs) else {
             return Err(Error::NoUnpinnedBuffers.into());
         };
-        if self.descs[victim.index()].is(BM_DIRTY) {
+        if self.descs.is(victim, BM_DIRTY) {
             self.flush_unobserved(local, victim);
         }
-        let old = self.table.place_of(victim);
-        self.table.insert_at(vacancy, tag, victim);
-        let desc = &mut self.descs[victim.index()];
-        if desc.is(BM_TAG_VALID) {
-            local.evictions += 1;
-            self.table.vacate(old);
-        }
-        desc.forget();
-        desc.assign(tag, persistence);
-        desc.fill(page);
+        let old = self.descs.replace(victim, tag, persistence, page);
+        local.evictions += u64::from(old.is_some());
+        self.table.replace(old, tag, victim);
         local.usage.read += 1;
         Ok(Some(victim))
     }
@@ -80,7 +64,7 @@ impl BufferPool {
     /// `FlushBuffer`.
     #[cold]
     fn flush_unobserved(&mut self, local: &mut LocalBufferState, buffer: BufferId) {
-        let desc = self.descs[buffer.index()];
+        let desc = self.descs.at(buffer);
         if desc.is(BM_PERMANENT) {
             self.wal.flush(desc.lsn);
         }

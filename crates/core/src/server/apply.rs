@@ -154,7 +154,7 @@ impl Server {
                 if let Persistence::Temporary(owner) = persistence {
                     self.backend_mut(owner)?;
                 }
-                self.pool.smgr.create(rel, name.clone(), nblocks, persistence)?;
+                self.pool.create(rel, name.clone(), nblocks, persistence)?;
                 self.log.emit(Event::RelationCreated(rel))?;
             }
             Op::Connect { backend, ref name } => self.connect(backend, name)?,
