@@ -1,5 +1,6 @@
-//! What reading a page costs in the whole core: one [`Op::Read`] after the other through
-//! [`Server::apply`], of a trace of millions.
+//! What reading a page costs in the whole core: a trace of millions of blocks through
+//! [`Server::read_blocks`], and with events one [`Op::Read`] after the other through
+//! [`Server::apply`].
 //!
 //! `cargo xtask bench` puts libCacheSim's figures for the same trace beside these. Alone, while
 //! the core is made faster:
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 use cpu_time::Start;
 use pgscope_core::bufmgr::desc::BM_MAX_USAGE_COUNT;
 use pgscope_core::ids::{BackendId, RelId};
-use pgscope_core::op::{Persistence, ReadMode};
+use pgscope_core::op::Persistence;
 use pgscope_core::profile::Version;
 use pgscope_core::server::Settings;
 use pgscope_core::{Op, Server};
@@ -152,25 +153,10 @@ fn server(buffers: u32, pages: u32, cap: u8) -> Result<Server, String> {
     start().map_err(|error: pgscope_core::Error| error.to_string())
 }
 
-fn read_op(block: u32) -> Op {
-    Op::Read {
-        backend: BACKEND,
-        rel: REL,
-        block,
-        mode: ReadMode::Normal,
-        strategy: None,
-        dirty: None,
-        pin: None,
-    }
-}
-
 fn read(server: &mut Server, trace: &[u32]) -> Result<(), String> {
-    let mut op = read_op(0);
-    for &next in trace {
-        if let Op::Read { block, .. } = &mut op {
-            *block = next;
-        }
-        server.apply(&op).map_err(|error| error.to_string())?;
+    // As many at a time as a scenario's history has at most.
+    for blocks in trace.chunks(1024) {
+        server.read_blocks(BACKEND, REL, blocks).map_err(|error| error.to_string())?;
     }
     Ok(())
 }
@@ -181,7 +167,7 @@ fn with_events(pool: u32, pages: u32, trace: &[u32]) -> Result<f64, String> {
     let mut events = 0;
     let start = Start::now();
     for &block in trace {
-        server.apply(&read_op(block)).map_err(|error| error.to_string())?;
+        server.apply(&Op::plain_read(BACKEND, REL, block)).map_err(|error| error.to_string())?;
         events += server.events().len();
     }
     Ok(events as f64 * 1e3 / start.elapsed())

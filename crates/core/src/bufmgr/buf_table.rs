@@ -28,7 +28,6 @@ pub struct BufTable {
     to_array: usize,
     /// The hash table, tag and buffer in one word: a search looks at as little memory as can be.
     places: Vec<u64>,
-    len: usize,
 }
 
 const _: () = assert!((MAX_SHARED_BUFFERS as u64) < BUFFER_MASK);
@@ -41,7 +40,7 @@ impl BufTable {
     /// the places stay free at least, so that most searches end where they begin.
     pub fn new(nbuffers: u32) -> Self {
         let places = vec![EMPTY; (nbuffers as usize * 2 + 2).next_power_of_two()];
-        Self { arrays: Vec::new(), to_array: ARRAYED_BLOCKS, places, len: 0 }
+        Self { arrays: Vec::new(), to_array: ARRAYED_BLOCKS, places }
     }
 
     /// The next relation is there, with this many blocks. What it is to grow by has no places in
@@ -56,7 +55,6 @@ impl BufTable {
     pub(super) fn clear(&mut self) {
         self.arrays.iter_mut().for_each(|array| array.fill(0));
         self.places.fill(EMPTY);
-        self.len = 0;
     }
 
     /// Bytes of a clone.
@@ -65,13 +63,24 @@ impl BufTable {
     }
 
     /// A block's place in its relation's array.
-    #[inline(always)]
     fn place(&mut self, tag: BufferTag) -> Option<&mut u32> {
         self.arrays.get_mut(tag.rel.0 as usize)?.get_mut(tag.block as usize)
     }
 
+    /// A relation's array, for a loop to have it at hand; until it is given back, its blocks are in
+    /// no table.
+    pub(super) fn take_array(&mut self, rel: RelId) -> Vec<u32> {
+        self.arrays.get_mut(rel.0 as usize).map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(super) fn give_array(&mut self, rel: RelId, array: Vec<u32>) {
+        if let Some(place) = self.arrays.get_mut(rel.0 as usize) {
+            *place = array;
+        }
+    }
+
     /// `BufTableLookup`.
-    #[inline(always)]
+    #[inline]
     pub fn lookup(&self, tag: BufferTag) -> Option<BufferId> {
         let array = self.arrays.get(tag.rel.0 as usize);
         match array.and_then(|array| array.get(tag.block as usize)) {
@@ -80,7 +89,6 @@ impl BufTable {
         }
     }
 
-    #[inline(never)]
     fn lookup_hashed(&self, tag: BufferTag) -> Option<BufferId> {
         match self.places[self.find(key(tag))] {
             EMPTY => None,
@@ -90,28 +98,13 @@ impl BufTable {
 
     /// `BufTableInsert`; the tag must be new.
     pub fn insert(&mut self, tag: BufferTag, buffer: BufferId) {
-        self.replace(None, tag, buffer);
-    }
-
-    /// The same, and `BufTableDelete` of an old tag, which must be there.
-    #[inline(always)]
-    pub(super) fn replace(&mut self, old: Option<BufferTag>, tag: BufferTag, buffer: BufferId) {
         debug_assert_eq!(self.lookup(tag), None, "{tag:?} is in the table already");
-        self.len += 1;
-        if let Some(old) = old {
-            self.len -= 1;
-            match self.place(old) {
-                Some(place) => *place = 0,
-                None => self.delete_hashed(old),
-            }
-        }
         match self.place(tag) {
             Some(place) => *place = buffer.number(),
             None => self.insert_hashed(tag, buffer),
         }
     }
 
-    #[inline(never)]
     fn insert_hashed(&mut self, tag: BufferTag, buffer: BufferId) {
         let at = self.find(key(tag));
         self.places[at] = key(tag) << BUFFER_BITS | u64::from(buffer.0);
@@ -119,20 +112,18 @@ impl BufTable {
 
     /// `BufTableDelete`.
     pub fn delete(&mut self, tag: BufferTag) {
-        if self.lookup(tag).is_none() {
-            return;
-        }
-        self.len -= 1;
         match self.place(tag) {
             Some(place) => *place = 0,
             None => self.delete_hashed(tag),
         }
     }
 
-    #[inline(never)]
     fn delete_hashed(&mut self, tag: BufferTag) {
         let mask = self.places.len() - 1;
         let mut gap = self.find(key(tag));
+        if self.places[gap] == EMPTY {
+            return;
+        }
         let mut at = gap;
         loop {
             at = (at + 1) & mask;
@@ -152,12 +143,12 @@ impl BufTable {
 
     /// Pages in the table.
     pub fn len(&self) -> usize {
-        self.len
+        self.iter().count()
     }
 
     /// Whether no page is in it.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.iter().next().is_none()
     }
 
     /// All entries, in no order.

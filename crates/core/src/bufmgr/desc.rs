@@ -14,8 +14,8 @@
 //! own business ([`pin`](super::pin)).
 
 use super::smgr::PageVersion;
-use super::usage::UsageCounts;
-use crate::ids::{BufferId, BufferTag, Lsn, RelId};
+use super::usage::{UsageCounts, Words};
+use crate::ids::{BlockNumber, BufferId, BufferTag, Lsn, RelId};
 use crate::op::Persistence;
 use crate::profile::BufmgrProfile;
 
@@ -179,6 +179,22 @@ impl BufferDesc {
         }
     }
 
+    /// A buffer that nobody has pinned belongs to another page from now on, whose bytes are there;
+    /// its usage count is not said here.
+    #[inline(always)]
+    pub(super) fn replace(
+        &mut self,
+        rel: RelId,
+        block: BlockNumber,
+        permanent: bool,
+        page: PageVersion,
+    ) {
+        self.tag = BufferTag { rel, block };
+        self.state = BM_TAG_VALID | BM_VALID | if permanent { BM_PERMANENT } else { 0 };
+        self.lsn = page.lsn;
+        self.changes = page.changes;
+    }
+
     /// The page's bytes are there.
     #[inline]
     pub(super) fn fill(&mut self, page: PageVersion) {
@@ -192,7 +208,7 @@ impl BufferDesc {
 #[derive(Clone, Debug)]
 pub(crate) struct Descriptors {
     descs: Vec<BufferDesc>,
-    pub(super) usage: UsageCounts,
+    usage: UsageCounts,
 }
 
 impl Descriptors {
@@ -241,30 +257,9 @@ impl Descriptors {
         self.descs[buffer.index()] = desc;
     }
 
-    /// A buffer that nobody has pinned, with the usage count 0, belongs to another page from now
-    /// on, whose bytes are there; its old page, if it had one.
+    /// The descriptors without their usage counts, and these.
     #[inline(always)]
-    pub(super) fn replace(
-        &mut self,
-        buffer: BufferId,
-        tag: BufferTag,
-        persistence: Persistence,
-        page: PageVersion,
-    ) -> Option<BufferTag> {
-        let desc = &mut self.descs[buffer.index()];
-        let old = desc.tag();
-        let permanent = if persistence == Persistence::Permanent { BM_PERMANENT } else { 0 };
-        desc.tag = tag;
-        desc.state = BM_TAG_VALID | BM_VALID | permanent;
-        desc.lsn = page.lsn;
-        desc.changes = page.changes;
-        self.usage.begin(buffer.0);
-        old
-    }
-
-    /// Whether all of these flags of a buffer are set.
-    #[inline]
-    pub(super) fn is(&self, buffer: BufferId, flags: u32) -> bool {
-        self.descs[buffer.index()].is(flags)
+    pub(super) fn parts(&mut self) -> (&mut [BufferDesc], Words<'_>) {
+        (&mut self.descs, self.usage.words())
     }
 }

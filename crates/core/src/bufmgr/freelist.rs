@@ -7,8 +7,8 @@
 //! again and again, and only a slot that is empty, or whose buffer others have come to use,
 //! makes it ask the whole pool.
 
-use super::desc::{BufferDesc, Descriptors, FREENEXT_END_OF_LIST, FREENEXT_NOT_IN_LIST};
-use super::usage::Found;
+use super::desc::{BufferDesc, FREENEXT_END_OF_LIST, FREENEXT_NOT_IN_LIST};
+use super::usage::Words;
 use super::{BLCKSZ, BufferAccess, BufferPool, LocalBufferState};
 use crate::error::Error;
 use crate::event::{BufferEvent, Tick};
@@ -84,45 +84,25 @@ impl StrategyControl {
         std::mem::take(&mut self.num_buffer_allocs)
     }
 
-    /// The request for a victim that the clock sweep answers, without a word about the ticks; `None`
-    /// if every buffer is pinned.
+    /// Look for a victim without a word about the ticks: the hand is at it then, and has not taken it
+    /// yet. `None` if the sweep has to go on another way, from a buffer that may be pinned.
     #[inline(always)]
-    pub(super) fn sweep_unobserved(&mut self, descs: &mut Descriptors) -> Option<BufferId> {
-        self.num_buffer_allocs = self.num_buffer_allocs.wrapping_add(1);
-        let mut pinned = 0;
-        loop {
-            match descs.usage.sweep(self.next_victim) {
-                Found::Zero(buffer) => {
-                    self.next_victim = buffer + 1;
-                    return Some(BufferId(buffer));
-                }
-                Found::Look(buffer) => {
-                    if buffer != self.next_victim {
-                        // It has lowered counts on its way.
-                        pinned = 0;
-                    }
-                    if buffer >= self.nbuffers {
-                        self.next_victim = 0;
-                        self.complete_passes = self.complete_passes.wrapping_add(1);
-                        continue;
-                    }
-                    self.next_victim = buffer + 1;
-                    let buffer = BufferId(buffer);
-                    let desc = descs.at(buffer);
-                    if desc.refcount() > 0 {
-                        pinned += 1;
-                    } else if desc.usage_count() > 0 {
-                        descs.update(buffer, BufferDesc::lower_usage);
-                        pinned = 0;
-                    } else {
-                        return Some(buffer);
-                    }
-                    if pinned == self.nbuffers {
-                        return None;
-                    }
-                }
+    pub(super) fn sweep_unobserved(&mut self, usage: &mut Words<'_>) -> Option<u32> {
+        while !usage.sweep(&mut self.next_victim) {
+            if self.next_victim < self.nbuffers {
+                return None;
             }
+            self.next_victim = 0;
+            self.complete_passes = self.complete_passes.wrapping_add(1);
         }
+        Some(self.next_victim)
+    }
+
+    /// The buffer under the hand is taken.
+    #[inline(always)]
+    pub(super) fn take_unobserved(&mut self) {
+        self.num_buffer_allocs = self.num_buffer_allocs.wrapping_add(1);
+        self.next_victim += 1;
     }
 
     /// `ClockSweepTick`: the buffer under the hand, and whether the hand began a new pass
