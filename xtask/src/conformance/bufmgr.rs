@@ -177,7 +177,7 @@ impl Replay {
     /// The state of every buffer, as a trace writes it.
     fn states(&self) -> Vec<Value> {
         let buffers = self.server.pool().descs();
-        buffers.map(|(buffer, desc)| self.state(buffer.number(), desc, desc.refcount())).collect()
+        buffers.map(|(buffer, desc)| self.state(buffer.number(), &desc, desc.refcount())).collect()
     }
 
     fn local_states(&self) -> Vec<Value> {
@@ -290,9 +290,10 @@ impl Replay {
     fn block(&self, buffer: Buffer) -> Option<u32> {
         let desc = match buffer {
             Buffer::Shared(buffer) => self.server.pool().desc(buffer),
-            Buffer::Local(buffer) => {
-                self.server.backend(LOCAL_BACKEND).and_then(|it| it.buffers.temp.desc(buffer))
-            }
+            Buffer::Local(buffer) => self
+                .server
+                .backend(LOCAL_BACKEND)
+                .and_then(|it| it.buffers.temp.desc(buffer).copied()),
         };
         Some(desc?.tag()?.block)
     }

@@ -11,6 +11,9 @@ use super::{BufferPool, LocalBufferState};
 use crate::ids::{BlockNumber, BufferId, RelId};
 use crate::op::Persistence;
 
+/// So many reads ahead a block's place is looked at, so that it is near when it is needed.
+const SOON: usize = 16;
+
 impl BufferPool {
     /// Read blocks of a relation one after the other, up to the first that has to go the long way:
     /// it is not shared or not there, or has no place in an array; a buffer on the way is pinned,
@@ -33,7 +36,11 @@ impl BufferPool {
         let mut places = self.table.take_array(rel);
         let array = places.as_mut_slice();
         let (mut hits, mut reads, mut evictions) = (0, 0, 0);
-        for &block in blocks {
+        let mut touched = 0;
+        for (&block, soon) in blocks.iter().zip(SOON..) {
+            if let Some(place) = blocks.get(soon).and_then(|&block| array.get(block as usize)) {
+                touched ^= place;
+            }
             let Some(place) = array.get_mut(block as usize) else { break };
             if let Some(buffer) = place.checked_sub(1) {
                 if !usage.raise_unless_busy(buffer, most) {
@@ -65,6 +72,7 @@ impl BufferPool {
             reads += 1;
             last = victim;
         }
+        std::hint::black_box(touched);
         self.table.give_array(rel, places);
         self.strategy = strategy;
         let read = hits + reads;

@@ -108,13 +108,10 @@ impl Server {
                 strategy: None,
                 dirty: None,
                 pin: None,
-            } if self.log.is_off() =>
-            {
-                match self.read_unobserved(backend, rel, &[block]) {
-                    (1, buffer) => Ok(Buffer::Shared(buffer).into()),
-                    _ => self.apply_watched(op),
-                }
-            }
+            } if self.log.is_off() => match self.read_unobserved(backend, rel, &[block]) {
+                (1, buffer) => Ok(Buffer::Shared(buffer).into()),
+                _ => self.apply_watched(op),
+            },
             _ => self.apply_watched(op),
         }
     }
