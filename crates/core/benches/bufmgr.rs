@@ -18,6 +18,10 @@
 
 #[path = "mmgr/cpu_time.rs"]
 mod cpu_time;
+#[path = "bufmgr/file.rs"]
+mod file;
+#[path = "bufmgr/machine.rs"]
+mod machine;
 #[path = "bufmgr/reference.rs"]
 mod reference;
 #[path = "bufmgr/trace.rs"]
@@ -27,15 +31,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cpu_time::Start;
+use machine::{BACKEND, REL, read, server};
+use pgscope_core::Op;
 use pgscope_core::bufmgr::desc::BM_MAX_USAGE_COUNT;
-use pgscope_core::ids::{BackendId, RelId};
-use pgscope_core::op::Persistence;
-use pgscope_core::profile::Version;
-use pgscope_core::server::Settings;
-use pgscope_core::{Op, Server};
 
-const BACKEND: BackendId = BackendId(0);
-const REL: RelId = RelId(0);
 /// Limits of usage counts: PostgreSQL's, and those that libCacheSim's Clock has too.
 const CAPS: [u8; 4] = [BM_MAX_USAGE_COUNT, 1, 3, 7];
 
@@ -59,9 +58,8 @@ fn main() -> ExitCode {
 
 fn options(words: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut words = words;
-    let parameters =
-        trace::Parameters { reads: 20_000_000, pages: 1_000_000, exponent: 0.9, seed: 1 };
-    let pools = vec![1024, 16_384, 131_072];
+    let pools = trace::POOLS.to_vec();
+    let parameters = trace::SHARED;
     let mut options = Options { parameters, pools, runs: 3, lines: false, file: None };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a word after it"));
@@ -92,7 +90,7 @@ fn options(words: impl Iterator<Item = String>) -> Result<Options, String> {
 fn run(options: &Options) -> Result<(), String> {
     let trace = trace::make(options.parameters);
     if let Some(path) = &options.file {
-        trace::write(&trace, path).map_err(|error| format!("{}: {error}", path.display()))?;
+        file::write(&trace, path).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if !options.lines {
         println!(
@@ -131,32 +129,6 @@ fn run(options: &Options) -> Result<(), String> {
         let [off, plain] = [fastest, plain].map(|took| trace.len() as f64 * 1e3 / took);
         let on = with_events(pool, pages, &trace[..trace.len() / 10])?;
         print(options.lines, pool, [off, plain, on], misses);
-    }
-    Ok(())
-}
-
-fn server(buffers: u32, pages: u32, cap: u8) -> Result<Server, String> {
-    let settings = Settings { shared_buffers: buffers };
-    let start = || {
-        let mut server = Server::start(Version::V18, settings, 0)?;
-        server.apply(&Op::Connect { backend: BACKEND, name: "bench".into() })?;
-        let persistence = Persistence::Permanent;
-        server.apply(&Op::CreateRelation {
-            rel: REL,
-            name: "bench".into(),
-            nblocks: pages,
-            persistence,
-        })?;
-        server.pool_mut().set_max_usage_count(cap);
-        Ok(server)
-    };
-    start().map_err(|error: pgscope_core::Error| error.to_string())
-}
-
-fn read(server: &mut Server, trace: &[u32]) -> Result<(), String> {
-    // As many at a time as a scenario's history has at most.
-    for blocks in trace.chunks(1024) {
-        server.read_blocks(BACKEND, REL, blocks).map_err(|error| error.to_string())?;
     }
     Ok(())
 }
