@@ -85,7 +85,7 @@ impl StrategyControl {
     }
 
     /// Look for a victim without a word about the ticks: the hand is at it then, and has not taken it
-    /// yet. `None` if the sweep has to go on another way, from a buffer that may be pinned.
+    /// yet; only its usage count is 1 already. `None` if the sweep has to go on another way, from a buffer that may be pinned.
     #[inline(always)]
     pub(super) fn sweep_unobserved(&mut self, usage: &mut Words<'_>) -> Option<u32> {
         while !usage.sweep(&mut self.next_victim) {

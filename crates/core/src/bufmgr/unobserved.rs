@@ -56,6 +56,7 @@ impl BufferPool {
             let Some(victim) = strategy.sweep_unobserved(&mut usage) else { break };
             let Some(desc) = descs.get_mut(victim as usize) else { break };
             if desc.is(BM_DIRTY) {
+                usage.give_back(victim);
                 break;
             }
             *place = victim + 1;
@@ -67,7 +68,6 @@ impl BufferPool {
                 evictions += 1;
             }
             desc.replace(rel, block, permanent, relation.version(block));
-            usage.begin(victim);
             strategy.take_unobserved();
             reads += 1;
             last = victim;

@@ -77,16 +77,16 @@ impl Words<'_> {
         true
     }
 
-    /// A count of 0 becomes 1.
-    #[inline(always)]
-    pub(super) fn begin(&mut self, buffer: u32) {
+    /// A count that the sweep made 1 becomes 0 again.
+    pub(super) fn give_back(&mut self, buffer: u32) {
         if let Some(word) = self.0.get_mut((buffer / BUFFERS) as usize) {
-            *word |= 1 << shift(buffer);
+            *word -= 1 << shift(buffer);
         }
     }
 
     /// Go on from the hand's buffer and lower counts, up to a buffer whose count is 0, a word with a
-    /// busy buffer or the end of the pool; the hand is there then. Whether such a buffer was found.
+    /// busy buffer or the end of the pool; the hand is there then. Whether such a buffer was found:
+    /// its count is 1 now, for whoever takes it.
     #[inline(always)]
     pub(super) fn sweep(&mut self, hand: &mut u32) -> bool {
         while let Some(word) = self.0.get_mut((*hand / BUFFERS) as usize) {
@@ -100,7 +100,7 @@ impl Words<'_> {
             let zeros = ahead.wrapping_sub(ONES) & !ahead & BUSY;
             if zeros != 0 {
                 let first = zeros.trailing_zeros() / 8;
-                *word -= ONES & before(first) & !passed;
+                *word = *word - (ONES & before(first) & !passed) + (1 << shift(first));
                 *hand = *hand / BUFFERS * BUFFERS + first;
                 return true;
             }
