@@ -15,8 +15,9 @@ use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_config
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// The fastest of so many runs counts.
-const RUNS: u32 = 3;
+/// The fastest of so many runs counts: a browser tells no time but the clock's, in which other
+/// programs had their share of the processor.
+const RUNS: u32 = 15;
 
 #[wasm_bindgen_test]
 fn reads() {

@@ -346,8 +346,10 @@ impl Replay {
         if record.has("local") {
             record.check("local", Value::Null, json!(self.local_mirror))?;
         }
-        let slots = self.server.backend(LOCAL_BACKEND).map(|it| it.buffers.rings());
-        let rings = slots.into_iter().flatten().map(|slot| self.ring(LOCAL_BACKEND, slot));
+        let rings = self
+            .server
+            .backends()
+            .flat_map(|(id, backend)| backend.buffers.rings().map(move |slot| self.ring(id, slot)));
         record.check("rings", json!([]), rings.collect::<Result<Vec<_>, Stop>>()?)?;
         for relation in array(&record.0["rels"]) {
             let relation = Record(relation);
