@@ -94,7 +94,7 @@ impl BufferDesc {
     }
 
     /// The page that the buffer belongs to.
-    #[inline]
+    #[inline(always)]
     pub fn tag(&self) -> Option<BufferTag> {
         self.is(BM_TAG_VALID).then_some(self.tag)
     }
@@ -118,7 +118,7 @@ impl BufferDesc {
     }
 
     /// Whether all of these flags are set.
-    #[inline]
+    #[inline(always)]
     pub fn is(&self, flags: u32) -> bool {
         self.state & flags == flags
     }
