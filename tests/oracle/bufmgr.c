@@ -804,7 +804,11 @@ run(const char *header, int count)
 	pool_write_end(out);
 	fputs(",\"rings\":[", out);
 	fflush(out);
-	for (int i = 0; i < sessions; i++)
+	sessions_ask(0, RINGS_FIRST, 0);
+	/* A recorded trace has those of backend 0 alone. */
+	fputs("],\"other_rings\":[", out);
+	fflush(out);
+	for (int i = 1; i < sessions; i++)
 		first = sessions_ask(i, first ? RINGS_FIRST : RINGS, 0);
 	fputs("]}\n", out);
 	sessions_end();

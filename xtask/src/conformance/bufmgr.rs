@@ -346,11 +346,18 @@ impl Replay {
         if record.has("local") {
             record.check("local", Value::Null, json!(self.local_mirror))?;
         }
-        let rings = self
-            .server
-            .backends()
-            .flat_map(|(id, backend)| backend.buffers.rings().map(move |slot| self.ring(id, slot)));
-        record.check("rings", json!([]), rings.collect::<Result<Vec<_>, Stop>>()?)?;
+        let rings = |of: fn(BackendId) -> bool| {
+            let backends = self.server.backends().filter(move |(id, _)| of(*id));
+            let rings = backends.flat_map(|(id, backend)| {
+                backend.buffers.rings().map(move |slot| self.ring(id, slot))
+            });
+            rings.collect::<Result<Vec<_>, Stop>>()
+        };
+        record.check("rings", json!([]), rings(|id| id == LOCAL_BACKEND)?)?;
+        // The traces recorded elsewhere have only those of the backend that wrote them.
+        if record.has("other_rings") {
+            record.check("other_rings", json!([]), rings(|id| id != LOCAL_BACKEND)?)?;
+        }
         for relation in array(&record.0["rels"]) {
             let relation = Record(relation);
             let smgr = &self.server.pool().smgr;
