@@ -2,10 +2,11 @@
  * Buffers: read scripts, execute them operation by operation against the
  * server's own buffer manager, and write down what came of each.
  *
- * A script is a line `scenario SEED CATALOGS NBLOCKS...` (reads of catalog pages
- * before it begins, and the relations' sizes), one operation a line, and a line
- * `end`. Operations are the words of the trace format followed by their numbers;
- * -1 stands for what is absent, and kinds are counted from 0. An operation that
+ * A script is a line `scenario SEED CATALOGS NBLOCKS... SESSIONS` (reads of
+ * catalog pages before it begins, the relations' sizes, how many backends there
+ * are), one operation a line, and a line `end`. Operations are the words of the
+ * trace format followed by their numbers; -1 stands for what is absent, and kinds
+ * are counted from 0. `@2` before them says which backend, if it is not 0. An operation that
  * makes no sense where it stands is left out of the trace, so that any part of
  * a script is a script too.
  *
@@ -14,6 +15,7 @@
  * as fresh as on a new server.
  */
 #include "pool.h"
+#include "sessions.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,6 +66,7 @@ typedef struct Handle
 
 typedef struct Operation
 {
+	int			session;
 	char		name[16];
 	int64		n[6];
 } Operation;
@@ -94,6 +97,9 @@ static BufferAccessStrategy strategies[MAX_STRATEGIES];
 static Result result;
 static BufferUsage usage;
 static MemoryContext harness;
+static ResourceOwner owner;
+static const Operation *script;
+static FILE *out;
 
 /* Entries of PrivateRefCountArray. */
 #define PRIVATE_ENTRIES 8
@@ -110,11 +116,34 @@ is(const Operation *op, const char *name)
 	return strcmp(op->name, name) == 0;
 }
 
-/* The relation with this number, or NULL. */
+/* The relation with this number, or NULL; temporary ones belong to session 0. */
 static Relation
 relation_of(int64 number)
 {
-	return number >= 0 && number < RELATIONS ? pool_relations[number] : NULL;
+	Relation	relation = number >= 0 && number < RELATIONS ? pool_relations[number] : NULL;
+
+	return relation != NULL && session > 0 && RelationUsesLocalBuffers(relation) ? NULL : relation;
+}
+
+/* Whether this session has it pinned. */
+static bool
+mine(Buffer buffer)
+{
+	for (int i = 0; i < MAX_HANDLES; i++)
+		if (handles[i].buffer == buffer)
+			return true;
+	return false;
+}
+
+/* How many shared buffers this session has pinned. */
+static int
+shared_pins(void)
+{
+	int			pins = 0;
+
+	for (Buffer buffer = 1; buffer <= NBuffers; buffer++)
+		pins += mine(buffer);
+	return pins;
 }
 
 static bool
@@ -413,16 +442,20 @@ static bool
 drop(const Operation *op)
 {
 	Relation	relation = relation_of(op->n[0]);
+	BlockNumber first = is(op, "drop_from") ? (BlockNumber) op->n[1] : 0;
 	SMgrRelation smgr;
 
 	result.freelist = true;
+	/* The server would wait for the pin to go. */
+	if (pool_is_awaited(is(op, "drop_db") ? -1 : (int) op->n[0], first, mine))
+		return false;
 	if (is(op, "drop_db"))
 	{
 		DropDatabaseBuffers(MyDatabaseId);
 		return true;
 	}
 	/* The error would name the file of a local page that is pinned. */
-	if (relation == NULL || (RelationUsesLocalBuffers(relation) && pool_pins(true) > 0))
+	if (relation == NULL || (RelationUsesLocalBuffers(relation) && pool_local_pins() > 0))
 		return false;
 	smgr = RelationGetSmgr(relation);
 	if (is(op, "drop_rel"))
@@ -430,7 +463,6 @@ drop(const Operation *op)
 	else
 	{
 		ForkNumber	fork = MAIN_FORKNUM;
-		BlockNumber first = (BlockNumber) op->n[1];
 
 		DropRelationBuffers(smgr, &fork, 1, &first);
 	}
@@ -445,12 +477,13 @@ flush(const Operation *op)
 
 	if (is(op, "flush_rel"))
 	{
-		if (relation == NULL || pool_pins(RelationUsesLocalBuffers(relation)) > 0)
+		if (relation == NULL ||
+			(RelationUsesLocalBuffers(relation) ? pool_local_pins() : shared_pins()) > 0)
 			return false;
 		FlushRelationBuffers(relation);
 		return true;
 	}
-	if (pool_pins(false) > 0)
+	if (shared_pins() > 0)
 		return false;
 	if (is(op, "checkpoint"))
 		CheckPointBuffers(CHECKPOINT_IMMEDIATE | (op->n[0] != 0 ? CHECKPOINT_FLUSH_ALL : 0));
@@ -525,7 +558,7 @@ place_of(const Operation *op)
 }
 
 static void
-write_field(FILE *out, const char *name, int64 number)
+write_field(const char *name, int64 number)
 {
 	fprintf(out, ",\"%s\":", name);
 	if (strcmp(name, "dirty") == 0)
@@ -543,18 +576,20 @@ write_field(FILE *out, const char *name, int64 number)
 }
 
 static void
-write_input(FILE *out, int i, const Operation *op)
+write_input(int i, const Operation *op)
 {
 	const char *const *fields = operations[place_of(op)].fields;
 
 	fprintf(out, "{\"i\":%d,\"op\":\"%s\"", i, op->name);
+	if (session > 0)
+		fprintf(out, ",\"be\":%d", session);
 	for (int field = 0; field < (int) lengthof(op->n) && fields[field] != NULL; field++)
 		if (op->n[field] >= 0)
-			write_field(out, fields[field], op->n[field]);
+			write_field(fields[field], op->n[field]);
 }
 
 static void
-write_numbers(FILE *out, const char *name, const int *numbers, int count)
+write_numbers(const char *name, const int *numbers, int count)
 {
 	fprintf(out, ",\"%s\":[", name);
 	for (int i = 0; i < count; i++)
@@ -563,7 +598,7 @@ write_numbers(FILE *out, const char *name, const int *numbers, int count)
 }
 
 static void
-write_usage(FILE *out)
+write_usage(void)
 {
 	int			shared[] = {
 		pgBufferUsage.shared_blks_hit - usage.shared_blks_hit,
@@ -578,31 +613,31 @@ write_usage(FILE *out)
 		pgBufferUsage.local_blks_written - usage.local_blks_written,
 	};
 
-	write_numbers(out, "u", shared, lengthof(shared));
-	write_numbers(out, "lu", local, lengthof(local));
+	write_numbers("u", shared, lengthof(shared));
+	write_numbers("lu", local, lengthof(local));
 }
 
 static void
-write_output(FILE *out, ErrorData *error)
+write_output(ErrorData *error)
 {
 	if (error == NULL && BufferIsValid(result.buffer))
 		fprintf(out, ",\"b\":%d", result.buffer);
-	write_usage(out);
+	write_usage();
 	if (result.lsn != InvalidXLogRecPtr)
 		fprintf(out, ",\"lsn\":" UINT64_FORMAT, result.lsn - pool_wal_base);
 	if (error == NULL && result.new_block >= 0)
 		fprintf(out, ",\"new_blk\":" INT64_FORMAT, result.new_block);
 	if (error == NULL && result.nbuffers > 0)
-		write_numbers(out, "bufs", result.buffers, result.nbuffers);
+		write_numbers("bufs", result.buffers, result.nbuffers);
 	if (error == NULL && result.nsteps > 0)
-		write_numbers(out, "steps", result.steps, result.nsteps);
+		write_numbers("steps", result.steps, result.nsteps);
 	if (result.strategy >= 0 && strategies[result.strategy] != NULL)
 	{
 		Ring	   *ring = (Ring *) strategies[result.strategy];
 
 		fprintf(out, ",\"ring\":[%d,%d]", ring->current, ring->buffers[ring->current]);
 		if (ring->nbuffers <= SMALL_RING)
-			write_numbers(out, "slots", ring->buffers, ring->nbuffers);
+			write_numbers("slots", ring->buffers, ring->nbuffers);
 		if (result.ring_size)
 			fprintf(out, ",\"ring_size\":%d", ring->nbuffers);
 	}
@@ -627,7 +662,7 @@ write_output(FILE *out, ErrorData *error)
 
 /* Execute and write down; false if the operation made no sense. */
 static bool
-step(FILE *out, int i, const Operation *op)
+step(int i, const Operation *op)
 {
 	MemoryContext old = CurrentMemoryContext;
 	ErrorData  *volatile error = NULL;
@@ -654,9 +689,9 @@ step(FILE *out, int i, const Operation *op)
 	PG_END_TRY();
 	if (!executed)
 		return false;
-	write_input(out, i, op);
-	write_output(out, error);
-	pins = pool_pins(false);
+	write_input(i, op);
+	write_output(error);
+	pins = shared_pins();
 	crowded = pins > 0 &&
 		(crowded || pins + Max(1, result.nbuffers) >= PRIVATE_ENTRIES || error != NULL);
 	if (error != NULL)
@@ -664,25 +699,23 @@ step(FILE *out, int i, const Operation *op)
 	return true;
 }
 
-static void
-write_rings(FILE *out)
+/* This session's rings; `first` if none was written yet. Whether still none is. */
+static bool
+write_rings(bool first)
 {
-	bool		first = true;
-
-	fputs(",\"rings\":[", out);
 	for (int i = 0; i < MAX_STRATEGIES; i++)
 	{
 		Ring	   *ring = (Ring *) strategies[i];
 
 		if (ring == NULL)
 			continue;
-		fprintf(out, "%s{\"be\":0,\"strat\":%d,\"n\":%d,\"current\":%d", first ? "" : ",", i,
-				ring->nbuffers, ring->current);
-		write_numbers(out, "slots", ring->buffers, ring->nbuffers);
+		fprintf(out, "%s{\"be\":%d,\"strat\":%d,\"n\":%d,\"current\":%d", first ? "" : ",",
+				session, i, ring->nbuffers, ring->current);
+		write_numbers("slots", ring->buffers, ring->nbuffers);
 		fputc('}', out);
 		first = false;
 	}
-	fputc(']', out);
+	return first;
 }
 
 static Operation
@@ -693,6 +726,8 @@ parse(char *line)
 	int			count = 0;
 
 	memset(&op, 0, sizeof(op));
+	if (sscanf(line, "@%d%n", &op.session, &length) == 1)
+		line += length;
 	sscanf(line, "%15s%n", op.name, &length);
 	for (line += length; count < (int) lengthof(op.n); count++)
 	{
@@ -708,37 +743,80 @@ parse(char *line)
 	return op;
 }
 
-/* One script, in the process that was forked for it. */
-static void
-run(FILE *out, const char *header, const Operation *script, int count)
+/* What a session can be asked for: an operation, or the end record's rings. */
+enum Question
 {
-	ResourceOwner owner = ResourceOwnerCreate(CurrentResourceOwner, "oracle");
-	int64		nblocks[RELATIONS] = {0};
-	int			catalogs = 0;
-	char		seed[32];
-	int			executed = 0;
+	RINGS, RINGS_FIRST, OPERATIONS
+};
 
-	CurrentResourceOwner = owner;
-	harness = AllocSetContextCreate(TopMemoryContext, "oracle harness", ALLOCSET_DEFAULT_SIZES);
-	sscanf(header, "scenario %31s %d %ld %ld %ld %ld %ld", seed, &catalogs, &nblocks[0],
-		   &nblocks[1], &nblocks[2], &nblocks[3], &nblocks[4]);
-	pool_start(nblocks, catalogs);
-	fprintf(out, "{\"type\":\"header\",\"format\":\"pg-bufmgr-trace/1\",\"theme\":\"random\",\"seed\":%s,"
-			"\"server_version_num\":%d,\"server_version\":\"%s\"", seed, PG_VERSION_NUM, PG_VERSION);
-	pool_write_header(out);
-	fputs("}\n", out);
-	for (int i = 0; i < count; i++)
-		if (step(out, executed, &script[i]))
-			executed++;
-	fputs("{\"type\":\"end\"", out);
-	pool_write_end(out);
-	write_rings(out);
-	fputs("}\n", out);
+/* The question is which operation; the number, how many there were before it. */
+static int
+answer(int question, int number)
+{
+	int			said;
+
+	if (session > 0)
+		pool_without_local();
+	if (question >= OPERATIONS)
+		said = step(number, &script[question - OPERATIONS]);
+	else
+		said = write_rings(question == RINGS_FIRST);
+	/* What is left in the buffer would come too late, or twice. */
+	fflush(out);
+	return said;
+}
+
+/* Another session's last deed. */
+static void
+leave(void)
+{
 	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
 }
 
+/* One script, in the process that was forked for it. */
 static void
-run_in_child(FILE *out, const char *header, const Operation *script, int count)
+run(const char *header, int count)
+{
+	int64		nblocks[RELATIONS] = {0};
+	int			catalogs = 0;
+	int			sessions = 1;
+	char		seed[32];
+	int			executed = 0;
+	bool		first = true;
+
+	owner = ResourceOwnerCreate(CurrentResourceOwner, "oracle");
+	CurrentResourceOwner = owner;
+	harness = AllocSetContextCreate(TopMemoryContext, "oracle harness", ALLOCSET_DEFAULT_SIZES);
+	sscanf(header, "scenario %31s %d %ld %ld %ld %ld %ld %d", seed, &catalogs, &nblocks[0],
+		   &nblocks[1], &nblocks[2], &nblocks[3], &nblocks[4], &sessions);
+	pool_start(nblocks, catalogs);
+	fprintf(out, "{\"type\":\"header\",\"format\":\"pg-bufmgr-trace/1\",\"theme\":\"random\",\"seed\":%s,"
+			"\"server_version_num\":%d,\"server_version\":\"%s\"", seed, PG_VERSION_NUM, PG_VERSION);
+	pool_write_header(out, sessions);
+	fputs("}\n", out);
+	fflush(out);
+	sessions_begin(sessions, answer, leave);
+	for (int i = 0; i < count; i++)
+		if (script[i].session < sessions &&
+			sessions_ask(script[i].session, OPERATIONS + i, executed))
+			executed++;
+	fputs("{\"type\":\"end\"", out);
+	pool_write_end(out);
+	fputs(",\"rings\":[", out);
+	fflush(out);
+	sessions_ask(0, RINGS_FIRST, 0);
+	/* A recorded trace has those of backend 0 alone. */
+	fputs("],\"other_rings\":[", out);
+	fflush(out);
+	for (int i = 1; i < sessions; i++)
+		first = sessions_ask(i, first ? RINGS_FIRST : RINGS, 0);
+	fputs("]}\n", out);
+	sessions_end();
+	leave();
+}
+
+static void
+run_in_child(const char *header, int count)
 {
 	pid_t		child;
 	int			status;
@@ -749,7 +827,7 @@ run_in_child(FILE *out, const char *header, const Operation *script, int count)
 	{
 		PG_TRY();
 		{
-			run(out, header, script, count);
+			run(header, count);
 			fflush(out);
 		}
 		PG_CATCH();
@@ -773,14 +851,15 @@ oracle_bufmgr(PG_FUNCTION_ARGS)
 	char	   *from = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *to = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	FILE	   *in = fopen(from, "r");
-	FILE	   *out = trace_open(to);
-	Operation  *script = palloc(MAX_LINES * sizeof(Operation));
+	Operation  *operations_read = palloc(MAX_LINES * sizeof(Operation));
 	int			count = 0;
 	char		header[256] = "";
 	char		line[256];
 
 	if (in == NULL)
 		ereport(ERROR, (errmsg("could not open \"%s\": %m", from)));
+	out = trace_open(to);
+	script = operations_read;
 	pool_open();
 	while (fgets(line, sizeof(line), in) != NULL)
 	{
@@ -790,9 +869,9 @@ oracle_bufmgr(PG_FUNCTION_ARGS)
 			count = 0;
 		}
 		else if (strncmp(line, "end", 3) == 0)
-			run_in_child(out, header, script, count);
+			run_in_child(header, count);
 		else if (count < MAX_LINES)
-			script[count++] = parse(line);
+			operations_read[count++] = parse(line);
 	}
 	pool_close();
 	fclose(in);

@@ -3,6 +3,8 @@
  */
 #include "pool.h"
 
+#include <sys/mman.h>
+
 #include "access/table.h"
 #include "access/xlog.h"
 #include "access/xloginsert.h"
@@ -29,6 +31,8 @@ typedef RelFileNode Locator;
 typedef RelFileLocator Locator;
 #define NO_BACKEND INVALID_PROC_NUMBER
 #endif
+
+#define TOLD_SIZE (offsetof(Told, shared) + NBuffers * sizeof(State))
 
 /* Opaque relations are numbered from here. */
 #define OPAQUE 100
@@ -60,10 +64,18 @@ XLogRecPtr	pool_wal_base;
 /* One of this database, one shared by all. */
 static Relation catalogs[2];
 static Strategy *strategy;
-static State *shared;
 static State *local;
 static int	nlocal;
-static XLogRecPtr flushed;
+
+/* As it was when it was last told of; the same for all sessions. */
+typedef struct Told
+{
+	XLogRecPtr	flushed;
+	State		shared[FLEXIBLE_ARRAY_MEMBER];
+} Told;
+
+static Told *told;
+static State *shared;
 
 void
 pool_open(void)
@@ -81,7 +93,10 @@ pool_open(void)
 	catalogs[0] = table_open(ProcedureRelationId, AccessShareLock);
 	catalogs[1] = table_open(DatabaseRelationId, AccessShareLock);
 	strategy = ShmemInitStruct("Buffer Strategy Status", sizeof(Strategy), &found);
-	shared = palloc0(NBuffers * sizeof(State));
+	told = mmap(NULL, TOLD_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (told == MAP_FAILED)
+		ereport(ERROR, (errmsg("no memory to share: %m")));
+	shared = told->shared;
 }
 
 void
@@ -91,7 +106,7 @@ pool_close(void)
 		table_close(pool_relations[i], NoLock);
 	for (int i = 0; i < (int) lengthof(catalogs); i++)
 		table_close(catalogs[i], AccessShareLock);
-	pfree(shared);
+	munmap(told, TOLD_SIZE);
 }
 
 static int
@@ -225,7 +240,7 @@ pool_start(const int64 *nblocks, int reads)
 		read_block(catalog, i % RelationGetNumberOfBlocks(catalog));
 	}
 	pool_flush_wal();
-	pool_wal_base = flushed = GetFlushRecPtr(NULL);
+	pool_wal_base = told->flushed = GetFlushRecPtr(NULL);
 	for (int i = 0; i < NBuffers; i++)
 		shared[i] = look_shared(i);
 	nlocal = NLocBuffer;
@@ -325,10 +340,10 @@ write_strategy(FILE *out, bool whole_freelist)
 }
 
 void
-pool_write_header(FILE *out)
+pool_write_header(FILE *out, int backends)
 {
-	fprintf(out, ",\"backends\":1,\"block_size\":%d,\"nbuffers\":%d,\"nlocal\":%d",
-			BLCKSZ, NBuffers, nlocal);
+	fprintf(out, ",\"backends\":%d,\"block_size\":%d,\"nbuffers\":%d,\"nlocal\":%d",
+			backends, BLCKSZ, NBuffers, nlocal);
 	if (nlocal > 0)
 		fputs(",\"local_next\":1", out);
 	fprintf(out, ",\"max_backends\":%d,\"aux_procs\":%d,\"rels\":[",
@@ -357,9 +372,9 @@ pool_write_changes(FILE *out, bool whole_freelist)
 	write_evicted(out);
 	write_changed(out, "ch", shared, NBuffers, look_shared);
 	write_changed(out, "lch", local, nlocal, look_local);
-	if (now != flushed)
+	if (now != told->flushed)
 		fprintf(out, ",\"fl\":" UINT64_FORMAT, now - pool_wal_base);
-	flushed = now;
+	told->flushed = now;
 }
 
 void
@@ -377,11 +392,31 @@ pool_write_end(FILE *out)
 }
 
 int
-pool_pins(bool of_local)
+pool_local_pins(void)
 {
 	int			pins = 0;
 
-	for (int i = 0; i < (of_local ? nlocal : NBuffers); i++)
-		pins += (of_local ? local : shared)[i].refcount > 0;
+	for (int i = 0; i < nlocal; i++)
+		pins += local[i].refcount > 0;
 	return pins;
+}
+
+void
+pool_without_local(void)
+{
+	nlocal = 0;
+}
+
+bool
+pool_is_awaited(int rel, BlockNumber from, bool (*mine) (Buffer buffer))
+{
+	for (int i = 0; i < NBuffers; i++)
+	{
+		State	   *state = &shared[i];
+
+		if (state->rel >= 0 && (rel < 0 || (state->rel == rel && state->block >= from)) &&
+			state->refcount > (mine(i + 1) ? 1 : 0))
+			return true;
+	}
+	return false;
 }

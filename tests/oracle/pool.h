@@ -32,7 +32,7 @@ extern void pool_close(void);
 extern void pool_start(const int64 *nblocks, int catalogs);
 
 /* The header's fields that tell of pool and relations. */
-extern void pool_write_header(FILE *out);
+extern void pool_write_header(FILE *out, int backends);
 
 /* What changed since the last call, as an operation's record tells it. */
 extern void pool_write_changes(FILE *out, bool whole_freelist);
@@ -46,7 +46,16 @@ extern void pool_flush_wal(void);
 /* Where the trace counts WAL positions from. */
 extern XLogRecPtr pool_wal_base;
 
-/* How many shared, or local, buffers this backend has pinned. */
-extern int	pool_pins(bool local);
+/* How many local buffers this backend has pinned. */
+extern int	pool_local_pins(void);
+
+/* This process is another backend than the one that started: it has no local buffers. */
+extern void pool_without_local(void);
+
+/*
+ * Whether another backend has a page pinned that is to be dropped: of a relation
+ * (-1: any) from a block on. `mine` says which buffers this backend has pinned.
+ */
+extern bool pool_is_awaited(int rel, BlockNumber from, bool (*mine) (Buffer buffer));
 
 #endif

@@ -8,6 +8,7 @@
 //! core's figures stand alone.
 
 mod buffers;
+mod wasm;
 
 use crate::oracle::{Found, Kind};
 use crate::postgres::{Installation, Server};

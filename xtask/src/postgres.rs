@@ -180,7 +180,7 @@ impl Server {
         let sources = process::root().join("tests").join("oracle");
         let mut cc = process::command(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
         cc.args(["-O2", "-Wall", "-fPIC", "-shared", "-I"]).arg(&installation.headers);
-        for source in ["trace.c", "mmgr.c", "pool.c", "bufmgr.c", "workload.c"] {
+        for source in ["trace.c", "mmgr.c", "pool.c", "sessions.c", "bufmgr.c", "workload.c"] {
             cc.arg(sources.join(source));
         }
         let way_out = "a C compiler is needed (Debian: `apt-get install gcc libc6-dev`), and\n\

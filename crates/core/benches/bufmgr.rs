@@ -1,5 +1,6 @@
-//! What reading a page costs in the whole core: one [`Op::Read`] after the other through
-//! [`Server::apply`], of a trace of millions.
+//! What reading a page costs in the whole core: a trace of millions of blocks through
+//! [`Server::read_blocks`], and with events one [`Op::Read`] after the other through
+//! [`Server::apply`].
 //!
 //! `cargo xtask bench` puts libCacheSim's figures for the same trace beside these. Alone, while
 //! the core is made faster:
@@ -17,6 +18,10 @@
 
 #[path = "mmgr/cpu_time.rs"]
 mod cpu_time;
+#[path = "bufmgr/file.rs"]
+mod file;
+#[path = "bufmgr/machine.rs"]
+mod machine;
 #[path = "bufmgr/reference.rs"]
 mod reference;
 #[path = "bufmgr/trace.rs"]
@@ -26,15 +31,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cpu_time::Start;
+use machine::{BACKEND, REL, read, server};
+use pgscope_core::Op;
 use pgscope_core::bufmgr::desc::BM_MAX_USAGE_COUNT;
-use pgscope_core::ids::{BackendId, RelId};
-use pgscope_core::op::{Persistence, ReadMode};
-use pgscope_core::profile::Version;
-use pgscope_core::server::Settings;
-use pgscope_core::{Op, Server};
 
-const BACKEND: BackendId = BackendId(0);
-const REL: RelId = RelId(0);
 /// Limits of usage counts: PostgreSQL's, and those that libCacheSim's Clock has too.
 const CAPS: [u8; 4] = [BM_MAX_USAGE_COUNT, 1, 3, 7];
 
@@ -58,9 +58,8 @@ fn main() -> ExitCode {
 
 fn options(words: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut words = words;
-    let parameters =
-        trace::Parameters { reads: 20_000_000, pages: 1_000_000, exponent: 0.9, seed: 1 };
-    let pools = vec![1024, 16_384, 131_072];
+    let pools = trace::POOLS.to_vec();
+    let parameters = trace::SHARED;
     let mut options = Options { parameters, pools, runs: 3, lines: false, file: None };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a word after it"));
@@ -91,7 +90,7 @@ fn options(words: impl Iterator<Item = String>) -> Result<Options, String> {
 fn run(options: &Options) -> Result<(), String> {
     let trace = trace::make(options.parameters);
     if let Some(path) = &options.file {
-        trace::write(&trace, path).map_err(|error| format!("{}: {error}", path.display()))?;
+        file::write(&trace, path).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if !options.lines {
         println!(
@@ -134,54 +133,13 @@ fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-fn server(buffers: u32, pages: u32, cap: u8) -> Result<Server, String> {
-    let settings = Settings::with_shared_buffers(buffers);
-    let start = || {
-        let mut server = Server::start(Version::V18, settings, 0)?;
-        server.apply(&Op::Connect { backend: BACKEND, name: "bench".into() })?;
-        let persistence = Persistence::Permanent;
-        server.apply(&Op::CreateRelation {
-            rel: REL,
-            name: "bench".into(),
-            nblocks: pages,
-            persistence,
-        })?;
-        server.pool_mut().set_max_usage_count(cap);
-        Ok(server)
-    };
-    start().map_err(|error: pgscope_core::Error| error.to_string())
-}
-
-fn read_op(block: u32) -> Op {
-    Op::Read {
-        backend: BACKEND,
-        rel: REL,
-        block,
-        mode: ReadMode::Normal,
-        strategy: None,
-        dirty: None,
-        pin: None,
-    }
-}
-
-fn read(server: &mut Server, trace: &[u32]) -> Result<(), String> {
-    let mut op = read_op(0);
-    for &next in trace {
-        if let Op::Read { block, .. } = &mut op {
-            *block = next;
-        }
-        server.apply(&op).map_err(|error| error.to_string())?;
-    }
-    Ok(())
-}
-
 /// Millions of events a second.
 fn with_events(pool: u32, pages: u32, trace: &[u32]) -> Result<f64, String> {
     let mut server = server(pool, pages, BM_MAX_USAGE_COUNT)?;
     let mut events = 0;
     let start = Start::now();
     for &block in trace {
-        server.apply(&read_op(block)).map_err(|error| error.to_string())?;
+        server.apply(&Op::plain_read(BACKEND, REL, block)).map_err(|error| error.to_string())?;
         events += server.events().len();
     }
     Ok(events as f64 * 1e3 / start.elapsed())

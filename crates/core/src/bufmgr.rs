@@ -9,6 +9,7 @@
 //! the hand passes; the first unpinned buffer found at 0 is the victim.
 //!
 //! - [`desc`]: one buffer's descriptor and its state word
+//! - `usage`: the usage counts of all of them
 //! - [`buf_table`]: from tag to buffer
 //! - [`freelist`]: who is the next victim; buffer rings
 //! - [`read`]: the way of one page into the pool
@@ -39,6 +40,7 @@ pub mod range;
 pub mod read;
 pub mod smgr;
 mod unobserved;
+mod usage;
 pub mod wal;
 pub mod write;
 
@@ -47,12 +49,13 @@ use std::ops::AddAssign;
 
 use crate::error::Error;
 use crate::event::{BufferEvent, EventLog};
-use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, BufferTag, RelId};
+use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, BufferTag, Name, RelId};
+use crate::op::Persistence;
 use crate::profile::BufmgrProfile;
 
 use bgwriter::BgWriterState;
 use buf_table::BufTable;
-use desc::BufferDesc;
+use desc::{BufferDesc, Descriptors};
 use freelist::{BufferAccessStrategy, StrategyControl};
 use localbuf::LocalBufferPool;
 use pin::PrivateRefCount;
@@ -65,7 +68,7 @@ pub const BLCKSZ: u64 = 8192;
 /// Everything about buffers that lies in shared memory, and the files behind it.
 #[derive(Clone)]
 pub struct BufferPool {
-    pub(crate) descs: Vec<BufferDesc>,
+    pub(crate) descs: Descriptors,
     pub(crate) table: BufTable,
     pub(crate) strategy: StrategyControl,
     /// How far use raises a usage count.
@@ -164,7 +167,7 @@ impl BufferPool {
     /// A pool of `nbuffers` empty buffers, as it is when the server starts.
     pub fn new(nbuffers: u32, profile: &BufmgrProfile) -> Self {
         let mut pool = Self {
-            descs: vec![BufferDesc::default(); nbuffers as usize],
+            descs: Descriptors::new(nbuffers),
             table: BufTable::new(nbuffers),
             strategy: StrategyControl::new(nbuffers),
             max_usage_count: desc::BM_MAX_USAGE_COUNT,
@@ -183,19 +186,37 @@ impl BufferPool {
         self.max_usage_count = most.min(desc::USAGE_COUNT_BITS);
     }
 
+    /// Create a relation with blocks that are on disk already.
+    ///
+    /// # Errors
+    /// As [`Smgr::create`].
+    pub(crate) fn create(
+        &mut self,
+        rel: RelId,
+        name: Name,
+        nblocks: BlockNumber,
+        persistence: Persistence,
+    ) -> Result<(), Error> {
+        self.smgr.create(rel, name, nblocks, persistence)?;
+        // A temporary relation's pages are never in this pool.
+        let temporary = matches!(persistence, Persistence::Temporary(_));
+        self.table.add_relation(if temporary { 0 } else { nblocks });
+        Ok(())
+    }
+
     /// `NBuffers`.
     pub fn nbuffers(&self) -> u32 {
-        self.descs.len() as u32
+        self.descs.len()
     }
 
     /// One buffer's descriptor.
-    pub fn desc(&self, buffer: BufferId) -> Option<&BufferDesc> {
-        self.descs.get(buffer.index())
+    pub fn desc(&self, buffer: BufferId) -> Option<BufferDesc> {
+        self.descs.get(buffer)
     }
 
     /// Every descriptor, in order.
-    pub fn descs(&self) -> impl ExactSizeIterator<Item = (BufferId, &BufferDesc)> {
-        self.descs.iter().enumerate().map(|(index, desc)| (BufferId(index as u32), desc))
+    pub fn descs(&self) -> impl ExactSizeIterator<Item = (BufferId, BufferDesc)> {
+        (0..self.nbuffers()).map(|index| (BufferId(index), self.descs.at(BufferId(index))))
     }
 
     /// The buffer that holds a page.
@@ -218,7 +239,7 @@ impl BufferPool {
     /// # Errors
     /// [`Error::Protocol`] if the state contradicts itself or the pool.
     pub fn restore(&mut self, state: &PoolState, profile: &BufmgrProfile) -> Result<(), Error> {
-        if state.buffers.len() != self.descs.len() || state.hand > self.nbuffers() {
+        if state.buffers.len() != self.nbuffers() as usize || state.hand > self.nbuffers() {
             return Err(Error::Protocol("the state is of a pool of another size"));
         }
         let listed: BTreeSet<BufferId> = state.freelist.iter().copied().collect();
@@ -229,10 +250,9 @@ impl BufferPool {
         for &rel in &state.shared_relations {
             self.smgr.belongs_to_no_database(rel);
         }
-        self.table = BufTable::new(self.nbuffers());
-        for (index, found) in state.buffers.iter().enumerate() {
-            let desc = &mut self.descs[index];
-            *desc = BufferDesc::default();
+        self.table.clear();
+        for (buffer, found) in (0..).map(BufferId).zip(&state.buffers) {
+            self.descs.put(buffer, BufferDesc::default());
             let Some(found) = found else { continue };
             let relation = self
                 .smgr
@@ -245,8 +265,9 @@ impl BufferPool {
                 return Err(Error::Protocol("two buffers hold the same page"));
             }
             let dirty = found.dirty.then_some(profile);
-            *desc = BufferDesc::found(found.tag, found.usage_count, relation.persistence, dirty);
-            self.table.insert(found.tag, BufferId(index as u32));
+            let (tag, persistence) = (found.tag, relation.persistence);
+            self.descs.put(buffer, BufferDesc::found(tag, found.usage_count, persistence, dirty));
+            self.table.insert(tag, buffer);
         }
         self.strategy = StrategyControl::new(self.nbuffers());
         self.strategy.set(state.hand, state.passes, state.allocs);
@@ -261,9 +282,16 @@ impl BufferAccess<'_> {
         Ok(self.log.emit(event)?)
     }
 
+    /// A buffer's descriptor as it is now.
     #[inline]
-    fn desc(&mut self, buffer: BufferId) -> &mut BufferDesc {
-        &mut self.pool.descs[buffer.index()]
+    fn desc(&self, buffer: BufferId) -> BufferDesc {
+        self.pool.descs.at(buffer)
+    }
+
+    /// Change a buffer's descriptor.
+    #[inline]
+    fn update<T>(&mut self, buffer: BufferId, change: impl FnOnce(&mut BufferDesc) -> T) -> T {
+        self.pool.descs.update(buffer, change)
     }
 
     /// The counters for blocks in buffers of this kind.

@@ -435,6 +435,12 @@ pub enum Op {
 }
 
 impl Op {
+    /// `ReadBuffer` of one block, released at once.
+    pub fn plain_read(backend: BackendId, rel: RelId, block: BlockNumber) -> Self {
+        let mode = ReadMode::Normal;
+        Self::Read { backend, rel, block, mode, strategy: None, dirty: None, pin: None }
+    }
+
     /// Whether it concerns a backend's memory contexts, and no buffer.
     pub fn is_memory(&self) -> bool {
         matches!(

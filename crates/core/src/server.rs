@@ -167,10 +167,10 @@ impl Server {
     /// files and backends, the last operation's events, and every page of the arena once the
     /// original has written it again.
     pub fn snapshot_bytes(&self) -> usize {
-        const DESCRIPTOR_AND_TABLE: usize = 64;
+        const DESCRIPTOR: usize = 40;
         let events = std::mem::size_of_val(self.log.events());
         let backends = self.backends.len() * size_of::<Backend>();
-        let pool = self.pool.nbuffers() as usize * DESCRIPTOR_AND_TABLE;
+        let pool = self.pool.nbuffers() as usize * DESCRIPTOR + self.pool.table.bytes();
         pool + self.pool.smgr.kept_bytes() + events + backends + self.arena.resident() + 4096
     }
 

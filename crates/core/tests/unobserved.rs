@@ -6,11 +6,12 @@ use pgscope_core::profile::Version;
 use pgscope_core::server::{Outcome, Settings};
 use pgscope_core::{Error, Op, Server};
 
-const BUFFERS: u32 = 16;
+/// Usage counts lie eight to a word: full words and others.
+const BUFFERS: [u32; 3] = [16, 19, 30];
 const BLOCKS: u32 = 40;
 
-fn server(version: Version) -> Result<Server, Error> {
-    let mut server = Server::start(version, Settings::with_shared_buffers(BUFFERS), 0)?;
+fn server(version: Version, shared_buffers: u32) -> Result<Server, Error> {
+    let mut server = Server::start(version, Settings::with_shared_buffers(shared_buffers), 0)?;
     for number in 0..2 {
         let name = format!("backend {number}").into();
         server.apply(&Op::Connect { backend: BackendId(number), name })?;
@@ -68,7 +69,7 @@ impl Random {
 
 fn same(observed: &Server, unobserved: &Server) {
     let pools = [observed.pool(), unobserved.pool()];
-    let [descs, others] = pools.map(|pool| pool.descs().map(|(_, desc)| *desc).collect::<Vec<_>>());
+    let [descs, others] = pools.map(|pool| pool.descs().map(|(_, desc)| desc).collect::<Vec<_>>());
     assert_eq!(descs, others);
     assert_eq!(pools[0].strategy(), pools[1].strategy());
     assert_eq!(pools[0].wal, pools[1].wal);
@@ -92,8 +93,9 @@ fn nothing_depends_on_being_watched() {
         let mut failures = 0;
         for seed in 1..=20 {
             let mut random = Random(seed);
-            let mut observed = server(version).unwrap();
-            let mut unobserved = server(version).unwrap();
+            let buffers = BUFFERS[seed as usize % BUFFERS.len()];
+            let mut observed = server(version, buffers).unwrap();
+            let mut unobserved = server(version, buffers).unwrap();
             unobserved.log_mut().off();
             for _ in 0..1500 {
                 let op = random.op();
@@ -105,5 +107,28 @@ fn nothing_depends_on_being_watched() {
             }
         }
         assert!(failures > 0, "no sweep failed");
+    }
+}
+
+#[test]
+fn many_reads_at_once_are_so_many_reads() {
+    for seed in 1..=30 {
+        let mut random = Random(seed);
+        let buffers = BUFFERS[seed as usize % BUFFERS.len()];
+        let mut observed = server(Version::V18, buffers).unwrap();
+        let mut unobserved = server(Version::V18, buffers).unwrap();
+        unobserved.log_mut().off();
+        for _ in 0..300 {
+            let op = random.op();
+            let _ = observed.apply(&op);
+            let _ = unobserved.apply(&op);
+            let (backend, rel) = (BackendId(0), RelId(random.below(3)));
+            let blocks: Vec<_> =
+                (0..random.below(60)).map(|_| random.below(20) + random.below(22)).collect();
+            let one_by_one = |&block| observed.apply(&Op::plain_read(backend, rel, block));
+            let result = blocks.iter().map(one_by_one).find_map(Result::err);
+            assert_eq!(unobserved.read_blocks(backend, rel, &blocks).err(), result);
+            same(&observed, &unobserved);
+        }
     }
 }

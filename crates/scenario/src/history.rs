@@ -12,6 +12,8 @@
 use std::rc::Rc;
 
 use pgscope_core::bufmgr::BufferUsage;
+use pgscope_core::ids::{BackendId, BlockNumber, RelId};
+use pgscope_core::op::ReadMode;
 use pgscope_core::{Error, Event, Op, Server};
 
 use crate::expect::{self, Failure};
@@ -71,6 +73,8 @@ const INTERVAL: u64 = 256;
 /// Snapshots kept at most: by number, and by the bytes that they may take together.
 const SNAPSHOTS: usize = 64;
 const SNAPSHOT_BYTES: usize = 64 << 20;
+/// Steps at most that are executed together.
+const TOGETHER: u64 = 1024;
 /// Failed expectations kept at most.
 const FAILURES: usize = 1000;
 
@@ -249,7 +253,9 @@ impl History {
             self.restore(op);
         }
         while self.base.op < op {
-            self.finish_quietly(op);
+            if !self.read_quietly(op) {
+                self.finish_quietly(op);
+            }
         }
         self.event = 0;
         self.middle = None;
@@ -344,6 +350,47 @@ impl History {
             Rc::make_mut(&mut self.base.server).log_mut().on();
         } else {
             self.finish();
+        }
+    }
+
+    /// Complete several steps on the way to `op` together: plain reads that have happened before.
+    fn read_quietly(&mut self, op: u64) -> bool {
+        // As in `finish_quietly`; and no snapshot becomes due on the way.
+        let known = (self.marks.len() as u64).saturating_sub(1);
+        let due = self.snapshots.last().map_or(0, |snapshot| snapshot.op) + self.interval;
+        let from = self.base.op;
+        let end = known.min(op.saturating_sub(2)).min(due).min(from + TOGETHER);
+        let Some((backend, rel, _)) = self.plain_read(from) else { return false };
+        let reads = (from..end).map_while(|number| self.plain_read(number));
+        let alike = reads.take_while(|read| (read.0, read.1) == (backend, rel));
+        let blocks: Vec<_> = alike.map(|(_, _, block)| block).collect();
+        if blocks.is_empty() {
+            return false;
+        }
+        let server = Rc::make_mut(&mut self.base.server);
+        server.log_mut().off();
+        self.base.error = server.read_blocks(backend, rel, &blocks).err();
+        server.log_mut().on();
+        self.base.op += blocks.len() as u64;
+        self.ahead = None;
+        self.keep_snapshot();
+        true
+    }
+
+    /// A step that is a plain read and succeeded: whose, and of what.
+    fn plain_read(&self, number: u64) -> Option<(BackendId, RelId, BlockNumber)> {
+        let mark = self.marks.get(number as usize)?;
+        match self.program.step(number)?.kind {
+            StepKind::Op(Op::Read {
+                backend,
+                rel,
+                block,
+                mode: ReadMode::Normal,
+                strategy: None,
+                dirty: None,
+                pin: None,
+            }) if *mark != Mark::Error => Some((backend, rel, block)),
+            _ => None,
         }
     }
 
@@ -500,6 +547,33 @@ expect hits > 1
         assert_eq!(history.position(), Position { op: 20_000, event: 1 });
         history.seek(Position { op: u64::MAX, event: 9 });
         assert!(state(&history) == end);
+    }
+
+    #[test]
+    fn reads_that_go_together_end_where_they_end_alone() {
+        let mut text = String::from(
+            "server 18 shared_buffers=128kB\ntable t pages=40\ntable s pages=40\nbackend a\n\
+             backend b\nrepeat 3000 { a: read t zipf(0.9) }\na: update s 0..9\n\
+             repeat 500 { b: read t uniform\na: read s uniform }\n",
+        );
+        // Reads fail while every buffer is pinned.
+        (0..16).for_each(|pin| text += &format!("b: read s {pin} hold as p{pin}\n"));
+        text += "repeat 100 { a: read t uniform }\n";
+        (0..16).for_each(|pin| text += &format!("b: unpin p{pin}\n"));
+        text += "repeat 300 { a: read t uniform }";
+        let text = &text;
+        let mut alone = history(text);
+        alone.run_slice(u64::MAX);
+        assert!(alone.marks().iter().filter(|mark| **mark == Mark::Error).count() > 50);
+        let mut together = history(text);
+        together.run_slice(u64::MAX);
+        for op in [2900, 3400, 17, 1024, 4080, alone.len()] {
+            let mut alone = history(text);
+            alone.run_slice(op);
+            together.seek(Position { op, event: 0 });
+            assert!(state(&together) == state(&alone), "at {op}");
+            assert_eq!(together.error(), alone.error());
+        }
     }
 
     #[test]

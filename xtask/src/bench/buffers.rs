@@ -2,12 +2,14 @@
 //!
 //! The core's benchmark (`crates/core/benches/bufmgr.rs`) makes a trace of twenty million reads after
 //! Zipf's law and compares its misses with those of a plain clock; libCacheSim's Clock gets the same
-//! trace from a file, and must have the same misses where both can count alike. Without Python, or
-//! without a way to PyPI, the core's figures stand alone.
+//! trace from a file, and must have the same misses where both can count alike. The same reads run as
+//! WebAssembly in Chromium ([`wasm`](super::wasm)). Without Python, or without a way to PyPI, or
+//! without a browser, the core's figures stand alone.
 
 use std::path::PathBuf;
 
 use super::cargo_bench;
+use super::wasm::{self, Measured};
 use crate::process;
 use crate::steps::{Outcome, Plan, Screen};
 use crate::trouble::Trouble;
@@ -18,6 +20,8 @@ const PACKAGE: &str = "libcachesim==0.3.5";
 const DEFAULT_HASHPOWER: u32 = 24;
 /// How many times as fast the core is to be: at that hashpower, and at the best one.
 const GOALS: [f64; 2] = [10.0, 4.0];
+/// What of the native figure the core must reach as WebAssembly.
+const LEAST_WASM: f64 = 0.7;
 /// Millions of events a second that the core must reach with events on.
 const LEAST_EVENTS: f64 = 3.0;
 
@@ -28,6 +32,8 @@ struct Bench {
     python: Option<PathBuf>,
     /// The core's lines.
     core: String,
+    /// The same as WebAssembly; empty without a browser.
+    wasm: Vec<Measured>,
     /// libCacheSim's.
     peer: String,
 }
@@ -52,6 +58,15 @@ pub(super) fn run(reads: u32) -> Result<(), String> {
             bench.core = cargo_bench("bufmgr", &options)?;
             Ok("the plain clock's misses, every one".into())
         })
+        .step("the same as WebAssembly, in Chromium", move |bench, screen| {
+            match wasm::measure(screen, reads) {
+                Ok(measured) => {
+                    bench.wasm = measured;
+                    Ok("done".into())
+                }
+                Err(trouble) => Ok(format!("skipped: {}", trouble.cause())),
+            }
+        })
         .step("the same in libCacheSim", move |bench, _| {
             let Some(python) = &bench.python else { return Ok("skipped".into()) };
             let mut command = process::command(python);
@@ -67,7 +82,7 @@ pub(super) fn run(reads: u32) -> Result<(), String> {
     // Half a gigabyte; if it can't be removed, the next run writes over it.
     let _ = std::fs::remove_file(trace);
     result?;
-    print!("{}", table(&bench.core, &bench.peer)?);
+    print!("{}", table(&bench.core, &bench.wasm, &bench.peer)?);
     Ok(())
 }
 
@@ -103,11 +118,12 @@ struct Peer {
     best: (f64, u32),
 }
 
-fn table(core: &str, peer: &str) -> Result<String, String> {
+fn table(core: &str, wasm: &[Measured], peer: &str) -> Result<String, String> {
     let mut table = format!(
-        "\n{:>8}{:>12}{:>13}{:>22}{:>34}{:>18}\n",
+        "\n{:>8}{:>12}{:>18}{:>13}{:>22}{:>34}{:>18}\n",
         "buffers",
         "Mreads/s",
+        "as wasm (share)",
         "plain clock",
         "libCacheSim (times)",
         "at its best hashpower (times)",
@@ -116,15 +132,29 @@ fn table(core: &str, peer: &str) -> Result<String, String> {
     for line in core.lines() {
         let wrong = || format!("the core's benchmark printed `{line}`");
         let numbers: Option<Vec<f64>> = line.split('\t').map(|field| field.parse().ok()).collect();
-        let Some([buffers, off, plain, _, misses @ .., on]) = numbers.as_deref() else {
+        let Some([buffers, off, plain, misses @ .., on]) = numbers.as_deref() else {
             return Err(wrong());
         };
         let mut missed = Vec::new();
+        let as_wasm = match wasm.iter().find(|it| it.buffers == *buffers) {
+            None => "-".into(),
+            Some(it) if it.misses != misses[0] => {
+                let theirs = it.misses;
+                return Err(format!("as WebAssembly {theirs} misses, not {}", misses[0]));
+            }
+            Some(Measured { speed, .. }) => {
+                if speed / off < LEAST_WASM {
+                    missed.push(format!("under {LEAST_WASM} as wasm"));
+                }
+                format!("{speed:.1} ({:.2})", speed / off)
+            }
+        };
         let beside = match peer_of(*buffers, peer)? {
             None => format!("{:>22}{:>34}", "-", "-"),
-            Some(Peer { misses: others, .. }) if others != misses => {
+            Some(Peer { misses: others, .. }) if others != misses[1..] => {
                 return Err(format!(
-                    "libCacheSim has {others:?} misses where the core has {misses:?}"
+                    "libCacheSim has {others:?} misses where the core has {:?}",
+                    &misses[1..]
                 ));
             }
             Some(Peer { default, best: (best, hashpower), .. }) => {
@@ -142,7 +172,7 @@ fn table(core: &str, peer: &str) -> Result<String, String> {
         if *on < LEAST_EVENTS {
             missed.push(format!("under {LEAST_EVENTS} Mevents/s"));
         }
-        let row = format!("{buffers:>8}{off:>12.1}{plain:>13.1}{beside}{on:>18.1}");
+        let row = format!("{buffers:>8}{off:>12.1}{as_wasm:>18}{plain:>13.1}{beside}{on:>18.1}");
         table += &format!("{row}  {}", missed.join(", "));
         table.truncate(table.trim_end().len());
         table.push('\n');
@@ -184,19 +214,28 @@ mod tests {
     fn a_ratio_below_its_goal_is_named() {
         let peer =
             "1024\t1\t24\t30\t4\n1024\t2\t24\t20\t5\n1024\t3\t24\t10\t3\n1024\t1\t14\t30\t20\n";
-        let table = table(CORE, peer).unwrap();
+        let table = table(CORE, &[], peer).unwrap();
         assert!(table.contains("5.0 (10.0)") && table.contains("2^14: 20.0 (2.5)"));
         assert!(table.trim_end().ends_with("under 4 times"));
     }
 
     #[test]
     fn other_misses_are_an_error() {
-        assert!(table(CORE, "1024\t1\t24\t31\t4\n").unwrap_err().contains("31"));
+        assert!(table(CORE, &[], "1024\t1\t24\t31\t4\n").unwrap_err().contains("31"));
     }
 
     #[test]
     fn without_libcachesim_the_core_stands_alone() {
-        let table = table(CORE, "").unwrap();
+        let table = table(CORE, &[], "").unwrap();
         assert!(table.contains("50.0") && !table.contains("under"));
+    }
+
+    #[test]
+    fn as_wasm_it_has_the_same_misses_and_most_of_the_speed() {
+        let wasm = |speed, misses| [Measured { buffers: 1024.0, speed, misses }];
+        assert!(table(CORE, &wasm(40.0, 8.0), "").is_err());
+        assert!(!table(CORE, &wasm(40.0, 9.0), "").unwrap().contains("under"));
+        let slow = table(CORE, &wasm(30.0, 9.0), "").unwrap();
+        assert!(slow.contains("30.0 (0.60)") && slow.trim_end().ends_with("as wasm"));
     }
 }

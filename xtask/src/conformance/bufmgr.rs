@@ -177,7 +177,7 @@ impl Replay {
     /// The state of every buffer, as a trace writes it.
     fn states(&self) -> Vec<Value> {
         let buffers = self.server.pool().descs();
-        buffers.map(|(buffer, desc)| self.state(buffer.number(), desc, desc.refcount())).collect()
+        buffers.map(|(buffer, desc)| self.state(buffer.number(), &desc, desc.refcount())).collect()
     }
 
     fn local_states(&self) -> Vec<Value> {
@@ -290,9 +290,10 @@ impl Replay {
     fn block(&self, buffer: Buffer) -> Option<u32> {
         let desc = match buffer {
             Buffer::Shared(buffer) => self.server.pool().desc(buffer),
-            Buffer::Local(buffer) => {
-                self.server.backend(LOCAL_BACKEND).and_then(|it| it.buffers.temp.desc(buffer))
-            }
+            Buffer::Local(buffer) => self
+                .server
+                .backend(LOCAL_BACKEND)
+                .and_then(|it| it.buffers.temp.desc(buffer).copied()),
         };
         Some(desc?.tag()?.block)
     }
@@ -345,9 +346,18 @@ impl Replay {
         if record.has("local") {
             record.check("local", Value::Null, json!(self.local_mirror))?;
         }
-        let slots = self.server.backend(LOCAL_BACKEND).map(|it| it.buffers.rings());
-        let rings = slots.into_iter().flatten().map(|slot| self.ring(LOCAL_BACKEND, slot));
-        record.check("rings", json!([]), rings.collect::<Result<Vec<_>, Stop>>()?)?;
+        let rings = |of: fn(BackendId) -> bool| {
+            let backends = self.server.backends().filter(move |(id, _)| of(*id));
+            let rings = backends.flat_map(|(id, backend)| {
+                backend.buffers.rings().map(move |slot| self.ring(id, slot))
+            });
+            rings.collect::<Result<Vec<_>, Stop>>()
+        };
+        record.check("rings", json!([]), rings(|id| id == LOCAL_BACKEND)?)?;
+        // The traces recorded elsewhere have only those of the backend that wrote them.
+        if record.has("other_rings") {
+            record.check("other_rings", json!([]), rings(|id| id != LOCAL_BACKEND)?)?;
+        }
         for relation in array(&record.0["rels"]) {
             let relation = Record(relation);
             let smgr = &self.server.pool().smgr;

@@ -16,12 +16,15 @@ const RELATIONS: usize = 5;
 const TEMPORARY: usize = 3;
 /// `temp_buffers` of the server.
 const LOCAL_BUFFERS: u64 = 100;
-/// Names for pins and for rings; the extension has room for 1024 and 16.
+/// Names for pins and for rings; the extension has room for 1024 and 16, for each session.
 const HANDLES: u64 = 1000;
 const STRATEGIES: u64 = 6;
 /// Buffers in the pool, small ones more often.
 const POOLS: [(u64, u32); 8] =
     [(12, 16), (6, 24), (10, 32), (6, 64), (6, 128), (3, 256), (2, 520), (1, 2048)];
+
+/// Sessions, one more often; temporary relations are the first one's.
+const SESSIONS: [(u64, u64); 3] = [(4, 1), (4, 2), (2, 3)];
 
 /// What an operation is about.
 #[derive(Clone, Copy)]
@@ -92,16 +95,30 @@ pub(super) fn random(seed: u64, profile: &BufmgrProfile) -> Scenario {
         // Writing to a string never fails.
         let _ = write!(start, " {nblocks}");
     }
+    let _ = write!(start, " {}", generator.sessions);
     while generator.lines.len() < length {
         generator.operation();
     }
     Scenario { seed, start, pool: Some(pool), lines: generator.lines }
 }
 
+/// A name that is believed to hold a pin.
+#[derive(Clone, Copy)]
+struct Held {
+    name: u64,
+    session: u64,
+    /// Of a local buffer.
+    local: bool,
+}
+
 struct Generator<'a> {
     random: Random,
     profile: &'a BufmgrProfile,
     pool: u64,
+    sessions: u64,
+    /// Whose turn it is, and how often it becomes another's, in percent.
+    session: u64,
+    changing: u64,
     character: usize,
     /// Blocks of each relation, as far as is known.
     nblocks: [u64; RELATIONS],
@@ -118,9 +135,9 @@ struct Generator<'a> {
     dirtying: u64,
     ringing: u64,
     tide: u64,
-    /// Names that are believed to hold a pin, and whether of a local buffer.
-    held: Vec<(u64, bool)>,
-    strategies: Vec<u64>,
+    held: Vec<Held>,
+    /// Rings, and whose.
+    strategies: Vec<(u64, u64)>,
     lines: Vec<String>,
 }
 
@@ -147,6 +164,9 @@ impl<'a> Generator<'a> {
             character: random.below(CHARACTERS.len() as u64) as usize,
             profile,
             pool,
+            sessions: random.weighted(&SESSIONS),
+            session: 0,
+            changing: 0,
             nblocks,
             phase: random.pick(&[40, 100, 800]),
             weights,
@@ -167,6 +187,7 @@ impl<'a> Generator<'a> {
 
     /// A new phase of the scenario.
     fn turn(&mut self) {
+        self.changing = self.random.pick(&[2, 20, 60]);
         self.scanning = self.random.pick(&[0, 10, 60, 95]);
         self.hot = self.random.pick(&[0, 30, 80]);
         self.dirtying = self.random.pick(&[0, 10, 40, 90]);
@@ -179,6 +200,9 @@ impl<'a> Generator<'a> {
 
     fn say(&mut self, line: std::fmt::Arguments<'_>) {
         let mut text = String::new();
+        if self.session > 0 {
+            text = format!("@{} ", self.session);
+        }
         // Writing to a string never fails.
         let _ = text.write_fmt(line);
         self.lines.push(text);
@@ -188,7 +212,11 @@ impl<'a> Generator<'a> {
         if self.random.below(self.phase) == 0 {
             self.turn();
         }
+        if self.random.percent(self.changing) {
+            self.session = self.random.below(self.sessions);
+        }
         if self.held.len() as u64 > self.tide && self.random.percent(40) {
+            self.session = self.random.pick(&self.held).session;
             return self.release();
         }
         match self.random.weighted(&CHARACTERS[self.character]) {
@@ -221,7 +249,8 @@ impl<'a> Generator<'a> {
     }
 
     fn relation(&mut self) -> usize {
-        self.random.weighted(&self.weights)
+        let own = if self.session == 0 { RELATIONS } else { TEMPORARY };
+        self.random.weighted(&self.weights[..own])
     }
 
     fn block(&mut self, rel: usize) -> u64 {
@@ -238,10 +267,13 @@ impl<'a> Generator<'a> {
 
     /// A ring, or -1.
     fn ring(&mut self) -> i64 {
-        if self.strategies.is_empty() || !self.random.percent(self.ringing) {
+        let session = self.session;
+        let own = self.strategies.iter().filter(|(_, whose)| *whose == session);
+        let own: Vec<u64> = own.map(|(number, _)| *number).collect();
+        if own.is_empty() || !self.random.percent(self.ringing) {
             return -1;
         }
-        self.random.pick(&self.strategies) as i64
+        self.random.pick(&own) as i64
     }
 
     /// A name under which the pin is kept, or -1.
@@ -251,9 +283,10 @@ impl<'a> Generator<'a> {
         }
         let start = self.random.below(HANDLES);
         let mut names = (0..HANDLES).map(|i| (start + i) % HANDLES);
-        match names.find(|name| self.held.iter().all(|(held, _)| held != name)) {
+        match names.find(|name| self.held.iter().all(|held| held.name != *name)) {
             Some(name) => {
-                self.held.push((name, rel >= TEMPORARY));
+                let (session, local) = (self.session, rel >= TEMPORARY);
+                self.held.push(Held { name, session, local });
                 name as i64
             }
             None => -1,
@@ -297,25 +330,24 @@ impl<'a> Generator<'a> {
     }
 
     fn some_held(&mut self) -> Option<u64> {
-        (!self.held.is_empty()).then(|| self.random.pick(&self.held).0)
+        let own: Vec<_> = self.held.iter().filter(|held| held.session == self.session).collect();
+        (!own.is_empty()).then(|| self.random.pick(&own).name)
     }
 
     fn release(&mut self) {
-        if self.held.is_empty() {
-            return;
+        if let Some(h) = self.some_held() {
+            self.held.retain(|held| held.name != h);
+            self.say(format_args!("release {h}"));
         }
-        let at = self.random.below(self.held.len() as u64) as usize;
-        let (h, _) = self.held.swap_remove(at);
-        self.say(format_args!("release {h}"));
     }
 
     fn strategy(&mut self) {
         let number = self.random.below(STRATEGIES);
-        if let Some(at) = self.strategies.iter().position(|known| *known == number) {
-            self.strategies.remove(at);
+        if let Some(at) = self.strategies.iter().position(|(known, _)| *known == number) {
+            self.session = self.strategies.remove(at).1;
             return self.say(format_args!("strategy_free {number}"));
         }
-        self.strategies.push(number);
+        self.strategies.push((number, self.session));
         let kind = self.random.below(3);
         if self.profile.sized_rings && self.random.percent(40) {
             let size = self.random.pick(&[8, 16, 24, 64, 256, 1024, 40_000]);
@@ -324,13 +356,15 @@ impl<'a> Generator<'a> {
         self.say(format_args!("strategy_create {number} {kind} -1"));
     }
 
-    /// Give up all pins of shared, or of local, buffers.
+    /// Give up all of the session's pins of shared, or of local, buffers.
     fn release_all(&mut self, local: bool) {
-        let (gone, kept) =
-            self.held.iter().partition::<Vec<_>, _>(|(_, is_local)| *is_local == local);
+        let (gone, kept) = self
+            .held
+            .iter()
+            .partition::<Vec<_>, _>(|held| held.local == local && held.session == self.session);
         self.held = kept;
-        for (h, _) in gone {
-            self.say(format_args!("release {h}"));
+        for Held { name, .. } in gone {
+            self.say(format_args!("release {name}"));
         }
     }
 
@@ -379,7 +413,9 @@ mod tests {
     fn words(version: Version) -> String {
         let mut words: Vec<String> = (0..60)
             .flat_map(|seed| random(seed, &version.profile().bufmgr).lines)
-            .filter_map(|line| line.split(' ').next().map(String::from))
+            .filter_map(|line| {
+                line.split(' ').find(|word| !word.starts_with('@')).map(String::from)
+            })
             .collect();
         words.sort();
         words.dedup();
@@ -395,6 +431,18 @@ mod tests {
             .replace("extend ", "evict extend extend_by ")
             .replace("read ", "read read_range ");
         assert_eq!(words(Version::V18), newest);
+    }
+
+    #[test]
+    fn every_session_has_its_turn_and_the_temporary_relations_are_the_first_ones() {
+        let profile = &Version::V15.profile().bufmgr;
+        let lines: Vec<String> = (0..60).flat_map(|seed| random(seed, profile).lines).collect();
+        for session in ["@1 ", "@2 "] {
+            let of_it = || lines.iter().filter_map(|line| line.strip_prefix(session));
+            assert!(of_it().any(|line| line.starts_with("release")));
+            assert!(!of_it().any(|line| line.starts_with("read 3") || line.starts_with("read 4")));
+        }
+        assert!(lines.iter().any(|line| line.starts_with("read 3")));
     }
 
     #[test]

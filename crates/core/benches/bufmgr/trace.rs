@@ -2,9 +2,6 @@
 //!
 //! A page's rank says how hot it is; where it lies says nothing, as a table's hot rows lie anywhere.
 
-use std::io::{BufWriter, Write};
-use std::path::Path;
-
 /// What a trace follows from.
 #[derive(Clone, Copy)]
 pub(crate) struct Parameters {
@@ -13,6 +10,11 @@ pub(crate) struct Parameters {
     pub(crate) exponent: f64,
     pub(crate) seed: u64,
 }
+
+/// What is measured unless somebody asks for something else, and the pools.
+pub(crate) const SHARED: Parameters =
+    Parameters { reads: 20_000_000, pages: 1_000_000, exponent: 0.9, seed: 1 };
+pub(crate) const POOLS: [u32; 3] = [1024, 16_384, 131_072];
 
 /// One of the ranks with the probability that it is due; else another's turn (Walker's alias
 /// method: a draw costs the same however many pages there are).
@@ -73,16 +75,4 @@ fn stride(pages: u32) -> u64 {
     }
     let pages = u64::from(pages);
     (pages * 5 / 8 + 1..).find(|step| divisor(*step, pages) == 1).unwrap_or(1)
-}
-
-/// Write it as libCacheSim's `oracleGeneral` format has it: time, object, size, next access.
-pub(crate) fn write(trace: &[u32], path: &Path) -> std::io::Result<()> {
-    let mut out = BufWriter::new(std::fs::File::create(path)?);
-    for &block in trace {
-        out.write_all(&0_u32.to_le_bytes())?;
-        out.write_all(&u64::from(block).to_le_bytes())?;
-        out.write_all(&1_u32.to_le_bytes())?;
-        out.write_all(&(-2_i64).to_le_bytes())?;
-    }
-    out.flush()
 }

@@ -14,7 +14,8 @@
 //! own business ([`pin`](super::pin)).
 
 use super::smgr::PageVersion;
-use crate::ids::{BufferTag, Lsn, RelId};
+use super::usage::{UsageCounts, Words};
+use crate::ids::{BlockNumber, BufferId, BufferTag, Lsn, RelId};
 use crate::op::Persistence;
 use crate::profile::BufmgrProfile;
 
@@ -93,7 +94,7 @@ impl BufferDesc {
     }
 
     /// The page that the buffer belongs to.
-    #[inline]
+    #[inline(always)]
     pub fn tag(&self) -> Option<BufferTag> {
         self.is(BM_TAG_VALID).then_some(self.tag)
     }
@@ -116,14 +117,8 @@ impl BufferDesc {
         ((self.state & USAGECOUNT_MASK) >> USAGECOUNT_SHIFT) as u8
     }
 
-    /// Neither pinned nor used lately: the sweep takes it.
-    #[inline]
-    pub(super) fn is_reusable(&self) -> bool {
-        self.state & (REFCOUNT_MASK | USAGECOUNT_MASK) == 0
-    }
-
     /// Whether all of these flags are set.
-    #[inline]
+    #[inline(always)]
     pub fn is(&self, flags: u32) -> bool {
         self.state & flags == flags
     }
@@ -184,11 +179,87 @@ impl BufferDesc {
         }
     }
 
+    /// A buffer that nobody has pinned belongs to another page from now on, whose bytes are there;
+    /// its usage count is not said here.
+    #[inline(always)]
+    pub(super) fn replace(
+        &mut self,
+        rel: RelId,
+        block: BlockNumber,
+        permanent: bool,
+        page: PageVersion,
+    ) {
+        self.tag = BufferTag { rel, block };
+        self.state = BM_TAG_VALID | BM_VALID | if permanent { BM_PERMANENT } else { 0 };
+        self.lsn = page.lsn;
+        self.changes = page.changes;
+    }
+
     /// The page's bytes are there.
     #[inline]
     pub(super) fn fill(&mut self, page: PageVersion) {
         self.lsn = page.lsn;
         self.changes = page.changes;
         self.set(BM_VALID);
+    }
+}
+
+/// The descriptors of a pool. Their usage counts lie apart ([`usage`](super::usage)).
+#[derive(Clone, Debug)]
+pub(crate) struct Descriptors {
+    descs: Vec<BufferDesc>,
+    usage: UsageCounts,
+}
+
+impl Descriptors {
+    pub(super) fn new(nbuffers: u32) -> Self {
+        let descs = vec![BufferDesc::default(); nbuffers as usize];
+        Self { descs, usage: UsageCounts::new(nbuffers) }
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        self.descs.len() as u32
+    }
+
+    /// One descriptor as it lies in shared memory.
+    #[inline]
+    pub(super) fn get(&self, buffer: BufferId) -> Option<BufferDesc> {
+        let mut desc = *self.descs.get(buffer.index())?;
+        desc.state |= u32::from(self.usage.get(buffer.0)) << USAGECOUNT_SHIFT;
+        Some(desc)
+    }
+
+    /// The same of a buffer that is there.
+    #[inline]
+    pub(super) fn at(&self, buffer: BufferId) -> BufferDesc {
+        let mut desc = self.descs[buffer.index()];
+        desc.state |= u32::from(self.usage.get(buffer.0)) << USAGECOUNT_SHIFT;
+        desc
+    }
+
+    /// Change a descriptor.
+    #[inline]
+    pub(super) fn update<T>(
+        &mut self,
+        buffer: BufferId,
+        change: impl FnOnce(&mut BufferDesc) -> T,
+    ) -> T {
+        let mut desc = self.at(buffer);
+        let result = change(&mut desc);
+        self.put(buffer, desc);
+        result
+    }
+
+    pub(super) fn put(&mut self, buffer: BufferId, mut desc: BufferDesc) {
+        let busy = desc.refcount() > 0 || desc.is(BM_TAG_VALID) && !desc.is(BM_VALID);
+        self.usage.set(buffer.0, desc.usage_count(), busy);
+        desc.state &= !USAGECOUNT_MASK;
+        self.descs[buffer.index()] = desc;
+    }
+
+    /// The descriptors without their usage counts, and these.
+    #[inline(always)]
+    pub(super) fn parts(&mut self) -> (&mut [BufferDesc], Words<'_>) {
+        (&mut self.descs, self.usage.words())
     }
 }

@@ -8,6 +8,7 @@
 //! makes it ask the whole pool.
 
 use super::desc::{BufferDesc, FREENEXT_END_OF_LIST, FREENEXT_NOT_IN_LIST};
+use super::usage::Words;
 use super::{BLCKSZ, BufferAccess, BufferPool, LocalBufferState};
 use crate::error::Error;
 use crate::event::{BufferEvent, Tick};
@@ -83,35 +84,25 @@ impl StrategyControl {
         std::mem::take(&mut self.num_buffer_allocs)
     }
 
-    /// The request for a victim that the clock sweep answers, without a word about the ticks; `None`
-    /// if every buffer is pinned.
-    #[inline]
-    pub(super) fn sweep_unobserved(&mut self, descs: &mut [BufferDesc]) -> Option<BufferId> {
+    /// Look for a victim without a word about the ticks: the hand is at it then, and has not taken it
+    /// yet; only its usage count is 1 already. `None` if the sweep has to go on another way, from a buffer that may be pinned.
+    #[inline(always)]
+    pub(super) fn sweep_unobserved(&mut self, usage: &mut Words<'_>) -> Option<u32> {
+        while !usage.sweep(&mut self.next_victim) {
+            if self.next_victim < self.nbuffers {
+                return None;
+            }
+            self.next_victim = 0;
+            self.complete_passes = self.complete_passes.wrapping_add(1);
+        }
+        Some(self.next_victim)
+    }
+
+    /// The buffer under the hand is taken.
+    #[inline(always)]
+    pub(super) fn take_unobserved(&mut self) {
         self.num_buffer_allocs = self.num_buffer_allocs.wrapping_add(1);
-        let mut pinned = 0;
-        let mut hand = self.next_victim as usize;
-        let victim = loop {
-            if hand >= descs.len() {
-                hand = 0;
-                self.complete_passes = self.complete_passes.wrapping_add(1);
-            }
-            let desc = &mut descs[hand];
-            hand += 1;
-            if desc.is_reusable() {
-                break Some(BufferId(hand as u32 - 1));
-            }
-            if desc.refcount() == 0 {
-                desc.lower_usage();
-                pinned = 0;
-                continue;
-            }
-            pinned += 1;
-            if pinned == self.nbuffers {
-                break None;
-            }
-        };
-        self.next_victim = hand as u32;
-        victim
+        self.next_victim += 1;
     }
 
     /// `ClockSweepTick`: the buffer under the hand, and whether the hand began a new pass
@@ -178,7 +169,7 @@ impl BufferPool {
     pub fn freelist(&self) -> impl Iterator<Item = BufferId> {
         let buffer = |index: i32| u32::try_from(index).ok().map(BufferId);
         std::iter::successors(self.strategy.first_free(), move |last| {
-            buffer(self.descs.get(last.index())?.free_next)
+            buffer(self.descs.get(*last)?.free_next)
         })
     }
 
@@ -188,13 +179,11 @@ impl BufferPool {
         for buffer in buffers {
             let index = buffer.0 as i32;
             match self.strategy.last_free().filter(|_| self.strategy.first_free >= 0) {
-                Some(last) => self.descs[last.index()].free_next = index,
+                Some(last) => self.descs.update(last, |desc| desc.free_next = index),
                 None => self.strategy.first_free = index,
             }
             self.strategy.last_free = index;
-            if let Some(desc) = self.descs.get_mut(buffer.index()) {
-                desc.free_next = FREENEXT_END_OF_LIST;
-            }
+            self.descs.update(buffer, |desc| desc.free_next = FREENEXT_END_OF_LIST);
         }
     }
 }
@@ -238,13 +227,13 @@ impl BufferAccess<'_> {
     /// `StrategyFreeBuffer`: an empty buffer goes to the head of the freelist, unless it is
     /// on it already.
     pub(super) fn strategy_free_buffer(&mut self, buffer: BufferId) -> Result<(), Error> {
-        let control = &mut self.pool.strategy;
-        let desc = &mut self.pool.descs[buffer.index()];
-        if !self.profile.freelist || desc.free_next != FREENEXT_NOT_IN_LIST {
+        if !self.profile.freelist || self.desc(buffer).free_next != FREENEXT_NOT_IN_LIST {
             return Ok(());
         }
-        desc.free_next = control.first_free;
-        if control.first_free < 0 {
+        let control = &mut self.pool.strategy;
+        let next = control.first_free;
+        self.pool.descs.update(buffer, |desc| desc.free_next = next);
+        if next < 0 {
             control.last_free = buffer.0 as i32;
         }
         control.first_free = buffer.0 as i32;
@@ -280,9 +269,9 @@ impl BufferAccess<'_> {
     /// The head of the freelist; buffers found in use are dropped from it on the way.
     fn pop_freelist(&mut self) -> Result<Option<BufferId>, Error> {
         while let Some(buffer) = self.pool.strategy.first_free() {
-            let desc = &mut self.pool.descs[buffer.index()];
+            let desc = self.desc(buffer);
             self.pool.strategy.first_free = desc.free_next;
-            desc.free_next = FREENEXT_NOT_IN_LIST;
+            self.update(buffer, |desc| desc.free_next = FREENEXT_NOT_IN_LIST);
             let taken = desc.refcount() == 0 && desc.usage_count() == 0;
             self.emit(BufferEvent::FreelistPop { buffer, taken })?;
             if taken {
@@ -301,7 +290,7 @@ impl BufferAccess<'_> {
                 let passes = self.pool.strategy.complete_passes;
                 self.emit(BufferEvent::PassCompleted { passes })?;
             }
-            let desc = &mut self.pool.descs[buffer.index()];
+            let desc = self.desc(buffer);
             if desc.refcount() > 0 {
                 self.emit(BufferEvent::Tick { buffer, tick: Tick::Pinned })?;
                 trycounter -= 1;
@@ -316,7 +305,7 @@ impl BufferAccess<'_> {
                 self.emit(BufferEvent::Tick { buffer, tick: Tick::Taken })?;
                 return Ok(buffer);
             }
-            desc.lower_usage();
+            self.update(buffer, BufferDesc::lower_usage);
             trycounter = self.pool.nbuffers();
             self.emit(BufferEvent::Tick { buffer, tick: Tick::Lowered { from } })?;
         }
@@ -331,7 +320,7 @@ impl BufferAccess<'_> {
         ring.current = (ring.current + 1) % ring.buffers.len();
         let found = ring.buffers[ring.current];
         let free = found.filter(|buffer| {
-            let desc = &self.pool.descs[buffer.index()];
+            let desc = self.pool.descs.at(*buffer);
             desc.refcount() == 0 && desc.usage_count() <= 1
         });
         ring.from_ring = free.is_some();

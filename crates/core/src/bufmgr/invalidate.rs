@@ -7,7 +7,7 @@
 //! the last is used first.
 
 use super::BufferAccess;
-use super::desc::{BM_DIRTY, BM_VALID};
+use super::desc::{BM_DIRTY, BM_VALID, BufferDesc};
 use crate::error::Error;
 use crate::event::{BufferEvent, WriteReason};
 use crate::ids::{BlockNumber, BufferId, BufferTag, RelId};
@@ -69,7 +69,7 @@ impl BufferAccess<'_> {
             });
         }
         let Some(tag) = desc.tag() else { return Ok(()) };
-        desc.forget();
+        self.update(buffer, BufferDesc::forget);
         self.pool.table.delete(tag);
         self.emit(BufferEvent::Dropped { buffer, tag })?;
         self.strategy_free_buffer(buffer)
@@ -84,7 +84,7 @@ impl BufferAccess<'_> {
         if !self.profile.evict {
             return Err(Error::NotInVersion("EvictUnpinnedBuffer"));
         }
-        let desc = *self.pool.desc(buffer).ok_or(Error::BadBufferId(number(buffer)))?;
+        let desc = self.pool.desc(buffer).ok_or(Error::BadBufferId(number(buffer)))?;
         self.local.pins.reserve();
         if !desc.is(BM_VALID) || desc.refcount() > 0 {
             return Ok(Eviction::default());

@@ -6,6 +6,7 @@
 //! use.
 
 use super::BufferAccess;
+use super::desc::BufferDesc;
 use crate::error::Error;
 use crate::event::BufferEvent;
 use crate::ids::{Buffer, BufferId};
@@ -160,14 +161,15 @@ impl BufferAccess<'_> {
     pub(super) fn pin_buffer(&mut self, buffer: BufferId, ring: bool) -> Result<(), Error> {
         let private = self.local.pins.add(buffer);
         let most_by_use = self.pool.max_usage_count;
-        let desc = &mut self.pool.descs[buffer.index()];
-        let usage_from = desc.usage_count();
+        let usage_from = self.desc(buffer).usage_count();
         if private == 1 {
-            desc.add_pin();
             let most = if ring { 1 } else { most_by_use };
-            if usage_from < most {
-                desc.raise_usage();
-            }
+            self.update(buffer, |desc| {
+                desc.add_pin();
+                if usage_from < most {
+                    desc.raise_usage();
+                }
+            });
         }
         self.emit_pinned(buffer, private, usage_from)
     }
@@ -175,15 +177,14 @@ impl BufferAccess<'_> {
     /// `PinBuffer_Locked`: pin a victim, without counting it as a use.
     pub(super) fn pin_buffer_locked(&mut self, buffer: BufferId) -> Result<(), Error> {
         let private = self.local.pins.add(buffer);
-        let desc = &mut self.pool.descs[buffer.index()];
-        desc.add_pin();
-        let usage = desc.usage_count();
+        self.update(buffer, BufferDesc::add_pin);
+        let usage = self.desc(buffer).usage_count();
         self.emit_pinned(buffer, private, usage)
     }
 
     #[inline]
     fn emit_pinned(&mut self, buffer: BufferId, private: u32, from: u8) -> Result<(), Error> {
-        let desc = &self.pool.descs[buffer.index()];
+        let desc = self.desc(buffer);
         let event = BufferEvent::Pinned {
             backend: self.who,
             buffer,
@@ -224,11 +225,10 @@ impl BufferAccess<'_> {
         let Some(private) = self.local.pins.remove(buffer) else {
             return Err(Error::BadBufferId(buffer.number() as i32));
         };
-        let desc = &mut self.pool.descs[buffer.index()];
         if private == 0 {
-            desc.drop_pin();
+            self.update(buffer, BufferDesc::drop_pin);
         }
-        let shared = desc.refcount();
+        let shared = self.desc(buffer).refcount();
         self.emit(BufferEvent::Unpinned { backend: self.who, buffer, private, shared })
     }
 }

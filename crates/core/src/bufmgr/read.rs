@@ -5,7 +5,7 @@
 //! the lookup table.
 
 use super::BufferAccess;
-use super::desc::{BM_DIRTY, BM_TAG_VALID, BM_VALID};
+use super::desc::{BM_DIRTY, BM_TAG_VALID, BM_VALID, BufferDesc};
 use super::smgr::PageVersion;
 use crate::error::Error;
 use crate::event::{BufferEvent, WriteReason};
@@ -99,10 +99,12 @@ impl BufferAccess<'_> {
             self.pool.smgr.relation(tag.rel).map(|r| r.persistence).unwrap_or_default();
         let old = self.desc(buffer).tag();
         self.pool.table.insert(tag, buffer);
-        if old.is_some() {
-            self.desc(buffer).forget();
-        }
-        self.desc(buffer).assign(tag, persistence);
+        self.update(buffer, |desc| {
+            if old.is_some() {
+                desc.forget();
+            }
+            desc.assign(tag, persistence);
+        });
         self.emit(BufferEvent::Hashed { buffer, tag })?;
         let Some(old) = old else { return Ok(()) };
         self.local.evictions += 1;
@@ -122,7 +124,7 @@ impl BufferAccess<'_> {
             Buffer::Shared(buffer) => buffer,
             Buffer::Local(buffer) => return self.load_local(buffer, tag, page, read),
         };
-        self.desc(buffer).fill(page);
+        self.update(buffer, |desc| desc.fill(page));
         self.emit(BufferEvent::Loaded { buffer, tag, read })
     }
 
@@ -156,7 +158,7 @@ impl BufferAccess<'_> {
     /// pinned.
     pub(super) fn invalidate_victim_buffer(&mut self, buffer: BufferId) -> Result<(), Error> {
         let Some(tag) = self.desc(buffer).tag() else { return Ok(()) };
-        self.desc(buffer).forget();
+        self.update(buffer, BufferDesc::forget);
         self.pool.table.delete(tag);
         self.emit(BufferEvent::Unhashed { buffer, tag })
     }

@@ -49,12 +49,17 @@ pub struct PageVersion {
 
 impl Relation {
     /// Which version of a block is on disk.
-    #[inline]
+    #[inline(always)]
     pub(super) fn version(&self, block: BlockNumber) -> PageVersion {
         // Most relations of a scenario are only read: no need to hash for them.
         if self.written.is_empty() {
             return PageVersion::default();
         }
+        self.version_written(block)
+    }
+
+    #[inline(never)]
+    fn version_written(&self, block: BlockNumber) -> PageVersion {
         self.written.get(&block).copied().unwrap_or_default()
     }
 }

@@ -2,89 +2,87 @@
 //!
 //! A read whose pin goes at once, with no ring and nothing to dirty, leaves little behind: a usage
 //! count, or another page in a buffer. While no events are recorded, that is all that is done here,
-//! for replays of millions of reads. Whatever is not that simple goes the long way
-//! ([`read`](super::read)), to the same end; `tests/unobserved.rs` compares the two.
+//! for replays of millions of reads: many of them one after the other, so that what they share is
+//! looked up once. Whatever is not that simple goes the long way ([`read`](super::read)), to the same
+//! end; `tests/unobserved.rs` compares the two.
 
-use super::buf_table::Vacancy;
-use super::desc::{BM_DIRTY, BM_PERMANENT, BM_TAG_VALID, BM_VALID};
+use super::desc::BM_DIRTY;
 use super::{BufferPool, LocalBufferState};
-use crate::error::{Error, Fallible};
-use crate::ids::{BufferId, BufferTag};
+use crate::ids::{BlockNumber, BufferId, RelId};
 use crate::op::Persistence;
 
+/// So many reads ahead a block's place is looked at, so that it is near when it is needed.
+const SOON: usize = 16;
+
 impl BufferPool {
-    /// The buffer that the page is in now. `None`, and nothing has happened, if the read has to go
-    /// the long way: the page is not shared or not there, somebody has it pinned, or a buffer is
-    /// on the freelist.
-    ///
-    /// # Errors
-    /// [`Error::NoUnpinnedBuffers`].
-    #[inline]
+    /// Read blocks of a relation one after the other, up to the first that has to go the long way:
+    /// it is not shared or not there, or has no place in an array; a buffer on the way is pinned,
+    /// dirty or on the freelist. How many were read, and the buffer of the last.
+    #[inline(never)]
     pub(crate) fn read_unobserved(
         &mut self,
         local: &mut LocalBufferState,
-        tag: BufferTag,
-    ) -> Fallible<Option<BufferId>> {
-        let buffer = match self.table.search(tag) {
-            Ok(buffer) => buffer,
-            Err(vacancy) => return self.miss_unobserved(local, tag, vacancy),
-        };
-        let desc = &mut self.descs[buffer.index()];
-        if desc.refcount() > 0 || !desc.is(BM_VALID) {
-            return Ok(None);
+        rel: RelId,
+        blocks: &[BlockNumber],
+    ) -> (usize, BufferId) {
+        let mut last = 0;
+        let Some(relation) = self.smgr.relation(rel) else { return (0, BufferId(last)) };
+        let permanent = relation.persistence == Persistence::Permanent;
+        let free = self.strategy.first_free().is_some();
+        let most = self.max_usage_count;
+        // In a loop's own variables these cost no look at memory.
+        let mut strategy = self.strategy.clone();
+        let (descs, mut usage) = self.descs.parts();
+        let mut places = self.table.take_array(rel);
+        let array = places.as_mut_slice();
+        let (mut hits, mut reads, mut evictions) = (0, 0, 0);
+        let mut touched = 0;
+        for (&block, soon) in blocks.iter().zip(SOON..) {
+            if let Some(place) = blocks.get(soon).and_then(|&block| array.get(block as usize)) {
+                touched ^= place;
+            }
+            let Some(place) = array.get_mut(block as usize) else { break };
+            if let Some(buffer) = place.checked_sub(1) {
+                if !usage.raise_unless_busy(buffer, most) {
+                    break;
+                }
+                hits += 1;
+                last = buffer;
+                continue;
+            }
+            if free {
+                break;
+            }
+            let Some(victim) = strategy.sweep_unobserved(&mut usage) else { break };
+            let Some(desc) = descs.get_mut(victim as usize) else { break };
+            if desc.is(BM_DIRTY) {
+                usage.give_back(victim);
+                break;
+            }
+            *place = victim + 1;
+            if let Some(old) = desc.tag() {
+                match array.get_mut(old.block as usize).filter(|_| old.rel == rel) {
+                    Some(place) => *place = 0,
+                    None => self.table.delete(old),
+                }
+                evictions += 1;
+            }
+            desc.replace(rel, block, permanent, relation.version(block));
+            strategy.take_unobserved();
+            reads += 1;
+            last = victim;
         }
-        if desc.usage_count() < self.max_usage_count {
-            desc.raise_usage();
+        std::hint::black_box(touched);
+        self.table.give_array(rel, places);
+        self.strategy = strategy;
+        let read = hits + reads;
+        if read > 0 {
+            // What pinning would leave behind.
+            local.pins.reserve();
         }
-        // What pinning would leave behind.
-        local.pins.reserve();
-        local.usage.hit += 1;
-        Ok(Some(buffer))
-    }
-
-    #[inline]
-    fn miss_unobserved(
-        &mut self,
-        local: &mut LocalBufferState,
-        tag: BufferTag,
-        vacancy: Vacancy,
-    ) -> Fallible<Option<BufferId>> {
-        let Some(relation) = self.smgr.relation(tag.rel) else { return Ok(None) };
-        let persistence = relation.persistence;
-        let temporary = matches!(persistence, Persistence::Temporary(_));
-        if temporary || tag.block >= relation.nblocks || self.strategy.first_free().is_some() {
-            return Ok(None);
-        }
-        let page = relation.version(tag.block);
-        local.pins.reserve();
-        let Some(victim) = self.strategy.sweep_unobserved(&mut self.descs) else {
-            return Err(Error::NoUnpinnedBuffers.into());
-        };
-        if self.descs[victim.index()].is(BM_DIRTY) {
-            self.flush_unobserved(local, victim);
-        }
-        let old = self.table.place_of(victim);
-        self.table.insert_at(vacancy, tag, victim);
-        let desc = &mut self.descs[victim.index()];
-        if desc.is(BM_TAG_VALID) {
-            local.evictions += 1;
-            self.table.vacate(old);
-        }
-        desc.forget();
-        desc.assign(tag, persistence);
-        desc.fill(page);
-        local.usage.read += 1;
-        Ok(Some(victim))
-    }
-
-    /// `FlushBuffer`.
-    #[cold]
-    fn flush_unobserved(&mut self, local: &mut LocalBufferState, buffer: BufferId) {
-        let desc = self.descs[buffer.index()];
-        if desc.is(BM_PERMANENT) {
-            self.wal.flush(desc.lsn);
-        }
-        self.write_page(buffer);
-        local.usage.written += 1;
+        local.usage.hit += hits as u64;
+        local.usage.read += reads as u64;
+        local.evictions += evictions;
+        (read, BufferId(last))
     }
 }

@@ -18,11 +18,12 @@ use crate::op::DirtyKind;
 impl BufferPool {
     /// The page goes to its file, and is clean.
     pub(super) fn write_page(&mut self, buffer: BufferId) {
-        let desc = &mut self.descs[buffer.index()];
-        let page = PageVersion { lsn: desc.lsn, changes: desc.changes };
-        desc.clear(BM_DIRTY | BM_JUST_DIRTIED | BM_CHECKPOINT_NEEDED);
+        let desc = self.descs.update(buffer, |desc| {
+            desc.clear(BM_DIRTY | BM_JUST_DIRTIED | BM_CHECKPOINT_NEEDED);
+            *desc
+        });
         if let Some(tag) = desc.tag() {
-            self.smgr.write(tag, page);
+            self.smgr.write(tag, PageVersion { lsn: desc.lsn, changes: desc.changes });
         }
     }
 }
@@ -39,13 +40,16 @@ impl BufferAccess<'_> {
             Buffer::Local(buffer) => return self.mark_local_buffer_dirty(buffer),
         };
         let profile = self.profile;
-        let desc = &mut self.pool.descs[buffer.index()];
-        let newly = !desc.is(BM_DIRTY);
-        desc.set_dirty(profile);
-        desc.changes = desc.changes.wrapping_add(1);
-        if let DirtyKind::Wal { end } = kind {
-            desc.lsn = self.pool.wal.insert_page(end);
-        }
+        let BufferPool { descs, wal, .. } = &mut *self.pool;
+        let newly = descs.update(buffer, |desc| {
+            let newly = !desc.is(BM_DIRTY);
+            desc.set_dirty(profile);
+            desc.changes = desc.changes.wrapping_add(1);
+            if let DirtyKind::Wal { end } = kind {
+                desc.lsn = wal.insert_page(end);
+            }
+            newly
+        });
         if newly {
             self.local.usage.dirtied += 1;
         }
@@ -91,7 +95,7 @@ impl BufferAccess<'_> {
 
     fn flush_buffers(&mut self, wanted: impl Fn(&Self, BufferTag) -> bool) -> Result<(), Error> {
         for buffer in (0..self.pool.nbuffers()).map(BufferId) {
-            let desc = *self.desc(buffer);
+            let desc = self.desc(buffer);
             if !desc.tag().is_some_and(|tag| wanted(self, tag)) {
                 continue;
             }
@@ -109,7 +113,7 @@ impl BufferAccess<'_> {
         buffer: BufferId,
         reason: WriteReason,
     ) -> Result<(), Error> {
-        let desc = *self.desc(buffer);
+        let desc = self.desc(buffer);
         let Some(tag) = desc.tag() else { return Ok(()) };
         if desc.is(BM_PERMANENT) && self.pool.wal.flush(desc.lsn) {
             let upto = self.pool.wal.flushed();
@@ -134,7 +138,7 @@ impl BufferAccess<'_> {
             let buffer = BufferId(index);
             let desc = self.desc(buffer);
             if let Some(tag) = desc.tag().filter(|_| desc.is(mask)) {
-                desc.set(BM_CHECKPOINT_NEEDED);
+                self.update(buffer, |desc| desc.set(BM_CHECKPOINT_NEEDED));
                 let place = u64::from(tag.rel.0) << 32 | u64::from(tag.block);
                 to_write.insert((place, u64::from(index)));
                 self.emit(BufferEvent::CheckpointNeeded { buffer })?;

@@ -14,9 +14,9 @@ use crate::bufmgr::bgwriter::BgWriterResult;
 use crate::bufmgr::invalidate::Eviction;
 use crate::bufmgr::range::RangeRead;
 use crate::bufmgr::{BufferAccess, LocalBufferState};
-use crate::error::{Error, Fallible};
+use crate::error::Error;
 use crate::event::Event;
-use crate::ids::{BackendId, Buffer, BufferTag};
+use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, RelId};
 use crate::memory::Addr;
 use crate::mmgr::Process;
 use crate::op::{AllocFlags, Op, Persistence, ReadMode};
@@ -95,14 +95,18 @@ impl Server {
                 self.palloc_at_hand(backend, context, size, chunk)
             }
             Op::Pfree { backend, chunk } if SHORT_WAYS => self.pfree_at_hand(backend, chunk),
-            Op::Read { backend, rel, block, mode, strategy: None, dirty: None, pin: None }
-                if self.log.is_off() =>
-            {
-                match self.read_unobserved(backend, BufferTag { rel, block }, mode)? {
-                    Some(buffer) => Ok(buffer.into()),
-                    None => self.apply_watched(op),
-                }
-            }
+            Op::Read {
+                backend,
+                rel,
+                block,
+                mode: ReadMode::Normal,
+                strategy: None,
+                dirty: None,
+                pin: None,
+            } if self.log.is_off() => match self.read_unobserved(backend, rel, &[block]) {
+                (1, buffer) => Ok(Buffer::Shared(buffer).into()),
+                _ => self.apply_watched(op),
+            },
             _ => self.apply_watched(op),
         }
     }
@@ -124,20 +128,42 @@ impl Server {
         outcome.or_else(|error| self.failed(error))
     }
 
-    /// The short way of a plain read while no events are recorded; `None` if it has to go the
-    /// long one.
-    #[inline]
+    /// Read these blocks of a relation, each as [`Op::plain_read`] does: without events many
+    /// times as fast as one by one. The events are those of the last.
+    ///
+    /// # Errors
+    /// Those of the first read that fails; the blocks after it are not read.
+    pub fn read_blocks(
+        &mut self,
+        backend: BackendId,
+        rel: RelId,
+        blocks: &[BlockNumber],
+    ) -> Result<(), Error> {
+        let mut rest = blocks;
+        while !rest.is_empty() {
+            if self.log.is_off() {
+                rest = &rest[self.read_unobserved(backend, rel, rest).0..];
+            }
+            if let Some((&block, later)) = rest.split_first() {
+                self.apply_watched(&Op::plain_read(backend, rel, block))?;
+                rest = later;
+            }
+        }
+        Ok(())
+    }
+
+    /// The short way of plain reads while no events are recorded: how many went it, and the last
+    /// one's buffer.
     fn read_unobserved(
         &mut self,
         backend: BackendId,
-        tag: BufferTag,
-        mode: ReadMode,
-    ) -> Fallible<Option<Buffer>> {
-        let Some(backend) = self.backends.get_mut(usize::from(backend.0)) else { return Ok(None) };
-        if mode != ReadMode::Normal {
-            return Ok(None);
+        rel: RelId,
+        blocks: &[BlockNumber],
+    ) -> (usize, BufferId) {
+        match self.backends.get_mut(usize::from(backend.0)) {
+            Some(backend) => self.pool.read_unobserved(&mut backend.buffers, rel, blocks),
+            None => (0, BufferId(0)),
         }
-        Ok(self.pool.read_unobserved(&mut backend.buffers, tag)?.map(Buffer::Shared))
     }
 
     #[cold]
@@ -155,7 +181,7 @@ impl Server {
                 if let Persistence::Temporary(owner) = persistence {
                     self.backend_mut(owner)?;
                 }
-                self.pool.smgr.create(rel, name.clone(), nblocks, persistence)?;
+                self.pool.create(rel, name.clone(), nblocks, persistence)?;
                 self.log.emit(Event::RelationCreated(rel))?;
             }
             Op::Connect { backend, ref name } => self.connect(backend, name)?,

@@ -88,13 +88,13 @@ impl ShmemLayout {
         let [descriptors, blocks, _, _, strategy] = &self.regions;
         for buffer in items(descriptors, DESCRIPTOR, addr, end) {
             if let Some(desc) = server.pool.desc(buffer) {
-                let bytes = descriptor_bytes(server, buffer, desc);
+                let bytes = descriptor_bytes(server, buffer, &desc);
                 copy(out, addr, self.descriptor(buffer), &bytes);
             }
         }
         for buffer in items(blocks, BLCKSZ, addr, end) {
             if let Some(desc) = server.pool.desc(buffer) {
-                let page = render_page(server.seed, desc);
+                let page = render_page(server.seed, &desc);
                 copy(out, addr, self.block(buffer), page.as_slice());
             }
         }

@@ -39,7 +39,7 @@ impl Cell {
 
 /// Every buffer of the pool, with its place on the freelist.
 pub fn cells(server: &Server) -> Vec<Cell> {
-    let mut cells: Vec<_> = server.pool().descs().map(|(_, desc)| Cell::of(desc)).collect();
+    let mut cells: Vec<_> = server.pool().descs().map(|(_, desc)| Cell::of(&desc)).collect();
     for (place, buffer) in (1..).zip(server.pool().freelist().take(cells.len())) {
         if let Some(cell) = cells.get_mut(buffer.index()) {
             cell.free = Some(place);
@@ -50,7 +50,7 @@ pub fn cells(server: &Server) -> Vec<Cell> {
 
 /// One buffer.
 pub fn cell(server: &Server, buffer: BufferId) -> Option<Cell> {
-    let mut cell = Cell::of(server.pool().desc(buffer)?);
+    let mut cell = Cell::of(&server.pool().desc(buffer)?);
     if cell.tag.is_none() {
         cell.free = (1..).zip(server.pool().freelist()).find(|(_, b)| *b == buffer).map(|f| f.0);
     }

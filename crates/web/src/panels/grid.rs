@@ -180,7 +180,7 @@ fn keys(
 fn draw(canvas: &HtmlCanvasElement, frame: &Frame, story: &Story, layout: Layout) {
     let palette = palette(canvas);
     let descs = frame.server.pool().descs();
-    let mut pixels = Pixels::paint(layout, &palette, descs.map(|(_, desc)| Cell::of(desc)));
+    let mut pixels = Pixels::paint(layout, &palette, descs.map(|(_, desc)| Cell::of(&desc)));
     light(&mut pixels, &palette, story, layout);
     let context = canvas.get_context("2d").ok().flatten();
     let context = context.and_then(|context| context.dyn_into::<CanvasRenderingContext2d>().ok());
