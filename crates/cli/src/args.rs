@@ -323,7 +323,8 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (op, event) = text.split_once('.').unwrap_or((text, "0"));
         let place = op.parse().ok().zip(event.parse().ok());
-        let (op, event) = place.ok_or("write a number of operations, as 12, or with events, as 12.3")?;
+        let (op, event) =
+            place.ok_or("write a number of operations, as 12, or with events, as 12.3")?;
         Ok(Self { op, event })
     }
 }

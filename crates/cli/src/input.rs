@@ -90,10 +90,9 @@ fn bytes(from: impl Read) -> io::Result<Vec<u8>> {
 
 /// What a link carries: a whole address, or what stands behind its `#`.
 pub(crate) fn open(link: &str) -> Result<Link, Trouble> {
-    let fragment = link.split_once('#').map_or_else(
-        || if link.contains("://") { "" } else { link },
-        |(_, fragment)| fragment,
-    );
+    let fragment = link
+        .split_once('#')
+        .map_or_else(|| if link.contains("://") { "" } else { link }, |(_, fragment)| fragment);
     link::decode(fragment).map_err(|error| Trouble::with("link", error))
 }
 

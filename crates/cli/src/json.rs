@@ -57,7 +57,8 @@ mod tests {
             .number("a", u64::MAX)
             .value("n", &Value::Nothing)
             .flag("f", true);
-        let expected = "{\"z\":\"a \\\"b\\\"\\n\",\"a\":18446744073709551615,\"n\":null,\"f\":true}\n";
+        let expected =
+            "{\"z\":\"a \\\"b\\\"\\n\",\"a\":18446744073709551615,\"n\":null,\"f\":true}\n";
         assert_eq!(line.end(), expected);
     }
 }

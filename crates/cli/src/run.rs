@@ -61,8 +61,7 @@ fn events(history: &mut History, out: &mut impl Write) -> Result<(), Trouble> {
         let begin = || Line::new().number("step", number).number("line", step.line.into());
         match step.kind {
             StepKind::Op(_) => {
-                let teller =
-                    Teller { names: history.program().names(), server: history.server() };
+                let teller = Teller { names: history.program().names(), server: history.server() };
                 for event in history.events() {
                     let Told { kind, fields } = teller.tell(event);
                     let line = begin().text("kind", kind);

@@ -57,6 +57,7 @@ pub use names::Names;
 pub use narrate::{Narration, Part, Tone, narrate};
 pub use parser::{Parsed, parse};
 pub use program::{Expectation, Program, ServerConfig, Step, StepKind};
+pub use random::{Distribution, Zipf};
 pub use statements::{By, REFERENCE, STATEMENTS, StatementInfo, StatementReference};
 pub use story::{Entry, SAID, Story, golden};
 pub use suggest::nearest;

@@ -9,14 +9,19 @@ use pgscope_core::ids::BlockNumber;
 
 /// How a page is drawn from a table.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Distribution {
-    Uniform { pages: BlockNumber },
+pub enum Distribution {
+    /// Every page is equally likely.
+    Uniform {
+        /// Pages of the table.
+        pages: BlockNumber,
+    },
+    /// The first pages are likelier.
     Zipf(Zipf),
 }
 
 impl Distribution {
     /// The block that `step` draws.
-    pub(crate) fn draw(&self, seed: u64, step: u64) -> BlockNumber {
+    pub fn draw(&self, seed: u64, step: u64) -> BlockNumber {
         let seed = mix(mix(seed).wrapping_add(step));
         match self {
             // The upper half of a product spreads 64 random bits evenly over the pages.
@@ -37,7 +42,7 @@ impl Distribution {
 /// area under the hat, find its *x* by inverting the integral, round to the nearest *k*, and
 /// keep *k* if the point lies within the part of the area that is *k*'s due.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Zipf {
+pub struct Zipf {
     pages: BlockNumber,
     exponent: f64,
     /// The integral where *k* = 1 begins, and where the last page ends.
@@ -48,7 +53,8 @@ impl Zipf {
     /// More draws than this are never needed: each is kept with a probability over a half.
     const ATTEMPTS: u64 = 64;
 
-    pub(crate) fn new(exponent: f64, pages: BlockNumber) -> Self {
+    /// The law with this exponent, which must be above 0, over so many pages.
+    pub fn new(exponent: f64, pages: BlockNumber) -> Self {
         let area = (integral(1.5, exponent) - 1.0, integral(f64::from(pages) + 0.5, exponent));
         Self { pages, exponent, area }
     }
