@@ -44,23 +44,14 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a scenario and tell what happens
     Run(RunArgs),
-    /// Run a scenario and print one of PostgreSQL's views
     View(ViewArgs),
-    /// Say what is wrong with scenarios, without running them
     Check(CheckArgs),
-    /// Bring scenarios into their canonical form
     Fmt(FmtArgs),
-    /// Compare golden scenarios with what happens
     Golden(GoldenArgs),
-    /// Make a link of a scenario
     Link(LinkArgs),
-    /// Print the scenario in a link
     Unlink(UnlinkArgs),
-    /// Replay a trace of page reads in pools of several sizes
     Replay(ReplayArgs),
-    /// Make a trace of page reads
     Trace(TraceArgs),
     /// Print a script that completes this command line in your shell
     #[command(after_help = "\

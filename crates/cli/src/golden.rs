@@ -11,27 +11,41 @@ use crate::outcome::{Outcome, Trouble, say};
 use crate::run::judge;
 
 pub(crate) fn golden(args: &GoldenArgs) -> Result<Outcome, Trouble> {
-    let mut different = 0;
+    let (mut different, mut broken) = (0, 0);
     for file in &args.files {
-        let Source { name, text: whole } = Source::read_text(file)?;
-        let (text, _) = parts(&whole);
-        check_length(&name, text)?;
-        let source = Source { name, text: text.to_owned() };
-        let mut history = source.history()?;
-        let told = Story::of(&mut history).behind(text);
-        let fulfilled = judge(&source.name, &history) == Outcome::Fine;
-        if told != whole && args.update {
-            std::fs::write(file, &told).map_err(|error| Trouble::with(file, error))?;
-            say(format_args!("rewrote {file}"));
-        } else if told != whole {
-            let difference = difference(&whole, &told);
-            writeln!(std::io::stdout(), "{file}\n{difference}")?;
+        match one(file, args.update) {
+            Ok(outcome) => different += usize::from(outcome == Outcome::Unfulfilled),
+            Err(trouble @ Trouble::NobodyReads) => return Err(trouble),
+            Err(trouble) => {
+                trouble.report();
+                broken += 1;
+            }
         }
-        different += usize::from(!fulfilled || (told != whole && !args.update));
     }
     let all = args.files.len();
-    say(format_args!("{} of {all} golden scenarios are as they say", all - different));
-    Ok(Outcome::fine_if(different == 0))
+    say(format_args!("{} of {all} golden scenarios are as they say", all - different - broken));
+    if broken > 0 { Err(Trouble::Shown) } else { Ok(Outcome::fine_if(different == 0)) }
+}
+
+/// Whether everything happens as the file says, or said so until now.
+fn one(file: &str, update: bool) -> Result<Outcome, Trouble> {
+    let Source { name, text: whole } = Source::read_text(file)?;
+    let (text, _) = parts(&whole);
+    check_length(&name, text)?;
+    let source = Source { name, text: text.to_owned() };
+    let mut history = source.history()?;
+    let told = Story::of(&mut history).behind(text);
+    let fulfilled = judge(&source.name, &history);
+    if told == whole {
+        return Ok(fulfilled);
+    }
+    if update {
+        std::fs::write(file, &told).map_err(|error| Trouble::with(file, error))?;
+        say(format_args!("rewrote {file}"));
+        return Ok(fulfilled);
+    }
+    writeln!(std::io::stdout(), "{file}\n{}", difference(&whole, &told))?;
+    Ok(Outcome::Unfulfilled)
 }
 
 /// From the first line that differs to the last, of both.

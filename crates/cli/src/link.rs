@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use pgscope_scenario::golden;
 use pgscope_scenario::limits::MAX_LINK;
 use pgscope_scenario::link::{self, Link};
 
@@ -16,8 +17,13 @@ pub(crate) fn link(args: &LinkArgs) -> Result<Outcome, Trouble> {
     let source = Source::read(&args.source)?;
     // A link to a broken scenario helps nobody.
     let program = source.history()?.program().clone();
+    // What a golden scenario has behind its text, whoever opens the link sees happen.
+    let text = match golden(&source.text) {
+        (_, "") => source.text.clone(),
+        (text, _) => format!("{}\n", text.trim_end()),
+    };
     let (op, event) = (args.at.op.min(program.len()), args.at.event);
-    let fragment = link::encode(&Link { text: source.text, op, event, panels: 0 });
+    let fragment = link::encode(&Link { text, op, event, panels: 0 });
     if fragment.len() > MAX_LINK {
         return Err(Trouble::with(
             source.name,
