@@ -5,6 +5,7 @@
 //! each replay without a difference.
 
 pub(crate) mod contexts;
+mod lmgr;
 mod mmgr;
 mod pg15;
 mod pg17;
@@ -14,6 +15,7 @@ mod routines;
 mod shmem;
 
 pub use contexts::{BackendProfile, StartStep, TransactionEnd};
+pub use lmgr::LmgrProfile;
 pub use mmgr::{
     ChunkHeaders, ContextRows, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags,
     Recycling, SlabLists, SlabProfile, StatsDetail, TreeOrder,
@@ -91,6 +93,8 @@ pub struct Profile {
     pub bufmgr: BufmgrProfile,
     /// The shared segment.
     pub shmem: ShmemProfile,
+    /// The lock manager.
+    pub lmgr: LmgrProfile,
     /// Routines of PostgreSQL 18 whose work another one does here.
     pub routines: &'static [Renamed],
 }
