@@ -7,10 +7,12 @@
 //! passed over in silence, and never counted as equal.
 //!
 //! [`trace`] reads the files, [`bufmgr`] and [`mmgr`] replay the two kinds. [`contexts`] tells
-//! stories of whole backends, whose contexts are compared.
+//! stories of whole backends, whose contexts are compared, [`locks`] plays scenarios of several
+//! sessions, whose locks are.
 
 mod bufmgr;
 mod contexts;
+mod locks;
 mod mmgr;
 mod record;
 #[cfg(test)]
@@ -34,6 +36,8 @@ struct Tally {
     compared: u64,
     /// Contexts that stories showed, compared.
     contexts: u64,
+    /// Outcomes, waits and locks that scenarios showed, compared.
+    locks: u64,
     differ: u64,
     unsupported: BTreeMap<String, u64>,
 }
@@ -59,9 +63,10 @@ pub(crate) fn run(paths: &[String]) -> Result<String, String> {
     let tally = replay(&files);
     print(&tally);
     let closing = format!(
-        "{} operations and {} contexts compared, {} traces or stories differ, {} not supported",
+        "{} operations, {} contexts and {} outcomes and locks compared, {} traces or stories differ, {} not supported",
         tally.compared,
         tally.contexts,
+        tally.locks,
         tally.differ,
         tally.unsupported.values().sum::<u64>()
     );
@@ -118,18 +123,25 @@ fn is_story(file: &Path) -> bool {
 }
 
 fn stories(tally: &mut Tally, file: &Path) {
-    let stories = contexts::read(file).and_then(|stories| contexts::replay(&stories));
+    let read = contexts::read(file);
+    let locks = read.as_ref().is_ok_and(|it| it["format"] == locks::FORMAT);
+    let stories = if locks {
+        read.and_then(|it| locks::replay(&it))
+    } else {
+        read.and_then(|it| contexts::replay(&it))
+    };
     let stories = stories.unwrap_or_else(|unreadable| {
         tally.differ += 1;
         println!("{}: {unreadable}", file.display());
         Vec::new()
     });
     for told in stories {
-        let key = (STORIES.to_owned(), told.version, "contexts".to_owned());
+        let theme = if locks { "locks" } else { "contexts" };
+        let key = (STORIES.to_owned(), told.version, theme.to_owned());
         let theme = tally.themes.entry(key).or_default();
-        let equal = u64::from(told.difference.is_none());
-        *theme = (theme.0 + told.compared, theme.1 + equal, theme.2 + 1);
-        tally.contexts += told.compared;
+        let whole = told.difference.is_none() && (!locks || told.unsupported.is_none());
+        *theme = (theme.0 + told.compared, theme.1 + u64::from(whole), theme.2 + 1);
+        *(if locks { &mut tally.locks } else { &mut tally.contexts }) += told.compared;
         if let Some(difference) = told.difference {
             tally.differ += 1;
             println!("{}, {}\n{difference}", file.display(), told.name);
@@ -154,8 +166,11 @@ fn verdict(trace: &Trace) -> Verdict {
 fn print(tally: &Tally) {
     for ((kind, version, theme), (compared, equal, all)) in &tally.themes {
         let kind = kind.trim_start_matches("pg-").trim_end_matches("-trace/1");
-        let [what, of] =
-            if kind == STORIES { ["contexts", "stories"] } else { ["operations", "traces"] };
+        let [what, of] = match (kind, theme.as_str()) {
+            (STORIES, "locks") => ["locks", "scenarios"],
+            (STORIES, _) => ["contexts", "stories"],
+            _ => ["operations", "traces"],
+        };
         println!("{kind:7} {version}  {theme:20} {compared:6} {what}, {equal} of {all} {of} equal");
     }
     for (reason, count) in &tally.unsupported {
