@@ -66,7 +66,6 @@ const CATALOGS: [(u32, &str, bool, &[(u32, &str)]); 8] = [
 pub(crate) enum Kind {
     Table,
     Partitioned(String),
-    Toast,
     Index(Index),
     View(Select),
     MatView(Select),
@@ -148,7 +147,7 @@ impl Relation {
 
     /// It has rows of its own.
     pub(crate) fn has_storage(&self) -> bool {
-        matches!(self.kind, Kind::Table | Kind::MatView(_) | Kind::Toast)
+        matches!(self.kind, Kind::Table | Kind::MatView(_))
     }
 
     pub(crate) fn column(&self, name: &str) -> Option<usize> {

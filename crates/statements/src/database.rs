@@ -14,7 +14,7 @@ use crate::catalog::{Relation, system};
 use crate::error::SqlError;
 use crate::heap::Heap;
 use crate::session::{Outcome, Session, SessionId, Work};
-use crate::step::{Rest, Step, act};
+use crate::step::{Rest, act};
 use crate::transaction::{Prepared, Xid};
 
 /// The OID of the database that everybody is connected to: `postgres`.
@@ -34,8 +34,24 @@ pub struct Settings {
     pub free_shared_memory: u64,
     /// OIDs that relations are to get, by name.
     pub oids: BTreeMap<String, u32>,
-    /// Who was awakened last goes on first; otherwise who was first.
-    pub last_first: bool,
+    /// Who goes on first of those that are awakened together.
+    pub schedule: Schedule,
+}
+
+/// Who goes on first of several sessions that are awakened together; real servers let them race.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// Who was awakened first.
+    First,
+    /// Who was awakened last.
+    Last,
+    /// All of them, in turns.
+    Turns,
+}
+
+impl Schedule {
+    /// Every schedule.
+    pub const ALL: [Schedule; 3] = [Schedule::First, Schedule::Last, Schedule::Turns];
 }
 
 /// A row of `pg_locks` with names in place of numbers that no two servers have alike.
@@ -80,7 +96,7 @@ pub struct Database {
     xid_names: BTreeMap<u32, String>,
     clock: u64,
     ready: VecDeque<SessionId>,
-    last_first: bool,
+    schedule: Schedule,
     finished: Vec<(SessionId, Outcome)>,
     set_up: bool,
 }
@@ -115,7 +131,7 @@ impl Database {
             xid_names: BTreeMap::new(),
             clock: 0,
             ready: VecDeque::new(),
-            last_first: settings.last_first,
+            schedule: settings.schedule,
             finished: Vec::new(),
             set_up: false,
         }
@@ -216,7 +232,10 @@ impl Database {
                     self.ready.push_back(sid);
                 }
             }
-            let next = if self.last_first { self.ready.pop_back() } else { self.ready.pop_front() };
+            let next = match self.schedule {
+                Schedule::Last => self.ready.pop_back(),
+                Schedule::First | Schedule::Turns => self.ready.pop_front(),
+            };
             let Some(sid) = next else { return };
             self.go_on(sid);
         }
@@ -235,6 +254,7 @@ impl Database {
                     session.waits_since = Some(clock);
                 }
             }
+            Ok(Rest::Turn) => self.ready.push_back(sid),
             Ok(Rest::Busy) => {}
             Err(error) => self.fail(sid, error),
         }
@@ -564,11 +584,8 @@ impl Database {
         self.sessions.get(&sid).map_or("", |session| &session.name)
     }
 
-    /// Queue more steps behind those that a session has.
-    pub(crate) fn push_back(&mut self, sid: SessionId, steps: Vec<Step>) {
-        if let Some(session) = self.sessions.get_mut(&sid) {
-            session.queue.extend(steps);
-        }
+    pub(crate) fn in_turns(&self) -> bool {
+        self.schedule == Schedule::Turns
     }
 }
 

@@ -28,7 +28,7 @@ mod step;
 mod transaction;
 mod utility;
 
-pub use database::{Database, Settings, Shown};
+pub use database::{Database, Schedule, Settings, Shown};
 pub use error::SqlError;
 pub use parser::parse;
 pub use session::{Outcome, SessionId};

@@ -138,7 +138,10 @@ impl Database {
         let updater = tuple.and_then(|tuple| {
             tuple.lockers.iter().find(|it| it.update && !self.aborted(it.xid)).copied()
         });
-        let Some(updater) = updater else { return self.lock_row(sid, request, tid, false) };
+        let Some(updater) = updater else {
+            // Between this look and the lock another session may be faster.
+            return Ok(vec![act(move |db, sid| db.lock_row(sid, Rc::clone(&request), tid, false))]);
+        };
         if self.in_progress(updater.xid) && !self.is_own(sid, updater.xid) {
             match request.policy {
                 WaitPolicy::Skip => return (request.then)(self, sid, Locked::Skipped),

@@ -65,6 +65,8 @@ pub(crate) fn lock_object(class: u32, oid: u32, mode: LockMode) -> Step {
 pub(crate) enum Rest {
     Done,
     Waits,
+    /// It is somebody else's turn.
+    Turn,
     /// Busy for ever, as far as this model goes.
     Busy,
 }
@@ -114,6 +116,9 @@ impl Database {
                 Step::Do(what) => {
                     let next = what(self, sid)?;
                     self.push_front(sid, next);
+                    if self.in_turns() {
+                        return Ok(Rest::Turn);
+                    }
                 }
                 Step::Context(context) => {
                     if let Some(session) = self.sessions.get_mut(&sid) {

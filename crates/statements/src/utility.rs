@@ -262,7 +262,6 @@ impl Database {
             Kind::Sequence => "sequences",
             Kind::MatView(_) => "materialized views",
             Kind::Index(_) => "indexes",
-            Kind::Toast => "TOAST tables",
             _ => "",
         };
         if !what.is_empty() {

@@ -6,14 +6,14 @@
 //! of fast-path slots are compared with the lock manager itself.
 //!
 //! Where two sessions awake at once, a real server lets them race. A scenario is equal if it is
-//! with the first or with the last awakened going on first.
+//! with the first or with the last awakened going on first, or with both in turns.
 
 mod table;
 
 use std::collections::BTreeMap;
 
 use pgscope_core::profile::Version;
-use pgscope_statements::{Database, Outcome, SessionId, Settings, Shown};
+use pgscope_statements::{Database, Outcome, Schedule, SessionId, Shown};
 use serde_json::{Value, json};
 
 use super::contexts::Told;
@@ -42,15 +42,18 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn tell(scenario: &Value, version: Version, settings: &Value) -> Told {
-    let first = replay_one(scenario, version, settings, false);
-    if first.difference.is_none() {
-        return first;
+    let mut first = None;
+    for schedule in Schedule::ALL {
+        let told = replay_one(scenario, version, settings, schedule);
+        if told.difference.is_none() {
+            return told;
+        }
+        first.get_or_insert(told);
     }
-    let last = replay_one(scenario, version, settings, true);
-    if last.difference.is_none() { last } else { first }
+    first.unwrap_or_default()
 }
 
-fn replay_one(scenario: &Value, version: Version, settings: &Value, last_first: bool) -> Told {
+fn replay_one(scenario: &Value, version: Version, settings: &Value, schedule: Schedule) -> Told {
     let mut told = Told {
         version: version.number().into(),
         name: scenario["name"].as_str().unwrap_or_default().to_owned(),
@@ -59,7 +62,7 @@ fn replay_one(scenario: &Value, version: Version, settings: &Value, last_first: 
         unsupported: None,
     };
     let mut player = Player {
-        database: Database::new(version, table::settings(scenario, version, settings, last_first)),
+        database: Database::new(version, table::settings(scenario, version, settings, schedule)),
         sessions: BTreeMap::new(),
         catalogs: scenario["catalogs"] == true,
         compared: 0,

@@ -373,9 +373,7 @@ impl Database {
                 if self.depends() {
                     steps.push(lock_object(PG_CONSTRAINT, object, LockMode::AccessShare));
                 }
-                if !new {
-                    steps.push(lock(oid, LockMode::Share));
-                }
+                steps.push(lock(oid, LockMode::Share));
                 Ok(steps)
             }
             ConstraintKind::Foreign { columns, table: parent, to, cascade } => {

@@ -4,7 +4,7 @@ use pgscope_core::lmgr::{
     Acquired, LockManager, LockMethod, LockMode, LockSettings, LockTag, Owner, ProcNumber,
 };
 use pgscope_core::profile::Version;
-use pgscope_statements::{Database, Outcome, Settings};
+use pgscope_statements::{Database, Outcome, Schedule, Settings};
 use serde_json::{Value, json};
 
 use super::super::contexts::Told;
@@ -45,7 +45,7 @@ pub(super) fn settings(
     scenario: &Value,
     version: Version,
     settings: &Value,
-    last_first: bool,
+    schedule: Schedule,
 ) -> Settings {
     let (max_locks_per_transaction, processes) = sizes(settings, version);
     let objects = scenario["objects"].as_object();
@@ -58,7 +58,7 @@ pub(super) fn settings(
         processes,
         free_shared_memory: 0,
         oids: oids.collect(),
-        last_first,
+        schedule,
     }
 }
 
@@ -193,7 +193,7 @@ fn tables(record: &Value, version: Version) -> Result<u64, Stop> {
 
 /// One transaction touches tables one by one; the relation locks it has after some of them.
 fn fastpath(record: &Value, version: Version) -> Result<u64, Stop> {
-    let settings = settings(record, version, &record["effective"], false);
+    let settings = settings(record, version, &record["effective"], Schedule::First);
     let columns = record["columns"].as_str().unwrap_or_default();
     let mut tables: Vec<String> = settings.oids.keys().cloned().collect();
     // Indexes and sequences have the tables' names with more behind.
@@ -206,7 +206,7 @@ fn fastpath(record: &Value, version: Version) -> Result<u64, Stop> {
     database.set_up(&setup).map_err(unsupported)?;
     let sid = database.connect("A");
     let mut compared = 0;
-    let mut touch = |database: &mut Database, table: &str| {
+    let touch = |database: &mut Database, table: &str| {
         let sql = record["sql"].as_str().unwrap_or_default().replace("{t}", table);
         match database.execute(sid, &sql) {
             Outcome::Ok { .. } => Ok(()),
