@@ -226,8 +226,12 @@ pub enum AlterTable {
     Attach(String, Bound),
     /// DETACH PARTITION; true for CONCURRENTLY.
     Detach(String, bool),
-    /// CLUSTER ON, SET WITHOUT CLUSTER: ShareUpdateExclusiveLock; triggers:
-    /// ShareRowExclusiveLock; row level security, owner and the rest: AccessExclusiveLock.
+    /// CLUSTER ON an index.
+    ClusterOn(String),
+    /// ENABLE and DISABLE TRIGGER.
+    Triggers,
+    /// SET WITHOUT CLUSTER: ShareUpdateExclusiveLock; row level security, owner and the rest:
+    /// AccessExclusiveLock.
     Other(LockMode),
 }
 
@@ -384,8 +388,24 @@ pub enum Statement {
     },
     /// CREATE STATISTICS on a table.
     CreateStatistics(String),
-    /// CREATE POLICY, CREATE RULE: the strongest lock on the table.
-    CreatePolicy(String, &'static str),
+    /// CREATE POLICY, CREATE RULE.
+    CreatePart {
+        /// The catalog: `pg_policy`, `pg_rewrite`.
+        class: u32,
+        /// Its name.
+        name: String,
+        /// The table.
+        table: String,
+    },
+    /// DROP TRIGGER, DROP POLICY, DROP RULE.
+    DropPart {
+        /// The catalog.
+        class: u32,
+        /// Its name.
+        name: String,
+        /// The table.
+        table: String,
+    },
     /// GRANT and REVOKE.
     Grant(Vec<String>, &'static str),
     /// COMMENT ON TABLE.

@@ -15,13 +15,16 @@ pub(crate) const PG_CONSTRAINT: u32 = 2606;
 pub(crate) const PG_NAMESPACE: u32 = 2615;
 pub(crate) const PG_REWRITE: u32 = 2618;
 pub(crate) const PG_TRIGGER: u32 = 2620;
-pub(crate) const PG_ATTRDEF: u32 = 2604;
+pub(crate) const PG_POLICY: u32 = 3256;
 
 /// The schema `public`.
 pub(crate) const PUBLIC: u32 = 2200;
 
-/// Catalogs that queries may read: OID, name, shared by all databases, indexes.
-const CATALOGS: [(u32, &str, bool, &[(u32, &str)]); 8] = [
+/// OID, name, shared by all databases, indexes.
+type Catalog = (u32, &'static str, bool, &'static [(u32, &'static str)]);
+
+/// Catalogs that queries may read.
+const CATALOGS: [Catalog; 8] = [
     (
         1259,
         "pg_class",
@@ -39,7 +42,12 @@ const CATALOGS: [(u32, &str, bool, &[(u32, &str)]); 8] = [
         &[(2658, "pg_attribute_relid_attnam_index"), (2659, "pg_attribute_relid_attnum_index")],
     ),
     (1247, "pg_type", false, &[(2703, "pg_type_oid_index"), (2704, "pg_type_typname_nsp_index")]),
-    (1255, "pg_proc", false, &[(2690, "pg_proc_oid_index"), (2691, "pg_proc_proname_args_nsp_index")]),
+    (
+        1255,
+        "pg_proc",
+        false,
+        &[(2690, "pg_proc_oid_index"), (2691, "pg_proc_proname_args_nsp_index")],
+    ),
     (
         2615,
         "pg_namespace",
@@ -167,8 +175,7 @@ pub(crate) fn system() -> BTreeMap<u32, Rc<Relation>> {
         catalog.indexes = indexes.iter().map(|(oid, _)| *oid).collect();
         all.insert(oid, Rc::new(catalog));
         for (index, name) in indexes {
-            let kind =
-                Index { table: oid, columns: Vec::new(), unique: false, invalid: false };
+            let kind = Index { table: oid, columns: Vec::new(), unique: false, invalid: false };
             let mut index = Relation::new(*index, name, Kind::Index(kind));
             index.shared = shared;
             all.insert(index.oid, Rc::new(index));
@@ -188,8 +195,9 @@ impl Database {
     }
 
     pub(crate) fn get(&self, sid: SessionId, oid: u32) -> Result<Rc<Relation>, SqlError> {
-        self.relation(sid, oid)
-            .ok_or_else(|| SqlError::new("XX000", format!("could not open relation with OID {oid}")))
+        self.relation(sid, oid).ok_or_else(|| {
+            SqlError::new("XX000", format!("could not open relation with OID {oid}"))
+        })
     }
 
     /// All relations that the session sees.

@@ -47,11 +47,14 @@ pub enum Schedule {
     Last,
     /// All of them, in turns.
     Turns,
+    /// In turns, the last awakened first.
+    TurnsLast,
 }
 
 impl Schedule {
     /// Every schedule.
-    pub const ALL: [Schedule; 3] = [Schedule::First, Schedule::Last, Schedule::Turns];
+    pub const ALL: [Schedule; 4] =
+        [Schedule::First, Schedule::Last, Schedule::Turns, Schedule::TurnsLast];
 }
 
 /// A row of `pg_locks` with names in place of numbers that no two servers have alike.
@@ -82,6 +85,8 @@ pub struct Database {
     pub(crate) catalog: BTreeMap<u32, Rc<Relation>>,
     pub(crate) heaps: BTreeMap<u32, Heap>,
     pub(crate) functions: BTreeMap<String, u32>,
+    /// Triggers, policies and rules: by catalog, name and table.
+    pub(crate) parts: BTreeMap<(u32, String, u32), u32>,
     pub(crate) xids: BTreeMap<u32, Xid>,
     pub(crate) next_xid: u32,
     pub(crate) commits: u64,
@@ -120,6 +125,7 @@ impl Database {
             catalog,
             heaps: BTreeMap::new(),
             functions: BTreeMap::new(),
+            parts: BTreeMap::new(),
             xids: BTreeMap::new(),
             next_xid: 1000,
             commits: 0,
@@ -226,7 +232,11 @@ impl Database {
     /// Let everybody go on who can.
     fn settle(&mut self) {
         loop {
-            for proc in self.locks.take_awakened() {
+            let mut awakened = self.locks.take_awakened();
+            if self.schedule == Schedule::TurnsLast {
+                awakened.reverse();
+            }
+            for proc in awakened {
                 let awake = self.sessions.iter().find(|(_, session)| session.proc == proc);
                 if let Some((&sid, _)) = awake {
                     self.ready.push_back(sid);
@@ -234,7 +244,7 @@ impl Database {
             }
             let next = match self.schedule {
                 Schedule::Last => self.ready.pop_back(),
-                Schedule::First | Schedule::Turns => self.ready.pop_front(),
+                _ => self.ready.pop_front(),
             };
             let Some(sid) = next else { return };
             self.go_on(sid);
@@ -441,7 +451,7 @@ impl Database {
     pub(crate) fn new_object(&mut self, class: u32, name: &str) -> u32 {
         let oid = self.next_oid;
         self.next_oid += 1;
-        if !self.set_up {
+        if !self.set_up && !name.is_empty() {
             self.name(class, oid, name);
         }
         oid
@@ -502,9 +512,10 @@ impl Database {
         }
         let Some(Xid { session, .. }) = self.xids.get(&xid) else { return };
         let session = self.sessions.get(session).map_or("", |session| &session.name);
-        let before = self.xid_names.values().filter(|name| {
-            name.trim_end_matches(|c: char| c.is_ascii_digit()) == session
-        });
+        let before = self
+            .xid_names
+            .values()
+            .filter(|name| name.trim_end_matches(|c: char| c.is_ascii_digit()) == session);
         let name = format!("{session}{}", before.count() + 1);
         self.xid_names.insert(xid, name);
     }
@@ -585,7 +596,7 @@ impl Database {
     }
 
     pub(crate) fn in_turns(&self) -> bool {
-        self.schedule == Schedule::Turns
+        matches!(self.schedule, Schedule::Turns | Schedule::TurnsLast)
     }
 }
 
@@ -605,7 +616,7 @@ fn class_name(class: u32) -> &'static str {
         crate::catalog::PG_NAMESPACE => "pg_namespace",
         crate::catalog::PG_REWRITE => "pg_rewrite",
         crate::catalog::PG_TRIGGER => "pg_trigger",
-        crate::catalog::PG_ATTRDEF => "pg_attrdef",
+        crate::catalog::PG_POLICY => "pg_policy",
         _ => "",
     }
 }

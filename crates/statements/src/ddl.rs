@@ -42,10 +42,19 @@ impl Database {
                 }
                 Ok(steps)
             }
-            Statement::CreatePolicy(table, tag) => {
-                self.tag(sid, tag);
-                Ok(self.simple(table, LockMode::AccessExclusive))
+            Statement::CreatePart { class, name, table } => {
+                let rule = *class == crate::catalog::PG_REWRITE;
+                self.tag(sid, if rule { "CREATE RULE" } else { "CREATE POLICY" });
+                let mut steps = self.simple(table, LockMode::AccessExclusive);
+                let (class, name, table) = (*class, name.clone(), table.clone());
+                steps.push(act(move |db, sid| {
+                    let oid = db.by_name(sid, &table)?.oid;
+                    db.add_part(sid, class, &name, oid)?;
+                    Ok(Vec::new())
+                }));
+                Ok(steps)
             }
+            Statement::DropPart { class, name, table } => self.drop_part(sid, *class, name, table),
             Statement::Grant(tables, tag) => {
                 self.tag(sid, tag);
                 if !self.version.profile().lmgr.fast_path_groups {
@@ -86,6 +95,20 @@ impl Database {
     fn simple(&self, table: &str, mode: LockMode) -> Steps {
         let table = table.to_owned();
         vec![act(move |db, sid| db.open(sid, &table, mode)), writes()]
+    }
+
+    /// Something that belongs to a table: a trigger, a policy, a rule.
+    fn add_part(
+        &mut self,
+        sid: SessionId,
+        class: u32,
+        name: &str,
+        table: u32,
+    ) -> Result<(), SqlError> {
+        let of = self.get(sid, table)?.name.clone();
+        let oid = self.new_object(class, &format!("{name} on public.{of}"));
+        self.parts.insert((class, name.to_owned(), table), oid);
+        self.change(sid, table, |table| table.objects.push((class, oid)))
     }
 
     fn exists(&self, sid: SessionId, name: &str) -> Result<(), SqlError> {

@@ -8,6 +8,7 @@ mod query;
 use pgscope_core::lmgr::LockMode;
 
 use crate::ast::{Dropped, Isolation, Statement, TransactionStmt};
+use crate::catalog::{PG_POLICY, PG_REWRITE, PG_TRIGGER};
 use crate::lexer::{Token, tokens};
 
 /// How deep an expression may be nested.
@@ -242,16 +243,14 @@ impl Parser {
         } else if self.eat("sequence") {
             Dropped::Sequence
         } else if self.eat("trigger") || self.eat("policy") || self.eat("rule") {
-            let what = self.tokens[self.at - 1].clone();
-            self.name()?;
-            self.expect("on")?;
-            let table = self.relation()?;
-            let tag = match what {
-                Token::Word(word) if word == "trigger" => "DROP TRIGGER",
-                Token::Word(word) if word == "policy" => "DROP POLICY",
-                _ => "DROP RULE",
+            let class = match self.tokens.get(self.at - 1) {
+                Some(Token::Word(word)) if word == "trigger" => PG_TRIGGER,
+                Some(Token::Word(word)) if word == "policy" => PG_POLICY,
+                _ => PG_REWRITE,
             };
-            return Ok(Statement::CreatePolicy(table, tag));
+            let name = self.name()?;
+            self.expect("on")?;
+            return Ok(Statement::DropPart { class, name, table: self.relation()? });
         } else {
             return Err(format!("DROP {:?}", self.peek()));
         };
@@ -324,8 +323,12 @@ impl Parser {
                 "REPACK"
             };
             let table = self.relation()?;
-            let index =
-                if self.eat("using") { self.eat("index"); self.peek().is_some().then(|| self.relation()).transpose()? } else { None };
+            let index = if self.eat("using") {
+                self.eat("index");
+                self.peek().is_some().then(|| self.relation()).transpose()?
+            } else {
+                None
+            };
             return Ok(Statement::Cluster(table, index, tag));
         }
         if self.eat("reindex") {

@@ -104,7 +104,8 @@ impl Database {
         let mut left = Vec::new();
         for partition in self.relations(sid) {
             let Some((parent, bound)) = &partition.parent else { continue };
-            if *parent == relation.oid && wanted.iter().all(|(sign, it)| possible(bound, sign, it)) {
+            if *parent == relation.oid && wanted.iter().all(|(sign, it)| possible(bound, sign, it))
+            {
                 let below = self.pruned(sid, &partition, filter)?;
                 left.push(partition);
                 left.extend(below);
@@ -193,7 +194,7 @@ impl Database {
     ) -> Result<Vec<Row>, SqlError> {
         let mut rows = vec![Row { base: Vec::new(), columns: Vec::new() }];
         for item in &select.from {
-            let more = self.from_rows(sid, item)?;
+            let more = self.item_rows(sid, item)?;
             let joined = rows.iter().flat_map(|left| {
                 more.iter().map(|right| Row {
                     base: [left.base.clone(), right.base.clone()].concat(),
@@ -214,7 +215,7 @@ impl Database {
         Ok(passed)
     }
 
-    fn from_rows(&mut self, sid: SessionId, item: &FromItem) -> Result<Vec<Row>, SqlError> {
+    fn item_rows(&mut self, sid: SessionId, item: &FromItem) -> Result<Vec<Row>, SqlError> {
         let Some(args) = &item.args else {
             let oid = self.by_name(sid, &item.name)?.oid;
             return self.scan(sid, &item.alias, oid);
@@ -486,7 +487,12 @@ impl Database {
 
     /// A sequence is locked until the transaction's end (`init_sequence`); a new value is
     /// written under the transaction's id.
-    fn sequence_call(&mut self, sid: SessionId, name: &str, sequence: &str) -> Result<Steps, SqlError> {
+    fn sequence_call(
+        &mut self,
+        sid: SessionId,
+        name: &str,
+        sequence: &str,
+    ) -> Result<Steps, SqlError> {
         let oid = self.by_name(sid, sequence)?.oid;
         let tag = LockTag::relation(DATABASE, oid);
         let writes = name != "currval";
@@ -518,12 +524,12 @@ impl Database {
 }
 
 fn mode_of(select: &Select, item: &FromItem) -> LockMode {
-    let locked = select.locking.as_ref().is_some_and(|locking| {
-        locking.of.is_empty() || locking.of.contains(&item.alias)
-    });
+    let locked = select
+        .locking
+        .as_ref()
+        .is_some_and(|locking| locking.of.is_empty() || locking.of.contains(&item.alias));
     if locked { LockMode::RowShare } else { LockMode::AccessShare }
 }
-
 
 pub(crate) fn lock_indexes(relation: &Relation, mode: LockMode) -> Steps {
     let database = if relation.shared { 0 } else { DATABASE };

@@ -124,7 +124,8 @@ impl Database {
                     let context = self.place(sid, "locking", relation.oid, tid);
                     steps.extend(Self::wait_for_xids(&xids, context));
                     let have = have || take;
-                    steps.push(act(move |db, sid| db.lock_row(sid, Rc::clone(&request), tid, have)));
+                    steps
+                        .push(act(move |db, sid| db.lock_row(sid, Rc::clone(&request), tid, have)));
                     Ok(steps)
                 }
             },
@@ -287,10 +288,8 @@ impl Database {
         let mut values: Vec<Value> = row.iter().map(|(_, value)| value.clone()).collect();
         for (column, expr) in set {
             let Some(at) = relation.column(column) else {
-                let message = format!(
-                    "column \"{column}\" of relation \"{}\" does not exist",
-                    relation.name
-                );
+                let message =
+                    format!("column \"{column}\" of relation \"{}\" does not exist", relation.name);
                 return Err(SqlError::new("42703", message));
             };
             values[at] = self.eval(sid, expr, &row)?;
@@ -459,7 +458,8 @@ impl Database {
             );
             let found = self.pruned(sid, &relation, Some(&filter))?;
             let Some(partition) = found.first().map(|it| it.oid) else {
-                let message = format!("no partition of relation \"{}\" found for row", relation.name);
+                let message =
+                    format!("no partition of relation \"{}\" found for row", relation.name);
                 let shown = value.text().unwrap_or_else(|| "null".into());
                 return Err(SqlError::new("23514", message).detail(format!(
                     "Partition key of the failing row contains ({key}) = ({shown})."
@@ -489,6 +489,9 @@ impl Database {
                 return Err(SqlError::new("23502", message).detail(detail));
             }
         }
+        if quiet && self.conflicts(sid, &relation, &row) {
+            return Ok(Vec::new());
+        }
         let xid = self.assign_xid(sid);
         let cid = self.snapshot(sid).1;
         let tid = self.heap(relation.filenode).add(xid, cid, row, Vec::new());
@@ -497,6 +500,26 @@ impl Database {
             session.work.checks.push(Check::Child { table: oid, tid });
         }
         self.check_unique_or(sid, &relation, tid, quiet)
+    }
+
+    /// Whether a row with one of the keys is there for certain, so that ON CONFLICT need not
+    /// even try (`ExecCheckIndexConstraints`).
+    fn conflicts(&self, sid: SessionId, relation: &Relation, row: &[Value]) -> bool {
+        let values = columns(relation, row);
+        let Some(heap) = self.heaps.get(&relation.filenode) else { return false };
+        self.unique_keys(sid, relation).iter().any(|(_, key)| {
+            let value = |name: &String| values.iter().find(|it| it.0 == *name).map(|it| &it.1);
+            let mine: Vec<Value> =
+                key.iter().map(|name| value(name).cloned().unwrap_or(Value::Null)).collect();
+            heap.tuples.iter().any(|tuple| {
+                let there = self.is_own(sid, tuple.xmin) || self.committed(tuple.xmin).is_some();
+                let gone = tuple.lockers.iter().any(|it| it.update && !self.aborted(it.xid));
+                there
+                    && !gone
+                    && !mine.contains(&Value::Null)
+                    && self.key_of(relation, tuple.tid, key) == mine
+            })
+        })
     }
 
     fn check_unique(&mut self, sid: SessionId, relation: &Relation, tid: Tid) -> Stepped {
@@ -587,7 +610,13 @@ impl Database {
                     for (child, constraint) in self.referencing(sid, table) {
                         if let Some(foreign) = constraint.foreign.clone() {
                             let key = self.key_of(&parent, tid, &foreign.to);
-                            steps.extend(self.check_parent(&parent, &child, &constraint, foreign, key));
+                            steps.extend(self.check_parent(
+                                &parent,
+                                &child,
+                                &constraint,
+                                foreign,
+                                key,
+                            ));
                         }
                     }
                 }

@@ -45,9 +45,7 @@ pub(crate) enum Whose {
 }
 
 /// Do something.
-pub(crate) fn act(
-    what: impl Fn(&mut Database, SessionId) -> Stepped + 'static,
-) -> Step {
+pub(crate) fn act(what: impl Fn(&mut Database, SessionId) -> Stepped + 'static) -> Step {
     Step::Do(Rc::new(what))
 }
 
@@ -93,7 +91,10 @@ impl Database {
                 }
                 Step::LockOrElse(tag, mode, then, other) => {
                     let taken = self.take(sid, tag, mode, Whose::Current, true)?;
-                    self.push_front(sid, if taken == Acquired::NotAvailable { other } else { then });
+                    self.push_front(
+                        sid,
+                        if taken == Acquired::NotAvailable { other } else { then },
+                    );
                 }
                 Step::Virtual(proc, number) => {
                     let Some(own) = self.proc(sid) else { return Ok(Rest::Done) };
@@ -189,7 +190,8 @@ impl Database {
             if now == oid {
                 return Ok(Vec::new());
             }
-            let mut steps = vec![Step::Unlock(LockTag::relation(DATABASE, oid), mode, Whose::Current)];
+            let mut steps =
+                vec![Step::Unlock(LockTag::relation(DATABASE, oid), mode, Whose::Current)];
             steps.extend(db.open_as(sid, &name, now, mode)?);
             Ok(steps)
         });

@@ -273,7 +273,9 @@ impl Database {
             return;
         }
         self.abort(sid);
-        if !self.in_block(sid) && let Some(session) = self.sessions.get_mut(&sid) {
+        if !self.in_block(sid)
+            && let Some(session) = self.sessions.get_mut(&sid)
+        {
             session.transaction = None;
         }
     }
@@ -316,9 +318,7 @@ impl Database {
     fn savepoint(&self, sid: SessionId, name: &str) -> Result<usize, SqlError> {
         let levels = self.transaction(sid).map_or(&[][..], |it| &it.levels);
         let place = levels.iter().rposition(|level| level.name.as_deref() == Some(name));
-        place.ok_or_else(|| {
-            SqlError::new("3B001", format!("savepoint \"{name}\" does not exist"))
-        })
+        place.ok_or_else(|| SqlError::new("3B001", format!("savepoint \"{name}\" does not exist")))
     }
 
     pub(crate) fn need_block(&self, sid: SessionId, what: &str) -> Result<(), SqlError> {
@@ -396,7 +396,9 @@ impl Database {
                 "ROLLBACK"
             }
             TransactionStmt::Prepare(name) => return self.prepare_transaction(sid, name),
-            TransactionStmt::Finish(name, commit) => return self.finish_prepared(sid, name, *commit),
+            TransactionStmt::Finish(name, commit) => {
+                return self.finish_prepared(sid, name, *commit);
+            }
         };
         self.tag(sid, tag);
         Ok(())
@@ -449,8 +451,7 @@ impl Database {
             return Err(SqlError::new("25001", message));
         }
         let Some(prepared) = self.prepared.remove(name) else {
-            let message =
-                format!("prepared transaction with identifier \"{name}\" does not exist");
+            let message = format!("prepared transaction with identifier \"{name}\" does not exist");
             return Err(SqlError::new("42704", message));
         };
         self.finish(prepared.xids, commit.then_some(prepared.overlay));

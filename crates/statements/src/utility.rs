@@ -105,7 +105,9 @@ impl Database {
                 if self.keeps_snapshot(sid) {
                     self.take_snapshot(sid);
                 }
-                if self.transaction(sid).is_some_and(|it| it.isolation == crate::ast::Isolation::Serializable)
+                if self
+                    .transaction(sid)
+                    .is_some_and(|it| it.isolation == crate::ast::Isolation::Serializable)
                     && !select.from.is_empty()
                 {
                     return Err(SqlError::unsupported("predicate locks (SERIALIZABLE)"));
@@ -116,7 +118,8 @@ impl Database {
                 self.tag(sid, "INSERT 0");
                 let (name, columns, source) = (table.clone(), columns.clone(), source.clone());
                 let quiet = *on_conflict_nothing;
-                let mut steps = vec![act(move |db, sid| db.open(sid, &name, LockMode::RowExclusive))];
+                let mut steps =
+                    vec![act(move |db, sid| db.open(sid, &name, LockMode::RowExclusive))];
                 if let crate::ast::Source::Query(select) = &source {
                     steps.extend(self.lock_query(select));
                     steps.extend(self.plan_query(select));
@@ -126,7 +129,9 @@ impl Database {
                     let relation = db.by_name(sid, &name)?;
                     let mut steps = lock_indexes(&relation, LockMode::RowExclusive);
                     let (name, columns, source) = (name.clone(), columns.clone(), source.clone());
-                    steps.push(act(move |db, sid| db.insert_rows(sid, &name, &columns, &source, quiet)));
+                    steps.push(act(move |db, sid| {
+                        db.insert_rows(sid, &name, &columns, &source, quiet)
+                    }));
                     steps.extend(unlock_indexes(&relation, LockMode::RowExclusive));
                     Ok(steps)
                 }));

@@ -102,9 +102,9 @@ impl Player {
             .iter()
             .filter_map(|sql| sql.as_str().map(str::to_owned))
             .collect();
-        self.database.set_up(&setup).map_err(|error| {
-            Stop::Unsupported(format!("a set-up with {}", error.message))
-        })?;
+        self.database
+            .set_up(&setup)
+            .map_err(|error| Stop::Unsupported(format!("a set-up with {}", error.message)))?;
         for name in list(&scenario["sessions"]).iter().filter_map(Value::as_str) {
             let sid = self.database.connect(name);
             self.sessions.insert(name.to_owned(), sid);
@@ -212,9 +212,9 @@ impl Player {
 
 fn without_nulls(value: &Value) -> Value {
     let Some(object) = value.as_object() else { return value.clone() };
-    let kept = object.iter().filter(|(_, value)| {
-        !value.is_null() && **value != json!([]) && **value != json!("")
-    });
+    let kept = object
+        .iter()
+        .filter(|(_, value)| !value.is_null() && **value != json!([]) && **value != json!(""));
     Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 

@@ -135,13 +135,13 @@ impl Search<'_> {
         self.visited.clear();
         self.soft.clear();
         self.details.clear();
-        let found = self.find_recurse(proc, 0);
+        let found = self.find_recurse(proc);
         // Lines are written on the way back, the last one first.
         self.details.reverse();
         found
     }
 
-    fn find_recurse(&mut self, proc: ProcNumber, depth: usize) -> bool {
+    fn find_recurse(&mut self, proc: ProcNumber) -> bool {
         if let Some(at) = self.visited.iter().position(|seen| *seen == proc) {
             // Only a cycle through the start counts.
             return at == 0;
@@ -156,7 +156,7 @@ impl Search<'_> {
                 continue;
             }
             self.events.push(LockEvent::Edge { waiter: proc, blocker: holder, soft: false });
-            if self.find_recurse(holder, depth + 1) {
+            if self.find_recurse(holder) {
                 self.details.push(edge);
                 return true;
             }
@@ -168,7 +168,7 @@ impl Search<'_> {
                 continue;
             }
             self.events.push(LockEvent::Edge { waiter: proc, blocker: ahead, soft: true });
-            if self.find_recurse(ahead, depth + 1) {
+            if self.find_recurse(ahead) {
                 self.details.push(edge);
                 self.soft.push(SoftEdge { waiter: proc, blocker: ahead, tag: wait.tag });
                 return true;

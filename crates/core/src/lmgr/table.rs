@@ -3,6 +3,8 @@
 //! PostgreSQL: `SetupLockInTable`, `GrantLock`, `UnGrantLock`, `CleanUpLock`,
 //! `LockCheckConflicts` (`lock.c`).
 
+use std::collections::btree_map::Entry;
+
 use super::{LockManager, LockMode, LockTag, PARTITIONS, ProcNumber};
 use crate::event::LockEvent;
 
@@ -48,7 +50,7 @@ impl LockManager {
             return false;
         }
         let key = (tag, proc);
-        if !self.proclocks.contains_key(&key) {
+        if let Entry::Vacant(entry) = self.proclocks.entry(key) {
             // A PROCLOCK's hash differs from its LOCK's in bits that do not choose the list.
             if !room.proclock.take(hash, &mut room.shared) {
                 if new {
@@ -56,7 +58,7 @@ impl LockManager {
                 }
                 return false;
             }
-            self.proclocks.insert(key, ProcLock::default());
+            entry.insert(ProcLock::default());
             self.locks.entry(tag).or_default().proc_locks.push(proc);
             if let Some(proc) = self.procs.get_mut(&proc) {
                 proc.proc_locks[partition(&tag)].push(tag);

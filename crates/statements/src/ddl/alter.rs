@@ -6,7 +6,7 @@ use pgscope_core::lmgr::{LockMode, LockTag};
 
 use super::writes;
 use crate::ast::{AlterTable, Bound, ColumnChange, ConstraintKind};
-use crate::catalog::{Kind, PG_CONSTRAINT};
+use crate::catalog::{Kind, PG_CONSTRAINT, PG_TRIGGER};
 use crate::database::{DATABASE, Database};
 use crate::error::SqlError;
 use crate::session::SessionId;
@@ -26,6 +26,8 @@ fn lock_level(part: &AlterTable) -> LockMode {
             ConstraintKind::Foreign { .. } => LockMode::ShareRowExclusive,
             _ => LockMode::AccessExclusive,
         },
+        AlterTable::ClusterOn(_) => LockMode::ShareUpdateExclusive,
+        AlterTable::Triggers => LockMode::ShareRowExclusive,
         AlterTable::Other(mode) => *mode,
         _ => LockMode::AccessExclusive,
     }
@@ -48,7 +50,11 @@ impl Database {
             self.forbid_block(sid, "ALTER TABLE ... DETACH CONCURRENTLY")?;
             return self.detach_concurrently(sid, table, partition);
         }
-        let mode = parts.iter().map(lock_level).max().unwrap_or(LockMode::AccessExclusive);
+        let mut mode = parts.iter().map(lock_level).max().unwrap_or(LockMode::AccessExclusive);
+        let index = self.find(sid, table).is_some_and(|it| matches!(it.kind, Kind::Index(_)));
+        if index && matches!(parts, [AlterTable::Rename(_)]) {
+            mode = LockMode::ShareUpdateExclusive;
+        }
         let mut steps = self.open(sid, table, mode)?;
         // Changes of columns and constraints go to partitions too.
         let down = parts.iter().any(|part| {
@@ -59,6 +65,7 @@ impl Database {
                     | AlterTable::Detach(..)
                     | AlterTable::Rename(_)
                     | AlterTable::Other(_)
+                    | AlterTable::ClusterOn(_)
             )
         });
         if down {
@@ -85,12 +92,21 @@ impl Database {
                 SqlError::new("42703", message)
             })
         };
+        if let AlterTable::Triggers = part {
+            // Only a trigger that changes is written.
+            let triggers = relation.objects.iter().any(|(class, _)| *class == PG_TRIGGER);
+            return Ok(if triggers { vec![writes()] } else { Vec::new() });
+        }
         self.assign_xid(sid);
         match part {
             AlterTable::AddColumn(new) => {
-                self.change(sid, oid, |relation| relation.columns.push(new.clone()))?;
-                Ok(Vec::new())
+                let mut changed = (*relation).clone();
+                changed.columns.push(new.clone());
+                let steps = self.make_toast(&mut changed);
+                self.put(sid, oid, Some(changed));
+                Ok(steps)
             }
+            AlterTable::ClusterOn(index) => self.open(sid, index, LockMode::ShareUpdateExclusive),
             AlterTable::DropColumn(name) => {
                 let at = column(name)?;
                 // Its place stays, without a name that could be asked for.
@@ -106,8 +122,10 @@ impl Database {
                 }
                 let indexes: Vec<u32> = relation.indexes.clone();
                 self.change(sid, oid, |_| {})?;
-                let kept: Vec<u32> =
-                    indexes.into_iter().filter(|index| self.relation(sid, *index).is_some()).collect();
+                let kept: Vec<u32> = indexes
+                    .into_iter()
+                    .filter(|index| self.relation(sid, *index).is_some())
+                    .collect();
                 self.change(sid, oid, |relation| relation.indexes = kept)?;
                 Ok(steps)
             }
@@ -123,7 +141,9 @@ impl Database {
                 let mode = LockMode::ShareUpdateExclusive;
                 Ok(toast.map(|toast| lock(toast, mode)).into_iter().collect())
             }
-            AlterTable::AddConstraint(constraint) => self.add_constraint(sid, oid, constraint, false),
+            AlterTable::AddConstraint(constraint) => {
+                self.add_constraint(sid, oid, constraint, false)
+            }
             AlterTable::DropConstraint(name) => {
                 let found = relation.constraints.iter().find(|it| it.name == *name);
                 let Some(found) = found.cloned() else {
@@ -135,6 +155,8 @@ impl Database {
                 let mut steps = Vec::new();
                 if let Some(foreign) = &found.foreign {
                     steps.push(lock(foreign.parent, LockMode::AccessExclusive));
+                    let dropped = |oid| lock_object(PG_TRIGGER, oid, LockMode::AccessExclusive);
+                    steps.extend(foreign.triggers.map(dropped));
                 }
                 steps.push(lock_object(PG_CONSTRAINT, found.oid, LockMode::AccessExclusive));
                 if let Some(index) = found.index {
@@ -177,7 +199,7 @@ impl Database {
                 }));
                 Ok(steps)
             }
-            AlterTable::Other(_) => Ok(Vec::new()),
+            AlterTable::Triggers | AlterTable::Other(_) => Ok(Vec::new()),
         }
     }
 

@@ -57,7 +57,10 @@ impl Database {
                 let oid = self.new_oid(sequence);
                 sequences.push(oid);
                 self.put(sid, oid, Some(Relation::new(oid, sequence, Kind::Sequence)));
+                // It is made, then altered to be the column's.
                 steps.push(lock(oid, LockMode::AccessExclusive));
+                steps.push(lock(oid, LockMode::ShareRowExclusive));
+                steps.push(lock(oid, LockMode::RowExclusive));
             }
         }
         let mut columns = columns.clone();
@@ -83,6 +86,9 @@ impl Database {
         }
         let (oid, made) = self.make_relation(sid, name, kind, columns);
         steps.extend(made);
+        if !sequences.is_empty() {
+            steps.push(lock(oid, LockMode::AccessShare));
+        }
         self.change(sid, oid, |relation| {
             relation.parent = parent;
             relation.sequences = sequences;
@@ -132,19 +138,27 @@ impl Database {
                 relation.objects.push((PG_CONSTRAINT, object));
             }
         }
-        let wide = ["text", "varchar", "bytea", "json", "jsonb", "numeric", "character"];
-        let toasts = columns.iter().any(|column| wide.contains(&column.kind.as_str()));
-        if toasts && relation.has_storage() {
-            let toast = self.new_oid(&format!("toast({name})"));
-            let index = self.new_oid(&format!("toast_index({name})"));
-            relation.toast = Some((toast, index));
-            steps.push(lock(toast, LockMode::AccessExclusive));
-            steps.push(lock(toast, LockMode::Share));
-            steps.push(lock(index, LockMode::AccessExclusive));
-        }
         relation.columns = columns;
+        steps.extend(self.make_toast(&mut relation));
         self.put(sid, oid, Some(relation));
         (oid, steps)
+    }
+
+    /// The TOAST table that a relation needs and does not have yet.
+    pub(super) fn make_toast(&mut self, relation: &mut Relation) -> Steps {
+        let wide = ["text", "varchar", "bytea", "json", "jsonb", "numeric", "character"];
+        let needed = relation.columns.iter().any(|it| wide.contains(&it.kind.as_str()));
+        if !needed || !relation.has_storage() || relation.toast.is_some() {
+            return Vec::new();
+        }
+        let toast = self.new_oid(&format!("toast({})", relation.name));
+        let index = self.new_oid(&format!("toast_index({})", relation.name));
+        relation.toast = Some((toast, index));
+        vec![
+            lock(toast, LockMode::AccessExclusive),
+            lock(toast, LockMode::Share),
+            lock(index, LockMode::AccessExclusive),
+        ]
     }
 
     pub(super) fn query_columns(
@@ -162,7 +176,9 @@ impl Database {
                 Expr::Star => columns.extend(all.iter().cloned()),
                 Expr::Column(name) => {
                     let found = all.iter().find(|column| column.name == *name).cloned();
-                    columns.push(found.unwrap_or(ColumnDef { name: name.clone(), ..Default::default() }));
+                    columns.push(
+                        found.unwrap_or(ColumnDef { name: name.clone(), ..Default::default() }),
+                    );
                 }
                 Expr::Call(name, _) => {
                     columns.push(ColumnDef { name: name.clone(), ..Default::default() });
@@ -210,7 +226,16 @@ impl Database {
                 act(move |db, sid| {
                     let oid = db.by_name(sid, &table)?.oid;
                     let index = db.make_index(sid, &name, oid, columns.clone(), unique)?;
-                    Ok(vec![lock(index, LockMode::AccessExclusive)])
+                    let mut steps = vec![lock(index, LockMode::AccessExclusive)];
+                    // Each partition gets one of its own, which is attached to this one.
+                    for part in db.partitions(sid, oid) {
+                        let name = format!("{}_{}_idx", part.name, columns.join("_"));
+                        let own = db.make_index(sid, &name, part.oid, columns.clone(), unique)?;
+                        steps.push(lock(part.oid, LockMode::Share));
+                        steps.push(lock(own, LockMode::AccessExclusive));
+                        steps.push(lock(index, LockMode::ShareUpdateExclusive));
+                    }
+                    Ok(steps)
                 }),
             ]);
         }
@@ -264,7 +289,12 @@ impl Database {
         Ok(steps)
     }
 
-    pub(super) fn create_matview(&mut self, sid: SessionId, name: &str, select: &Select) -> Stepped {
+    pub(super) fn create_matview(
+        &mut self,
+        sid: SessionId,
+        name: &str,
+        select: &Select,
+    ) -> Stepped {
         self.exists(sid, name)?;
         let mut steps = self.lock_query(select);
         steps.extend(self.plan_query(select));
@@ -335,8 +365,7 @@ impl Database {
         let (name, table) = (name.to_owned(), table.to_owned());
         steps.push(act(move |db, sid| {
             let oid = db.by_name(sid, &table)?.oid;
-            let trigger = db.new_object(PG_TRIGGER, &format!("{name} on public.{table}"));
-            db.change(sid, oid, |table| table.objects.push((PG_TRIGGER, trigger)))?;
+            db.add_part(sid, PG_TRIGGER, &name, oid)?;
             Ok(Vec::new())
         }));
         Ok(steps)
@@ -364,8 +393,7 @@ impl Database {
             }
             ConstraintKind::Primary(columns) | ConstraintKind::Unique(columns) => {
                 let primary = matches!(constraint.kind, ConstraintKind::Primary(_));
-                let suffix =
-                    if primary { name("pkey", &[]) } else { name("key", columns) };
+                let suffix = if primary { name("pkey", &[]) } else { name("key", columns) };
                 let name = constraint.name.clone().unwrap_or(suffix);
                 let index = self.make_index(sid, &name, oid, columns.clone(), true)?;
                 let object = self.record_constraint(sid, oid, name, Some(index), None)?;
@@ -378,7 +406,8 @@ impl Database {
             }
             ConstraintKind::Foreign { columns, table: parent, to, cascade } => {
                 let name = constraint.name.clone().unwrap_or_else(|| name("fkey", columns));
-                let mut steps = self.open(sid, parent, LockMode::ShareRowExclusive)?;
+                let mut steps = vec![lock(oid, LockMode::ShareRowExclusive)];
+                steps.extend(self.open(sid, parent, LockMode::ShareRowExclusive)?);
                 let (columns, parent, to) = (columns.clone(), parent.clone(), to.clone());
                 let (cascade, validate) = (*cascade, !constraint.not_valid && !new);
                 steps.push(act(move |db, sid| {
@@ -411,8 +440,7 @@ impl Database {
         let parent = foreign.parent;
         let key = foreign.to.clone();
         let object = self.record_constraint(sid, oid, name, None, Some(foreign))?;
-        let mut steps =
-            vec![lock(oid, LockMode::AccessShare), lock(parent, LockMode::AccessShare)];
+        let mut steps = vec![lock(oid, LockMode::AccessShare), lock(parent, LockMode::AccessShare)];
         if self.depends() {
             steps.push(lock_object(PG_CONSTRAINT, object, LockMode::AccessShare));
             let table = self.get(sid, parent)?;

@@ -6,7 +6,7 @@ use pgscope_core::lmgr::{LockMode, LockTag};
 
 use super::writes;
 use crate::ast::{Dropped, Statement};
-use crate::catalog::{Kind, PG_CONSTRAINT, PG_TRIGGER, PG_TYPE, Relation};
+use crate::catalog::{Constraint, Kind, PG_CONSTRAINT, PG_POLICY, PG_TRIGGER, PG_TYPE, Relation};
 use crate::database::{DATABASE, Database};
 use crate::error::SqlError;
 use crate::session::SessionId;
@@ -45,8 +45,13 @@ impl Database {
             steps.push(act(move |db, sid| {
                 let mut steps = Vec::new();
                 // An index's table is locked first.
-                if let Kind::Index(index) = &db.by_name(sid, &name)?.kind {
+                let relation = db.by_name(sid, &name)?;
+                if let Kind::Index(index) = &relation.kind {
                     steps.push(lock(index.table, LockMode::AccessExclusive));
+                }
+                // So is what a partition belongs to.
+                if let Some((parent, _)) = &relation.parent {
+                    steps.push(lock(*parent, LockMode::AccessExclusive));
                 }
                 steps.extend(db.open(sid, &name, LockMode::AccessExclusive)?);
                 let name = name.clone();
@@ -63,11 +68,25 @@ impl Database {
     /// Lock and forget a relation that is locked itself.
     fn drop_relation(&mut self, sid: SessionId, relation: &Relation, cascade: bool) -> Stepped {
         let dependents = self.dependents(sid, relation);
-        if !dependents.is_empty() && !cascade {
-            return Err(self.in_use(relation, &dependents));
+        let mut keys = self.referencing(sid, relation.oid);
+        keys.retain(|(child, _)| child.oid != relation.oid);
+        let used = !dependents.is_empty() || !keys.is_empty();
+        if used && !cascade {
+            return Err(in_use(relation, &dependents, &keys));
         }
         let mut steps = Vec::new();
         let dropped = |class, oid| lock_object(class, oid, LockMode::AccessExclusive);
+        for (child, constraint) in &keys {
+            steps.push(lock(child.oid, LockMode::AccessExclusive));
+            steps.push(dropped(PG_CONSTRAINT, constraint.oid));
+            let triggers = constraint.foreign.as_ref().map(|foreign| foreign.triggers);
+            steps.extend(triggers.into_iter().flatten().map(|oid| dropped(PG_TRIGGER, oid)));
+            let (child, gone) = (child.oid, constraint.oid);
+            steps.push(act(move |db, sid| {
+                db.change(sid, child, |table| table.constraints.retain(|it| it.oid != gone))?;
+                Ok(Vec::new())
+            }));
+        }
         for dependent in &dependents {
             for (class, oid) in &dependent.objects {
                 steps.push(dropped(*class, *oid));
@@ -75,14 +94,14 @@ impl Database {
             steps.push(lock(dependent.oid, LockMode::AccessExclusive));
             steps.extend(self.drop_relation(sid, dependent, true)?);
         }
-        match dependents.len() {
-            0 => {}
-            1 => {
-                let what = kind_name(&dependents[0]);
-                let notice = format!("NOTICE: drop cascades to {what} {}", dependents[0].name);
-                self.notice(sid, &notice);
-            }
-            count => {
+        let mut others: Vec<String> =
+            dependents.iter().map(|it| format!("{} {}", kind_name(it), it.name)).collect();
+        others.extend(keys.iter().map(key_name));
+        match &others[..] {
+            [] => {}
+            [one] => self.notice(sid, &format!("NOTICE: drop cascades to {one}")),
+            more => {
+                let count = more.len();
                 self.notice(sid, &format!("NOTICE: drop cascades to {count} other objects"));
             }
         }
@@ -92,8 +111,7 @@ impl Database {
             Kind::Index(index) => Some(index.table),
             _ => None,
         };
-        let parts: Vec<u32> =
-            relation.indexes.iter().chain(&relation.sequences).copied().collect();
+        let parts: Vec<u32> = relation.indexes.iter().chain(&relation.sequences).copied().collect();
         steps.push(writes());
         steps.push(act(move |db, sid| {
             for part in parts.iter().chain([&oid]) {
@@ -156,17 +174,35 @@ impl Database {
         all
     }
 
-    fn in_use(&self, relation: &Relation, dependents: &[std::rc::Rc<Relation>]) -> SqlError {
-        let what = kind_name(relation);
-        let message =
-            format!("cannot drop {what} {} because other objects depend on it", relation.name);
-        let line = |other: &std::rc::Rc<Relation>| {
-            format!("{} {} depends on {what} {}", kind_name(other), other.name, relation.name)
+    /// A trigger, a policy or a rule goes; the table is locked as for a change of it.
+    pub(super) fn drop_part(
+        &mut self,
+        sid: SessionId,
+        class: u32,
+        name: &str,
+        table: &str,
+    ) -> Stepped {
+        let (what, tag) = match class {
+            PG_TRIGGER => ("trigger", "DROP TRIGGER"),
+            PG_POLICY => ("policy", "DROP POLICY"),
+            _ => ("rule", "DROP RULE"),
         };
-        let detail: Vec<String> = dependents.iter().map(line).collect();
-        SqlError::new("2BP01", message)
-            .detail(detail.join("\n"))
-            .hint("Use DROP ... CASCADE to drop the dependent objects too.")
+        self.tag(sid, tag);
+        let relation = self.by_name(sid, table)?;
+        let Some(&oid) = self.parts.get(&(class, name.to_owned(), relation.oid)) else {
+            let message = format!("{what} \"{name}\" for table \"{table}\" does not exist");
+            return Err(SqlError::new("42704", message));
+        };
+        let mut steps = self.open(sid, table, LockMode::AccessShare)?;
+        steps.push(lock_object(class, oid, LockMode::AccessExclusive));
+        steps.push(lock(relation.oid, LockMode::AccessExclusive));
+        steps.push(writes());
+        let table = relation.oid;
+        steps.push(act(move |db, sid| {
+            db.change(sid, table, |table| table.objects.retain(|it| *it != (class, oid)))?;
+            Ok(Vec::new())
+        }));
+        Ok(steps)
     }
 
     /// DROP INDEX CONCURRENTLY: nobody may still use the index.
@@ -203,6 +239,27 @@ impl Database {
             }),
         ])
     }
+}
+
+fn key_name((child, constraint): &(std::rc::Rc<Relation>, Constraint)) -> String {
+    format!("constraint {} on table {}", constraint.name, child.name)
+}
+
+fn in_use(
+    relation: &Relation,
+    dependents: &[std::rc::Rc<Relation>],
+    keys: &[(std::rc::Rc<Relation>, Constraint)],
+) -> SqlError {
+    let what = kind_name(relation);
+    let name = &relation.name;
+    let message = format!("cannot drop {what} {name} because other objects depend on it");
+    let others = dependents.iter().map(|it| format!("{} {}", kind_name(it), it.name));
+    let others = others.chain(keys.iter().map(key_name));
+    let detail: Vec<String> =
+        others.map(|other| format!("{other} depends on {what} {name}")).collect();
+    SqlError::new("2BP01", message)
+        .detail(detail.join("\n"))
+        .hint("Use DROP ... CASCADE to drop the dependent objects too.")
 }
 
 fn kind_name(relation: &Relation) -> &'static str {

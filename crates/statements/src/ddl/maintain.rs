@@ -24,11 +24,20 @@ impl Database {
                     steps.push(act(move |db, sid| db.open(sid, &open, mode)));
                     steps.push(act(move |db, sid| {
                         let relation = db.by_name(sid, &name)?;
-                        let mut steps = lock_indexes(&relation, LockMode::AccessShare);
-                        for partition in db.partitions(sid, relation.oid) {
-                            steps.push(lock(partition.oid, LockMode::AccessShare));
+                        let mut steps = Vec::new();
+                        for part in db.partitions(sid, relation.oid).iter().chain([&relation]) {
+                            if part.oid != relation.oid {
+                                // Read once for the whole, then analyzed by itself.
+                                steps.push(lock(part.oid, LockMode::AccessShare));
+                            }
+                            steps.push(lock(part.oid, mode));
+                            steps.extend(lock_indexes(part, LockMode::AccessShare));
+                            // Without rows there is nothing to write about them.
+                            let heap = db.heaps.get(&part.filenode);
+                            if heap.is_some_and(|heap| !heap.tuples.is_empty()) {
+                                steps.push(writes());
+                            }
                         }
-                        steps.push(writes());
                         Ok(steps)
                     }));
                 }
@@ -43,7 +52,9 @@ impl Database {
                 };
                 Ok(tables.iter().map(one).collect())
             }
-            Statement::Cluster(table, index, tag) => self.cluster(sid, table, index.as_deref(), tag),
+            Statement::Cluster(table, index, tag) => {
+                self.cluster(sid, table, index.as_deref(), tag)
+            }
             Statement::Reindex { name, index, concurrently } => {
                 self.tag(sid, "REINDEX");
                 if *concurrently {
@@ -88,7 +99,10 @@ impl Database {
                     if !cascade {
                         return Err(referenced(&child.name, &relation.name));
                     }
-                    db.notice(sid, &format!("NOTICE: truncate cascades to table \"{}\"", child.name));
+                    db.notice(
+                        sid,
+                        &format!("NOTICE: truncate cascades to table \"{}\"", child.name),
+                    );
                     steps.push(lock(child.oid, LockMode::AccessExclusive));
                     all.push(child);
                 }
@@ -113,8 +127,7 @@ impl Database {
     /// VACUUM of one table. With a cost delay it sleeps as soon as it reads a page.
     fn vacuum(&mut self, sid: SessionId, table: &str, full: bool, skip: bool) -> Stepped {
         let relation = self.by_name(sid, table)?;
-        let mode =
-            if full { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };
+        let mode = if full { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };
         let name = table.to_owned();
         let oid = relation.oid;
         let work = act(move |db, sid| {
@@ -131,7 +144,8 @@ impl Database {
                 let tells = !db.version.profile().lmgr.fast_path_groups;
                 let Some(session) = db.sessions.get_mut(&sid) else { return Ok(Vec::new()) };
                 session.busy = true;
-                let context = format!("while scanning block 0 of relation \"public.{}\"", relation.name);
+                let context =
+                    format!("while scanning block 0 of relation \"public.{}\"", relation.name);
                 session.context = tells.then_some(context);
                 Ok(Vec::new())
             }));
@@ -139,8 +153,7 @@ impl Database {
         });
         if skip {
             let tag = LockTag::relation(DATABASE, oid);
-            let warning =
-                format!("WARNING: skipping vacuum of \"{name}\" --- lock not available");
+            let warning = format!("WARNING: skipping vacuum of \"{name}\" --- lock not available");
             let other = act(move |db, sid| {
                 db.notice(sid, &warning);
                 Ok(Vec::new())
@@ -152,13 +165,7 @@ impl Database {
         Ok(steps)
     }
 
-    fn cluster(
-        &mut self,
-        sid: SessionId,
-        table: &str,
-        index: Option<&str>,
-        tag: &str,
-    ) -> Stepped {
+    fn cluster(&mut self, sid: SessionId, table: &str, index: Option<&str>, tag: &str) -> Stepped {
         self.tag(sid, tag);
         let mut steps = self.open(sid, table, LockMode::AccessExclusive)?;
         let (table, index) = (table.to_owned(), index.map(str::to_owned));
@@ -243,8 +250,7 @@ impl Database {
 
     fn refresh(&mut self, sid: SessionId, name: &str, concurrently: bool) -> Stepped {
         self.tag(sid, "REFRESH MATERIALIZED VIEW");
-        let mode =
-            if concurrently { LockMode::Exclusive } else { LockMode::AccessExclusive };
+        let mode = if concurrently { LockMode::Exclusive } else { LockMode::AccessExclusive };
         let mut steps = self.open(sid, name, mode)?;
         let name = name.to_owned();
         steps.push(act(move |db, sid| {
@@ -261,6 +267,8 @@ impl Database {
                 if !db.version.profile().lmgr.nowait_goes_ahead {
                     steps.push(lock(view.oid, LockMode::AccessShare));
                 }
+                // The old rows stay readable until they are swapped (`make_new_heap`).
+                steps.push(lock(view.oid, LockMode::Exclusive));
                 steps.extend(db.rewrite(&view, false));
             }
             let (oid, select): (u32, Select) = (view.oid, select.clone());
@@ -309,7 +317,5 @@ impl Database {
 fn referenced(child: &str, parent: &str) -> SqlError {
     SqlError::new("0A000", "cannot truncate a table referenced in a foreign key constraint")
         .detail(format!("Table \"{child}\" references \"{parent}\"."))
-        .hint(format!(
-            "Truncate table \"{child}\" at the same time, or use TRUNCATE ... CASCADE."
-        ))
+        .hint(format!("Truncate table \"{child}\" at the same time, or use TRUNCATE ... CASCADE."))
 }

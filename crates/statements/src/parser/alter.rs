@@ -122,8 +122,7 @@ impl Parser {
             return Ok(AlterTable::SetLogged);
         }
         if self.eat("cluster on") {
-            self.name()?;
-            return Ok(AlterTable::Other(LockMode::ShareUpdateExclusive));
+            return Ok(AlterTable::ClusterOn(self.name()?));
         }
         if self.eat("set without cluster") {
             return Ok(AlterTable::Other(LockMode::ShareUpdateExclusive));
@@ -132,11 +131,11 @@ impl Parser {
             self.at += 1;
             let trigger = self.peek_word() == "trigger";
             self.skip_rest();
-            return Ok(AlterTable::Other(if trigger {
-                LockMode::ShareRowExclusive
+            return Ok(if trigger {
+                AlterTable::Triggers
             } else {
-                LockMode::AccessExclusive
-            }));
+                AlterTable::Other(LockMode::AccessExclusive)
+            });
         }
         let strongest = ["force row level security", "no force row level security"];
         if strongest.iter().any(|words| self.eat(words)) {

@@ -2,6 +2,7 @@
 
 use super::{Parsed, Parser};
 use crate::ast::{Bound, ColumnDef, ConstraintDef, ConstraintKind, Expr, Statement, Value};
+use crate::catalog::{PG_POLICY, PG_REWRITE};
 
 impl Parser {
     pub(super) fn create(&mut self) -> Parsed<Statement> {
@@ -51,16 +52,15 @@ impl Parser {
             }
             return Ok(Statement::CreateStatistics(self.relation()?));
         }
-        for (word, on, tag) in
-            [("policy", "on", "CREATE POLICY"), ("rule", "to", "CREATE RULE")]
-        {
+        for (word, on, class) in [("policy", "on", PG_POLICY), ("rule", "to", PG_REWRITE)] {
             if self.eat(word) {
+                let name = self.name()?;
                 while self.peek().is_some() && !self.eat(on) {
                     self.at += 1;
                 }
                 let table = self.relation()?;
                 self.skip_rest();
-                return Ok(Statement::CreatePolicy(table, tag));
+                return Ok(Statement::CreatePart { class, name, table });
             }
         }
         Err(format!("CREATE {:?}", self.peek()))

@@ -5,8 +5,22 @@ use crate::ast::{FromItem, Locking, RowLock, Select, Source, Statement, WaitPoli
 
 /// Words that end an alias-less table.
 const KEYWORDS: [&str; 16] = [
-    "where", "order", "limit", "for", "group", "set", "join", "on", "using", "values", "select",
-    "returning", "left", "inner", "cross", "offset",
+    "where",
+    "order",
+    "limit",
+    "for",
+    "group",
+    "set",
+    "join",
+    "on",
+    "using",
+    "values",
+    "select",
+    "returning",
+    "left",
+    "inner",
+    "cross",
+    "offset",
 ];
 
 impl Parser {
@@ -23,7 +37,7 @@ impl Parser {
             })?;
         }
         if self.eat("from") {
-            select.from = self.list(Self::from_item)?;
+            select.from = self.list(Self::source_item)?;
             loop {
                 let inner = self.eat("inner");
                 if !(self.eat("join") || self.eat("cross join")) {
@@ -32,7 +46,7 @@ impl Parser {
                     }
                     break;
                 }
-                select.from.push(self.from_item()?);
+                select.from.push(self.source_item()?);
                 if self.eat("on") {
                     let on = self.expr()?;
                     select.filter = Some(on);
@@ -43,9 +57,7 @@ impl Parser {
             let filter = self.expr()?;
             select.filter = Some(match select.filter.take() {
                 None => filter,
-                Some(on) => {
-                    crate::ast::Expr::Binary("and".into(), Box::new(on), Box::new(filter))
-                }
+                Some(on) => crate::ast::Expr::Binary("and".into(), Box::new(on), Box::new(filter)),
             });
         }
         if self.eat("order by") {
@@ -89,7 +101,7 @@ impl Parser {
         Ok(Locking { strength, of, policy })
     }
 
-    fn from_item(&mut self) -> Parsed<FromItem> {
+    fn source_item(&mut self) -> Parsed<FromItem> {
         let only = self.eat("only");
         if self.peek() == Some(&crate::lexer::Token::Sign("(".into())) {
             return Err("a subquery".into());

@@ -50,9 +50,8 @@ pub(super) fn settings(
     let (max_locks_per_transaction, processes) = sizes(settings, version);
     let objects = scenario["objects"].as_object();
     let oids = objects.into_iter().flatten();
-    let oids = oids.filter_map(|(name, oid)| {
-        Some((name.clone(), u32::try_from(oid.as_u64()?).ok()?))
-    });
+    let oids =
+        oids.filter_map(|(name, oid)| Some((name.clone(), u32::try_from(oid.as_u64()?).ok()?)));
     Settings {
         max_locks_per_transaction,
         processes,
@@ -101,12 +100,7 @@ fn manager(record: &Value, version: Version) -> (LockManager, ProcNumber) {
 }
 
 /// Whether our count is among those that the server gave; its error is the one expected.
-fn check_attempt(
-    record: &Value,
-    at: usize,
-    count: usize,
-    version: Version,
-) -> Result<u64, Stop> {
+fn check_attempt(record: &Value, at: usize, count: usize, version: Version) -> Result<u64, Stop> {
     let attempt = &record["attempts"][at];
     let again = list(&record["same_again_on_fresh_servers"]).iter().map(|run| &run[at]);
     let counts: Vec<u64> = [&attempt["granted_before_error"]]
