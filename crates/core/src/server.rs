@@ -5,6 +5,7 @@
 //! clones share the pages of the arena.
 
 mod apply;
+mod at_hand;
 mod backend;
 mod buffers;
 mod lives;
@@ -26,6 +27,7 @@ use crate::event::{Event, EventLog};
 use crate::ids::BackendId;
 use crate::memory::{Addr, Arena, Owner, ProgramText};
 use crate::profile::{Profile, Version};
+use at_hand::AtHand;
 use shmem::{Region, ShmemLayout};
 
 /// A PostgreSQL server's memory.
@@ -42,6 +44,7 @@ pub struct Server {
     /// What the checkpointer and the background writer count.
     auxiliary: LocalBufferState,
     log: EventLog,
+    at_hand: AtHand,
 }
 
 impl Server {
@@ -63,6 +66,7 @@ impl Server {
             backends: Vec::new(),
             auxiliary: LocalBufferState::default(),
             log: EventLog::default(),
+            at_hand: AtHand::default(),
         })
     }
 
@@ -88,6 +92,7 @@ impl Server {
 
     /// Which events are recorded.
     pub fn log_mut(&mut self) -> &mut EventLog {
+        self.at_hand.forget();
         &mut self.log
     }
 

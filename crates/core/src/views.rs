@@ -6,12 +6,10 @@ mod costs;
 mod fragmentation;
 mod memory_contexts;
 
-use std::collections::BTreeSet;
-
 use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
 use crate::ids::{BackendId, BufferId, BufferTag, ChunkSlot};
-use crate::memory::Addr;
+use crate::memory::{Addr, AddrSet};
 use crate::mmgr::inspect::{self, BlockView};
 
 pub use costs::{Costs, Ledger};
@@ -93,7 +91,8 @@ impl ContextRow {
 pub fn contexts(server: &Server, id: BackendId) -> Vec<ContextRow> {
     let Some(backend) = server.backend(id) else { return Vec::new() };
     let mut rows = Vec::new();
-    let mut seen = BTreeSet::from([Addr::NULL]);
+    let mut seen = AddrSet::default();
+    seen.insert(Addr::NULL);
     let mut open = vec![(backend.memory.top, None, 1)];
     while let Some((addr, parent, level)) = open.pop() {
         // Links that somebody wrote over can lead from a context to itself.
