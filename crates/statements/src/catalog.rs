@@ -128,6 +128,8 @@ pub(crate) struct Relation {
     pub(crate) sequences: Vec<u32>,
     /// Where its rows are; a new one after TRUNCATE.
     pub(crate) filenode: u32,
+    /// VACUUM, ANALYZE or CREATE INDEX has counted its rows, and the planner knows how few.
+    pub(crate) counted: bool,
 }
 
 impl Relation {
@@ -146,6 +148,7 @@ impl Relation {
             parent: None,
             sequences: Vec::new(),
             filenode: oid,
+            counted: false,
         }
     }
 

@@ -91,6 +91,8 @@ pub struct Database {
     pub(crate) next_xid: u32,
     pub(crate) commits: u64,
     pub(crate) prepared: BTreeMap<String, Prepared>,
+    /// What serializable transactions have read.
+    pub(crate) reads: Vec<crate::predicate::Read>,
     next_oid: u32,
     oids: BTreeMap<String, u32>,
     /// Names of relations and of other objects, by catalog (0 for relations) and OID.
@@ -130,6 +132,7 @@ impl Database {
             next_xid: 1000,
             commits: 0,
             prepared: BTreeMap::new(),
+            reads: Vec::new(),
             next_oid: highest.max(16_383) + 1000,
             oids: settings.oids,
             names,
@@ -474,6 +477,7 @@ impl Database {
         let rows = self.locks.lock_status();
         self.name_new(&rows);
         let mut shown: Vec<Shown> = rows.iter().map(|row| self.shown(row)).collect();
+        shown.extend(self.read_rows());
         shown.sort();
         shown
     }
@@ -520,7 +524,7 @@ impl Database {
         self.xid_names.insert(xid, name);
     }
 
-    fn object_name(&self, class: u32, oid: u32) -> String {
+    pub(crate) fn object_name(&self, class: u32, oid: u32) -> String {
         self.names.get(&(class, oid)).cloned().unwrap_or_else(|| oid.to_string())
     }
 

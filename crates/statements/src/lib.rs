@@ -21,6 +21,7 @@ mod eval;
 mod heap;
 mod lexer;
 mod parser;
+mod predicate;
 mod query;
 mod rows;
 mod session;

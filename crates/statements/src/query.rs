@@ -168,6 +168,35 @@ impl Database {
             .collect())
     }
 
+    /// A serializable transaction notes what it has read of a relation.
+    pub(crate) fn note_reads(
+        &mut self,
+        sid: SessionId,
+        oid: u32,
+        filter: Option<&Expr>,
+        rows: &[Row],
+    ) -> Result<(), SqlError> {
+        let relation = self.get(sid, oid)?;
+        if let Kind::View(inner) = &relation.kind {
+            for item in inner.from.iter().filter(|item| item.args.is_none()) {
+                let oid = self.by_name(sid, &item.name)?.oid;
+                self.note_reads(sid, oid, inner.filter.as_ref(), rows)?;
+            }
+            return Ok(());
+        }
+        let mut read = self.pruned(sid, &relation, filter)?;
+        if !relation.is_partitioned() {
+            read.push(relation);
+        }
+        for part in read {
+            let found = rows.iter().flat_map(|row| &row.base);
+            let found = found.filter(|(_, oid, _)| *oid == part.oid).map(|(.., tid)| *tid);
+            let found: Vec<Tid> = found.collect();
+            self.has_read(sid, &part, filter, &found);
+        }
+        Ok(())
+    }
+
     fn scan_view(
         &mut self,
         sid: SessionId,
@@ -267,6 +296,10 @@ impl Database {
 
     fn run_query(&mut self, sid: SessionId, select: &Select) -> Stepped {
         let mut rows = self.find_rows(sid, select)?;
+        for item in select.from.iter().filter(|item| item.args.is_none()) {
+            let oid = self.by_name(sid, &item.name)?.oid;
+            self.note_reads(sid, oid, select.filter.as_ref(), &rows)?;
+        }
         if let Some(session) = self.sessions.get_mut(&sid) {
             session.work.rows = Some(Vec::new());
         }

@@ -199,10 +199,14 @@ impl Database {
         self.take_snapshot(sid);
         let oid = self.by_name(sid, table)?.oid;
         let mut steps = Vec::new();
+        let mut rows = Vec::new();
         for row in self.scan(sid, table, oid)? {
-            if !self.passes(sid, filter.as_ref(), &row.columns)? {
-                continue;
+            if self.passes(sid, filter.as_ref(), &row.columns)? {
+                rows.push(row);
             }
+        }
+        self.note_reads(sid, oid, filter.as_ref(), &rows)?;
+        for row in rows {
             for (_, relation, tid) in row.base {
                 let modify = Modify { relation, set: set.clone(), filter: filter.clone() };
                 let modify = Rc::new(modify);

@@ -219,6 +219,7 @@ impl Database {
         let Some(transaction) = session.transaction.take() else { return };
         self.finish(transaction.xids(), Some(transaction.overlay));
         self.release(sid, false);
+        self.end_reads(sid, true);
     }
 
     fn finish(&mut self, xids: Vec<u32>, overlay: Option<Overlay>) {
@@ -260,6 +261,7 @@ impl Database {
         }
         self.finish(xids, None);
         self.release(sid, true);
+        self.end_reads(sid, false);
     }
 
     /// A statement failed: its (sub)transaction is undone (`AbortCurrentTransaction`).

@@ -105,13 +105,6 @@ impl Database {
                 if self.keeps_snapshot(sid) {
                     self.take_snapshot(sid);
                 }
-                if self
-                    .transaction(sid)
-                    .is_some_and(|it| it.isolation == crate::ast::Isolation::Serializable)
-                    && !select.from.is_empty()
-                {
-                    return Err(SqlError::unsupported("predicate locks (SERIALIZABLE)"));
-                }
                 Ok(self.select(select))
             }
             Statement::Insert { table, columns, source, on_conflict_nothing } => {

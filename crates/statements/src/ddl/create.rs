@@ -207,7 +207,12 @@ impl Database {
         let oid = self.new_oid(name);
         let index = Index { table, columns, unique, invalid: false };
         self.put(sid, oid, Some(Relation::new(oid, name, Kind::Index(index))));
-        self.change(sid, table, |relation| relation.indexes.push(oid))?;
+        let filenode = self.get(sid, table)?.filenode;
+        let rows = self.heaps.get(&filenode).is_some_and(|heap| !heap.tuples.is_empty());
+        self.change(sid, table, |relation| {
+            relation.indexes.push(oid);
+            relation.counted |= rows;
+        })?;
         Ok(oid)
     }
 

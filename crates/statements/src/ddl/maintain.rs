@@ -35,6 +35,7 @@ impl Database {
                             // Without rows there is nothing to write about them.
                             let heap = db.heaps.get(&part.filenode);
                             if heap.is_some_and(|heap| !heap.tuples.is_empty()) {
+                                db.change(sid, part.oid, |table| table.counted = true)?;
                                 steps.push(writes());
                             }
                         }
@@ -136,6 +137,7 @@ impl Database {
             let delay = session.map_or(0, |it| it.milliseconds("vacuum_cost_delay", 0));
             let pages = db.heaps.get(&relation.filenode).is_some_and(|it| !it.tuples.is_empty());
             if full || delay == 0 || !pages {
+                db.change(sid, oid, |relation| relation.counted |= pages)?;
                 db.next_transaction(sid);
                 return Ok(Vec::new());
             }
