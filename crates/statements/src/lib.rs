@@ -18,6 +18,7 @@ mod database;
 mod ddl;
 mod error;
 mod eval;
+mod foreign;
 mod heap;
 mod lexer;
 mod parser;
