@@ -7,14 +7,16 @@
 //! passed over in silence, and never counted as equal.
 //!
 //! [`trace`] reads the files, [`bufmgr`] and [`mmgr`] replay the two kinds. [`contexts`] tells
-//! stories of whole backends, whose contexts are compared, [`locks`] plays scenarios of several
-//! sessions, whose locks are.
+//! stories of whole backends, whose contexts are compared; [`shmem`] starts servers with other
+//! settings, and compares what they made of their shared memory; [`locks`] plays scenarios of
+//! several sessions, whose locks are compared.
 
 mod bufmgr;
 mod contexts;
 mod locks;
 mod mmgr;
 mod record;
+mod shmem;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -23,10 +25,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) use record::Verdict;
+pub(crate) use shmem::FORMAT as SHMEM;
 use trace::Trace;
 
-/// The kind under which stories are counted.
+/// The kinds under which stories and starts of servers are counted.
 const STORIES: &str = "stories";
+const STARTS: &str = "starts";
 
 /// What came out of all traces.
 #[derive(Default)]
@@ -38,6 +42,10 @@ struct Tally {
     contexts: u64,
     /// Outcomes, waits and locks that scenarios showed, compared.
     locks: u64,
+    /// Rows of `pg_shmem_allocations`, compared.
+    allocations: u64,
+    /// Starts whose lookup table had grown before they were looked at.
+    grown: u64,
     differ: u64,
     unsupported: BTreeMap<String, u64>,
 }
@@ -63,9 +71,11 @@ pub(crate) fn run(paths: &[String]) -> Result<String, String> {
     let tally = replay(&files);
     print(&tally);
     let closing = format!(
-        "{} operations, {} contexts and {} outcomes and locks compared, {} traces or stories differ, {} not supported",
+        "{} operations, {} contexts, {} allocations, {} outcomes and locks compared, \
+         {} traces, stories or starts differ, {} not supported",
         tally.compared,
         tally.contexts,
+        tally.allocations,
         tally.locks,
         tally.differ,
         tally.unsupported.values().sum::<u64>()
@@ -77,8 +87,8 @@ pub(crate) fn run(paths: &[String]) -> Result<String, String> {
 fn replay(files: &[PathBuf]) -> Tally {
     let mut tally = Tally::default();
     for file in files {
-        if is_story(file) {
-            stories(&mut tally, file);
+        if is_server(file) {
+            server(&mut tally, file);
             continue;
         }
         let trace = match Trace::read(file) {
@@ -116,25 +126,27 @@ pub(crate) fn replay_text(text: &str) -> Result<Verdict, String> {
     Trace::parse(text).map(|trace| verdict(&trace))
 }
 
-/// A file of stories is one JSON object, a trace has one on each line.
-fn is_story(file: &Path) -> bool {
+/// What a server said is one JSON object, a trace has one on each line.
+fn is_server(file: &Path) -> bool {
     let name = file.to_string_lossy();
     name.ends_with(".json") || name.ends_with(".json.br")
 }
 
-fn stories(tally: &mut Tally, file: &Path) {
-    let read = contexts::read(file);
-    let locks = read.as_ref().is_ok_and(|it| it["format"] == locks::FORMAT);
-    let stories = if locks {
-        read.and_then(|it| locks::replay(&it))
-    } else {
-        read.and_then(|it| contexts::replay(&it))
-    };
-    let stories = stories.unwrap_or_else(|unreadable| {
+fn server(tally: &mut Tally, file: &Path) {
+    let read = contexts::read(file).and_then(|recorded| match recorded["format"].as_str() {
+        Some(shmem::FORMAT) => shmem::replay(&recorded).map(|runs| starts(tally, file, runs)),
+        Some(locks::FORMAT) => {
+            locks::replay(&recorded).map(|told| stories(tally, file, told, true))
+        }
+        _ => contexts::replay(&recorded).map(|told| stories(tally, file, told, false)),
+    });
+    if let Err(unreadable) = read {
         tally.differ += 1;
         println!("{}: {unreadable}", file.display());
-        Vec::new()
-    });
+    }
+}
+
+fn stories(tally: &mut Tally, file: &Path, stories: Vec<contexts::Told>, locks: bool) {
     for told in stories {
         let theme = if locks { "locks" } else { "contexts" };
         let key = (STORIES.to_owned(), told.version, theme.to_owned());
@@ -155,6 +167,25 @@ fn stories(tally: &mut Tally, file: &Path) {
     }
 }
 
+fn starts(tally: &mut Tally, file: &Path, starts: Vec<shmem::Started>) {
+    for started in starts {
+        if let Some(reason) = started.unsupported {
+            *tally.unsupported.entry(format!("a start: {reason}")).or_default() += 1;
+            continue;
+        }
+        let key = (STARTS.to_owned(), started.version, "shared memory".to_owned());
+        let theme = tally.themes.entry(key).or_default();
+        let equal = u64::from(started.difference.is_none());
+        *theme = (theme.0 + started.compared, theme.1 + equal, theme.2 + 1);
+        tally.allocations += started.compared;
+        tally.grown += u64::from(started.grown);
+        if let Some(difference) = started.difference {
+            tally.differ += 1;
+            println!("{}, {}\n{difference}", file.display(), started.name);
+        }
+    }
+}
+
 fn verdict(trace: &Trace) -> Verdict {
     match trace.kind() {
         "pg-bufmgr-trace/1" => bufmgr::replay(trace),
@@ -169,9 +200,16 @@ fn print(tally: &Tally) {
         let [what, of] = match (kind, theme.as_str()) {
             (STORIES, "locks") => ["locks", "scenarios"],
             (STORIES, _) => ["contexts", "stories"],
+            (STARTS, _) => ["allocations", "starts"],
             _ => ["operations", "traces"],
         };
         println!("{kind:7} {version}  {theme:20} {compared:6} {what}, {equal} of {all} {of} equal");
+    }
+    if tally.grown > 0 {
+        let grown = tally.grown;
+        println!(
+            "in {grown} starts the lookup table of buffers had grown before the view was read"
+        );
     }
     for (reason, count) in &tally.unsupported {
         println!("not supported: {count} with {reason}");

@@ -7,11 +7,13 @@
 pub(crate) mod contexts;
 mod lmgr;
 mod mmgr;
+pub mod parameters;
 mod pg15;
 mod pg17;
 mod pg18;
 mod pg19;
 mod routines;
+pub mod segment;
 mod shmem;
 
 pub use contexts::{BackendProfile, StartStep, TransactionEnd};

@@ -10,6 +10,7 @@ mod backend;
 mod buffers;
 mod lives;
 pub mod page;
+pub mod segment;
 mod session;
 pub mod settings;
 pub mod shmem;

@@ -5,6 +5,7 @@
 mod costs;
 mod fragmentation;
 mod memory_contexts;
+mod shmem_allocations;
 
 use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
@@ -17,6 +18,7 @@ pub use fragmentation::{Fragmentation, fragmentation};
 pub use memory_contexts::{
     BackendMemoryContext, memory_context_columns, pg_backend_memory_contexts,
 };
+pub use shmem_allocations::{ShmemAllocation, pg_shmem_allocations};
 
 /// A row of `pg_buffercache`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

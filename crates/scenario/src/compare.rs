@@ -29,7 +29,7 @@ pub fn replay(program: &Program, backend: BackendId, steps: u64) -> Result<Repla
         return Err(Error::Limit { what: "steps to execute anew", limit: MAX_REPLAY });
     }
     let config = program.config();
-    let settings = Settings { shared_buffers: config.shared_buffers };
+    let settings = Settings::with_shared_buffers(config.shared_buffers);
     let mut server = Server::start(config.version, settings, config.seed)?;
     let mut ledger = None;
     for step in (0..steps).map_while(|step| program.step(step)) {

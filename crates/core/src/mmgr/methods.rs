@@ -171,8 +171,8 @@ macro_rules! allocators {
                 $(#[cfg(feature = $feature)]
                 if self.kind.is(const { Kind::owner($id) }) {
                     return $methods::quick_alloc::<OwnerLayout>(self, arena, size);
-                }
-                #[cfg(feature = $feature)]
+                })*
+                $(#[cfg(feature = $feature)]
                 if self.kind.is(const { Kind::packed($id) }) {
                     return $methods::quick_alloc::<PackedLayout>(self, arena, size);
                 })*
@@ -186,8 +186,8 @@ macro_rules! allocators {
                 $(#[cfg(feature = $feature)]
                 if self.kind.is(const { Kind::owner($id) }) {
                     return $methods::quick_free::<OwnerLayout>(self, arena, pointer);
-                }
-                #[cfg(feature = $feature)]
+                })*
+                $(#[cfg(feature = $feature)]
                 if self.kind.is(const { Kind::packed($id) }) {
                     return $methods::quick_free::<PackedLayout>(self, arena, pointer);
                 })*

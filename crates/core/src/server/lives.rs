@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::memory::Addr;
 
 /// A bit that [`Life::frees`] never has.
-pub(super) const FREED: u32 = 1 << 31;
+pub(super) const FREED: u32 = 1 << 30;
 
 /// A context's address, how often the context there was deleted, and how often its chunks went at once.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ impl Lives {
     pub(super) fn end(&mut self, context: Addr, deleted: bool) {
         let LifeIndex(index) = self.of(context);
         if let Some(life) = self.lives.get_mut(index as usize) {
-            life.frees = life.frees.wrapping_add(1) & !FREED;
+            life.frees = life.frees.wrapping_add(1) & (FREED - 1);
             life.deletes = life.deletes.wrapping_add(deleted.into());
         }
     }

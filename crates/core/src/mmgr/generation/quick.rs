@@ -16,10 +16,12 @@ const OWNED: usize = 3;
 
 impl Quick for Generation {
     fn limit<L: Layout>(fields: ContextFields<'_>) -> u64 {
-        match L::PROFILE.mmgr.size_field {
+        let limit = match L::PROFILE.mmgr.size_field {
             4 => fields.half(SIZES + 12).into(),
             _ => fields.word(SIZES + 24),
-        }
+        };
+        // Requests are rounded up to eight bytes before they are compared with it.
+        limit & !7
     }
 
     #[inline(always)]
@@ -27,9 +29,6 @@ impl Quick for Generation {
         let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
         let active = way.start.fields(windows)?.ptr(SIZES + 4 * layout.size_field);
         let chunk_size = maxalign(size);
-        if chunk_size > way.limit {
-            return None;
-        }
         let required = chunk_size.wrapping_add(layout.generation.chunk);
         let window = windows.of(active);
         let block = Block::at::<L>(window, active)?;
