@@ -73,7 +73,8 @@ fn changed_links_are_damaged() {
 #[test]
 fn bombs_end_early() {
     let body = deflate(&vec![b' '; 5_000_000]);
-    let fragment = format!("s1={}", Base64UrlUnpadded::encode_string(&[&[0; 4], &body[..]].concat()));
+    let fragment =
+        format!("s1={}", Base64UrlUnpadded::encode_string(&[&[0; 4], &body[..]].concat()));
     assert!(fragment.len() < MAX_LINK);
     assert_eq!(decode(&fragment), Err(LinkError::TooLarge));
 }
