@@ -8,10 +8,12 @@
 //!
 //! [`trace`] reads the files, [`bufmgr`] and [`mmgr`] replay the two kinds. [`contexts`] tells
 //! stories of whole backends, whose contexts are compared; [`shmem`] starts servers with other
-//! settings, and compares what they made of their shared memory.
+//! settings, and compares what they made of their shared memory; [`locks`] plays scenarios of
+//! several sessions, whose locks are compared.
 
 mod bufmgr;
 mod contexts;
+mod locks;
 mod mmgr;
 mod record;
 mod shmem;
@@ -38,6 +40,8 @@ struct Tally {
     compared: u64,
     /// Contexts that stories showed, compared.
     contexts: u64,
+    /// Outcomes, waits and locks that scenarios showed, compared.
+    locks: u64,
     /// Rows of `pg_shmem_allocations`, compared.
     allocations: u64,
     /// Starts whose lookup table had grown before they were looked at.
@@ -67,11 +71,12 @@ pub(crate) fn run(paths: &[String]) -> Result<String, String> {
     let tally = replay(&files);
     print(&tally);
     let closing = format!(
-        "{} operations, {} contexts and {} allocations compared, \
+        "{} operations, {} contexts, {} allocations, {} outcomes and locks compared, \
          {} traces, stories or starts differ, {} not supported",
         tally.compared,
         tally.contexts,
         tally.allocations,
+        tally.locks,
         tally.differ,
         tally.unsupported.values().sum::<u64>()
     );
@@ -130,7 +135,10 @@ fn is_server(file: &Path) -> bool {
 fn server(tally: &mut Tally, file: &Path) {
     let read = contexts::read(file).and_then(|recorded| match recorded["format"].as_str() {
         Some(shmem::FORMAT) => shmem::replay(&recorded).map(|runs| starts(tally, file, runs)),
-        _ => contexts::replay(&recorded).map(|told| stories(tally, file, told)),
+        Some(locks::FORMAT) => {
+            locks::replay(&recorded).map(|told| stories(tally, file, told, true))
+        }
+        _ => contexts::replay(&recorded).map(|told| stories(tally, file, told, false)),
     });
     if let Err(unreadable) = read {
         tally.differ += 1;
@@ -138,13 +146,14 @@ fn server(tally: &mut Tally, file: &Path) {
     }
 }
 
-fn stories(tally: &mut Tally, file: &Path, stories: Vec<contexts::Told>) {
+fn stories(tally: &mut Tally, file: &Path, stories: Vec<contexts::Told>, locks: bool) {
     for told in stories {
-        let key = (STORIES.to_owned(), told.version, "contexts".to_owned());
+        let theme = if locks { "locks" } else { "contexts" };
+        let key = (STORIES.to_owned(), told.version, theme.to_owned());
         let theme = tally.themes.entry(key).or_default();
-        let equal = u64::from(told.difference.is_none());
-        *theme = (theme.0 + told.compared, theme.1 + equal, theme.2 + 1);
-        tally.contexts += told.compared;
+        let whole = told.difference.is_none() && (!locks || told.unsupported.is_none());
+        *theme = (theme.0 + told.compared, theme.1 + u64::from(whole), theme.2 + 1);
+        *(if locks { &mut tally.locks } else { &mut tally.contexts }) += told.compared;
         if let Some(difference) = told.difference {
             tally.differ += 1;
             println!("{}, {}\n{difference}", file.display(), told.name);
@@ -188,9 +197,10 @@ fn verdict(trace: &Trace) -> Verdict {
 fn print(tally: &Tally) {
     for ((kind, version, theme), (compared, equal, all)) in &tally.themes {
         let kind = kind.trim_start_matches("pg-").trim_end_matches("-trace/1");
-        let [what, of] = match kind {
-            STORIES => ["contexts", "stories"],
-            STARTS => ["allocations", "starts"],
+        let [what, of] = match (kind, theme.as_str()) {
+            (STORIES, "locks") => ["locks", "scenarios"],
+            (STORIES, _) => ["contexts", "stories"],
+            (STARTS, _) => ["allocations", "starts"],
             _ => ["operations", "traces"],
         };
         println!("{kind:7} {version}  {theme:20} {compared:6} {what}, {equal} of {all} {of} equal");

@@ -10,11 +10,13 @@
 
 mod buffers;
 mod localbuf;
+mod locks;
 mod misuse;
 mod problem;
 
 pub use buffers::{BufferEvent, Tick, WriteReason};
 pub use localbuf::LocalBufferEvent;
+pub use locks::LockEvent;
 pub use misuse::{Access, Gone, Wrong};
 pub use problem::Problem;
 

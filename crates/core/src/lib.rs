@@ -19,7 +19,7 @@
 //! | floor | modules | holds |
 //! |---|---|---|
 //! | 1 | [`memory`], [`profile`], [`event`], [`ids`], [`error`], [`op`] | the arena, what a version is, the words |
-//! | 2 | [`mmgr`], [`bufmgr`] | memory contexts; the buffer pool |
+//! | 2 | [`mmgr`], [`bufmgr`], [`lmgr`] | memory contexts; the buffer pool; heavyweight locks |
 //! | 3 | [`server`] | the server, its backends, its settings |
 //! | 4 | [`views`] | the `pg_*` views and pictures of the machine, read-only |
 
@@ -34,6 +34,7 @@ pub mod bufmgr;
 pub mod error;
 pub mod event;
 pub mod ids;
+pub mod lmgr;
 pub mod memory;
 pub mod mmgr;
 pub mod op;

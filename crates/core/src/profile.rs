@@ -5,6 +5,7 @@
 //! each replay without a difference.
 
 pub(crate) mod contexts;
+mod lmgr;
 mod mmgr;
 pub mod parameters;
 mod pg15;
@@ -16,6 +17,7 @@ pub mod segment;
 mod shmem;
 
 pub use contexts::{BackendProfile, StartStep, TransactionEnd};
+pub use lmgr::LmgrProfile;
 pub use mmgr::{
     ChunkHeaders, ContextRows, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags,
     Recycling, SlabLists, SlabProfile, StatsDetail, TreeOrder,
@@ -93,6 +95,8 @@ pub struct Profile {
     pub bufmgr: BufmgrProfile,
     /// The shared segment.
     pub shmem: ShmemProfile,
+    /// The lock manager.
+    pub lmgr: LmgrProfile,
     /// Routines of PostgreSQL 18 whose work another one does here.
     pub routines: &'static [Renamed],
 }

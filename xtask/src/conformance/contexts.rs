@@ -56,6 +56,7 @@ const MODELLED: [&str; 7] = [
 const MODELLED_IDLE: [&str; 2] = ["MessageContext", "TopTransactionContext"];
 
 /// What came of one story.
+#[derive(Default)]
 pub(super) struct Told {
     pub(super) version: u64,
     pub(super) name: String,

@@ -79,6 +79,13 @@ impl<'a> Window<'a> {
         words.first_chunk().map(Fields)
     }
 
+    /// A single word, as a structure.
+    #[inline(always)]
+    pub(crate) fn word_at(self, index: usize) -> Option<Fields<'a, 1>> {
+        let word = self.words.get(index)?;
+        Some(Fields(std::array::from_ref(word)))
+    }
+
     /// Structures of `N` words that stand side by side, as many as are at hand.
     #[inline(always)]
     pub(crate) fn array_at<const N: usize>(

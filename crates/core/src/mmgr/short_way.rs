@@ -65,6 +65,13 @@ impl Start {
         windows.heap.fields_at(self.index)
     }
 
+    /// One of the context's pointers.
+    #[inline(always)]
+    pub(super) fn ptr(self, windows: Windows<'_>, offset: u64) -> Option<Addr> {
+        let field = windows.heap.word_at(self.index.wrapping_add(offset as usize / 8))?;
+        Some(field.ptr(0))
+    }
+
     /// Where the context's methods are, if it was used since its last reset: else the next request
     /// has to note that it is.
     pub(super) fn methods(self, fields: ContextFields<'_>) -> Option<Addr> {

@@ -3,8 +3,8 @@
 
 use super::contexts::start_of_15;
 use super::{
-    BackendProfile, BufmgrProfile, GenerationProfile, MmgrProfile, NodeTags, Profile, ShmemProfile,
-    StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, GenerationProfile, LmgrProfile, MmgrProfile, NodeTags, Profile,
+    ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 pub(super) static PROFILE: Profile = Profile {
@@ -13,6 +13,7 @@ pub(super) static PROFILE: Profile = Profile {
     backend: BACKEND,
     bufmgr: BUFMGR,
     shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
+    lmgr: LmgrProfile::OF_15,
     routines: super::routines::OF_15,
 };
 
@@ -26,6 +27,7 @@ pub(super) static PROFILE_20: Profile = Profile {
     backend: BACKEND,
     bufmgr: BUFMGR,
     shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
+    lmgr: LmgrProfile::OF_15,
     routines: super::routines::OF_15,
 };
 

@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds,
-    ShmemProfile, StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, Profile,
+    ReadRounds, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
@@ -34,5 +34,6 @@ pub(super) static PROFILE: Profile = Profile {
         processes: 15 + 6,
     },
     shmem: ShmemProfile::ALIGNED,
+    lmgr: LmgrProfile::OF_17,
     routines: super::routines::OF_17,
 };

@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds,
-    ShmemProfile, StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, Profile,
+    ReadRounds, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
@@ -34,6 +34,7 @@ pub(super) static PROFILE: Profile = Profile {
         processes: BACKENDS_AND_AUX_PROCS,
     },
     shmem: ShmemProfile::ASYNCHRONOUS,
+    lmgr: LmgrProfile::OF_18,
     routines: &[],
 };
 

@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, ContextRows, MmgrProfile, NodeTags, Profile, ReadRounds,
-    ShmemProfile, StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, Profile,
+    ReadRounds, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_960);
@@ -35,5 +35,6 @@ pub(super) static PROFILE: Profile = Profile {
         processes: super::pg18::BACKENDS_AND_AUX_PROCS,
     },
     shmem: ShmemProfile::WIDE_STATE,
+    lmgr: LmgrProfile::OF_19,
     routines: &[],
 };

@@ -27,7 +27,7 @@ impl Quick for Generation {
     #[inline(always)]
     fn quick_alloc<L: Layout>(way: &ShortWay, arena: &mut Arena, size: u64) -> Option<Addr> {
         let (layout, windows) = (&L::PROFILE.mmgr, arena.windows());
-        let active = way.start.fields(windows)?.ptr(SIZES + 4 * layout.size_field);
+        let active = way.start.ptr(windows, SIZES + 4 * layout.size_field)?;
         let chunk_size = maxalign(size);
         let required = chunk_size.wrapping_add(layout.generation.chunk);
         let window = windows.of(active);

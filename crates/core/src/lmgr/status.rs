@@ -1,0 +1,75 @@
+//! What can be seen of locks: the rows of `pg_locks`, and who blocks whom.
+//!
+//! PostgreSQL: `GetLockStatusData`, `GetBlockerStatusData` (`lock.c`), `pg_lock_status`,
+//! `pg_blocking_pids` (`lockfuncs.c`).
+
+use super::{LockManager, LockMode, LockTag, ProcNumber};
+
+/// A row of `pg_locks`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockRow {
+    /// The process (or a prepared transaction's stand-in).
+    pub proc: ProcNumber,
+    /// What is locked.
+    pub tag: LockTag,
+    /// How.
+    pub mode: LockMode,
+    /// Held; otherwise waited for, and `waitstart` is set.
+    pub granted: bool,
+    /// Held by the fast path.
+    pub fastpath: bool,
+}
+
+impl LockManager {
+    /// The rows of `pg_locks`: first everybody's fast-path locks, then the shared table's. (The
+    /// server's order of the latter is that of its hash table; here it is the tags'.)
+    pub fn lock_status(&self) -> Vec<LockRow> {
+        let mut rows = Vec::new();
+        for (&proc, process) in &self.procs {
+            for (relation, mask) in process.fast_path.entries() {
+                let tag = LockTag::relation(self.database, relation);
+                for mode in super::modes(mask) {
+                    rows.push(LockRow { proc, tag, mode, granted: true, fastpath: true });
+                }
+            }
+            if let Some(number) = process.fast_path.virtual_lock() {
+                let tag = LockTag::virtual_transaction(proc.0, number);
+                let mode = LockMode::Exclusive;
+                rows.push(LockRow { proc, tag, mode, granted: true, fastpath: true });
+            }
+        }
+        for (&(tag, proc), proclock) in &self.proclocks {
+            for mode in super::modes(proclock.hold_mask) {
+                rows.push(LockRow { proc, tag, mode, granted: true, fastpath: false });
+            }
+            if let Some(wait) = self.wait_of(proc).filter(|wait| wait.tag == tag) {
+                let mode = wait.mode;
+                rows.push(LockRow { proc, tag, mode, granted: false, fastpath: false });
+            }
+        }
+        rows
+    }
+
+    /// Who blocks a waiter: who holds what conflicts with its request, and who stands before it
+    /// in the queue with a request that does (`pg_blocking_pids`).
+    pub fn blocking(&self, proc: ProcNumber) -> Vec<ProcNumber> {
+        let Some(wait) = self.wait_of(proc) else { return Vec::new() };
+        let Some(lock) = self.locks.get(&wait.tag) else { return Vec::new() };
+        let before = lock.wait_procs.iter().take_while(|waiter| **waiter != proc);
+        let before: Vec<ProcNumber> = before.copied().collect();
+        let blocks = |other: &ProcNumber| {
+            if *other == proc {
+                return false;
+            }
+            let asks = self.wait_of(*other).filter(|_| before.contains(other));
+            self.hold_mask(*other, &wait.tag) & wait.mode.conflicts() != 0
+                || asks.is_some_and(|asks| asks.mode.conflicts_with(wait.mode))
+        };
+        lock.proc_locks.iter().copied().filter(|other| blocks(other)).collect()
+    }
+
+    /// How many more locks the shared table has room for without growing.
+    pub fn free_entries(&self) -> u32 {
+        self.room.lock.left()
+    }
+}
