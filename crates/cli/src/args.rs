@@ -118,14 +118,16 @@ pub(crate) struct ViewArgs {
 
 /// A view by its name in PostgreSQL.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "snake_case")]
 pub(crate) enum ViewName {
     /// Every buffer: its page, usage count, pins
-    PgBuffercache,
+    #[value(name = "pg_buffercache")]
+    Buffercache,
     /// A backend's memory contexts
-    PgBackendMemoryContexts,
+    #[value(name = "pg_backend_memory_contexts")]
+    BackendMemoryContexts,
     /// Who has how much of shared memory
-    PgShmemAllocations,
+    #[value(name = "pg_shmem_allocations")]
+    ShmemAllocations,
 }
 
 /// Say what is wrong with scenarios, without running them.

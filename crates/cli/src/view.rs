@@ -34,12 +34,12 @@ pub(crate) fn view(args: &ViewArgs) -> Result<Outcome, Trouble> {
 fn table(args: &ViewArgs, name: &str, history: &History) -> Result<Table, Trouble> {
     let server = history.server();
     match args.name {
-        ViewName::PgBuffercache => Ok(buffercache(server)),
-        ViewName::PgBackendMemoryContexts => {
+        ViewName::Buffercache => Ok(buffercache(server)),
+        ViewName::BackendMemoryContexts => {
             let backend = backend(args.backend.as_deref(), name, history)?;
             Ok(memory_contexts(server, backend))
         }
-        ViewName::PgShmemAllocations => {
+        ViewName::ShmemAllocations => {
             let version = history.program().config().version;
             let segment = Segment::new(version, server.settings());
             let segment = segment.map_err(|error| Trouble::with(name, error))?;

@@ -131,3 +131,22 @@ fn shared_memory_is_listed() {
     assert!(rows.starts_with("name,off,size,allocated_size\n"));
     assert!(rows.contains("\nBuffer Blocks,") && rows.contains("\n<anonymous>,,"));
 }
+
+#[test]
+fn the_commands_of_the_readme_work() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let commands: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("    pgscope ")).collect();
+    assert!(commands.len() >= 5);
+    let program = Path::new(env!("CARGO_BIN_EXE_pgscope")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    for command in commands {
+        let command = format!("pgscope {command}");
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-c", &command]).current_dir(&root).env("PATH", &path).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(!output.stdout.is_empty() || command.contains("check"), "{command}");
+    }
+}

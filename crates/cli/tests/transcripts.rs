@@ -73,6 +73,7 @@ fn transcript(command: &str, folder: &Path) -> String {
         .args(args)
         .current_dir(folder)
         .env_remove("CLICOLOR_FORCE")
+        .env("COLUMNS", "100")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
