@@ -14,6 +14,7 @@
 //! - [`read`]: the way of one page into the pool
 //! - `unobserved`: the same in one stroke, while nobody watches
 //! - [`range`]: several blocks read together
+//! - `read_stream`: the pages that a scan will want, pinned and read ahead
 //! - [`extend`]: new blocks at a relation's end
 //! - [`pin`]: pins, shared and private
 //! - [`write`](mod@write): dirty pages, their way out, the checkpoint
@@ -21,6 +22,7 @@
 //! - [`bgwriter`]: the background writer's round
 //! - [`localbuf`]: a backend's own buffers for its temporary relations
 //! - [`smgr`]: relations as virtual files
+//! - [`stats`]: what the statistics views count
 //! - [`wal`]: as much of the write-ahead log as the rules above need
 //!
 //! For speed the descriptors are compact arrays here. The bytes that PostgreSQL would have
@@ -37,7 +39,9 @@ pub mod localbuf;
 pub mod pin;
 pub mod range;
 pub mod read;
+pub(crate) mod read_stream;
 pub mod smgr;
+pub mod stats;
 mod unobserved;
 pub mod wal;
 pub mod write;
@@ -57,6 +61,7 @@ use freelist::{BufferAccessStrategy, StrategyControl};
 use localbuf::LocalBufferPool;
 use pin::PrivateRefCount;
 use smgr::Smgr;
+use stats::IoStats;
 use wal::Wal;
 
 /// Bytes of a page (`BLCKSZ`).
@@ -89,6 +94,8 @@ pub struct LocalBufferState {
     pub temp: LocalBufferPool,
     /// Pages that had to leave for its reads (`pg_stat_io.evictions`).
     pub evictions: u64,
+    /// What it counts for `pg_stat_io`.
+    pub(crate) io: IoStats,
     /// Its buffer rings by variable.
     pub(crate) strategies: Vec<Option<BufferAccessStrategy>>,
     /// What it remembers from one background-writer round to the next: static variables of

@@ -41,7 +41,23 @@ pub struct Server {
     backends: Vec<Backend>,
     /// What the checkpointer and the background writer count.
     auxiliary: LocalBufferState,
+    stats: WriterStats,
     log: EventLog,
+}
+
+/// What `pg_stat_bgwriter` and `pg_stat_checkpointer` count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriterStats {
+    /// Checkpoints, all of them asked for.
+    pub checkpoints: u64,
+    /// Pages that they wrote.
+    pub checkpoint_buffers: u64,
+    /// Pages that the background writer wrote.
+    pub bgwriter_buffers: u64,
+    /// Rounds in which it stopped at `bgwriter_lru_maxpages`.
+    pub bgwriter_stops: u64,
+    /// Buffers allocated, as far as its rounds have counted them.
+    pub allocs: u64,
 }
 
 impl Server {
@@ -62,6 +78,7 @@ impl Server {
             program: ProgramText::default(),
             backends: Vec::new(),
             auxiliary: LocalBufferState::default(),
+            stats: WriterStats::default(),
             log: EventLog::default(),
         })
     }
@@ -117,6 +134,11 @@ impl Server {
         let mut sum = BufferUsage::default();
         processes.chain([&self.auxiliary]).for_each(|process| sum += process.usage);
         sum
+    }
+
+    /// What the checkpointer and the background writer have done.
+    pub fn writer_stats(&self) -> WriterStats {
+        self.stats
     }
 
     /// Counters of local blocks, of all processes together.

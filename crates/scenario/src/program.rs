@@ -8,6 +8,7 @@ use pgscope_core::Op;
 use pgscope_core::ids::{BackendId, BlockNumber, ContextSlot, PinSlot, RelId};
 use pgscope_core::op::{DirtyKind, Name, ReadMode};
 use pgscope_core::profile::Version;
+use pgscope_core::server::Settings;
 use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
 
 use crate::ast::{Comparison, Shown};
@@ -30,13 +31,24 @@ pub struct ServerConfig {
     pub version: Version,
     /// How many shared buffers.
     pub shared_buffers: u32,
+    /// Local buffers of a backend that has temporary tables.
+    pub temp_buffers: u32,
     /// What random draws and the pages' content grow from.
     pub seed: u64,
 }
 
+impl ServerConfig {
+    /// The settings that it starts with.
+    pub fn settings(&self) -> Settings {
+        Settings { shared_buffers: self.shared_buffers, temp_buffers: self.temp_buffers }
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { version: Version::V18, shared_buffers: MIN_SHARED_BUFFERS, seed: 0 }
+        let Settings { temp_buffers, .. } = Settings::default();
+        let shared_buffers = MIN_SHARED_BUFFERS;
+        Self { version: Version::V18, shared_buffers, temp_buffers, seed: 0 }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use pgscope_core::server::Settings;
 use pgscope_core::{Error, Server};
 use pgscope_scenario::link::{self, Link};
 use pgscope_scenario::{
@@ -259,7 +258,7 @@ proptest! {
     fn the_machine_knows_every_number(source in prop_oneof![valid_script(), token_soup()]) {
         let Ok(program) = compile(&source) else { return Ok(()) };
         let config = program.config();
-        let settings = Settings { shared_buffers: config.shared_buffers };
+        let settings = config.settings();
         let started = Server::start(config.version, settings, config.seed);
         prop_assert!(started.is_ok());
         let Ok(mut server) = started else { return Ok(()) };

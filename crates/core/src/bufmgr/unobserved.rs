@@ -39,6 +39,7 @@ impl BufferPool {
         // What pinning would leave behind.
         local.pins.reserve();
         local.usage.hit += 1;
+        self.smgr.count_read(tag.rel, true);
         Ok(Some(buffer))
     }
 
@@ -74,6 +75,7 @@ impl BufferPool {
         desc.assign(tag, persistence);
         desc.fill(page);
         local.usage.read += 1;
+        self.smgr.count_read(tag.rel, false);
         Ok(Some(victim))
     }
 

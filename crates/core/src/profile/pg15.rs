@@ -50,6 +50,7 @@ const BUFMGR: BufmgrProfile = BufmgrProfile {
     insert_first: true,
     bulk_extend: false,
     read_rounds: None,
+    read_stream: None,
     evict: false,
     local_flush_counted: false,
     processes: 14 + 5,

@@ -30,6 +30,8 @@ pub(super) static PROFILE: Profile = Profile {
         insert_first: false,
         bulk_extend: true,
         read_rounds: Some(ReadRounds::StopBeforeHit),
+        // 19rc1's streams are 18's here: no trace has them.
+        read_stream: Some(super::pg18::READ_STREAM),
         evict: true,
         local_flush_counted: true,
         processes: super::pg18::BACKENDS_AND_AUX_PROCS,

@@ -2,7 +2,9 @@
 
 use super::session::Session;
 use super::variables::{ChunkVar, ContextVar, Variables};
+use crate::access::AccessState;
 use crate::bufmgr::LocalBufferState;
+use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::error::Error;
 use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
 use crate::memory::Addr;
@@ -19,6 +21,8 @@ pub struct Backend {
     pub memory: LocalMemory,
     /// Its pins and counters.
     pub buffers: LocalBufferState,
+    /// What it remembers from one access to tables and indexes to the next.
+    pub access: AccessState,
     /// Its variables that hold contexts and chunks.
     pub(super) variables: Variables,
     pub(super) pins: Vec<Option<Buffer>>,
@@ -39,11 +43,13 @@ pub struct Call {
 }
 
 impl Backend {
-    pub(super) fn new(name: Name, memory: LocalMemory) -> Self {
+    pub(super) fn new(name: Name, memory: LocalMemory, temp_buffers: u32) -> Self {
+        let temp = LocalBufferPool::of_size(temp_buffers);
         Self {
             name,
             memory,
-            buffers: LocalBufferState::default(),
+            buffers: LocalBufferState { temp, ..LocalBufferState::default() },
+            access: AccessState::default(),
             variables: Variables::default(),
             pins: Vec::new(),
             calls: Vec::new(),

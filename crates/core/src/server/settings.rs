@@ -1,5 +1,6 @@
 //! Settings that decide how shared memory is laid out.
 
+use crate::bufmgr::localbuf::{DEFAULT_TEMP_BUFFERS, MAX_TEMP_BUFFERS};
 use crate::error::Error;
 
 /// Buffers that a server of the playground may have: 1 GB of pages. PostgreSQL itself
@@ -8,17 +9,22 @@ pub const MAX_SHARED_BUFFERS: u32 = 131_072;
 /// The least that PostgreSQL starts with.
 pub const MIN_SHARED_BUFFERS: u32 = 16;
 
+/// The least `temp_buffers`.
+pub const MIN_TEMP_BUFFERS: u32 = 100;
+
 /// The settings of a server (`postgresql.conf`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `shared_buffers`, in buffers of 8 kB.
     pub shared_buffers: u32,
+    /// `temp_buffers`, likewise.
+    pub temp_buffers: u32,
 }
 
 impl Default for Settings {
     /// PostgreSQL's own defaults: 128 MB.
     fn default() -> Self {
-        Self { shared_buffers: 16_384 }
+        Self { shared_buffers: 16_384, temp_buffers: DEFAULT_TEMP_BUFFERS }
     }
 }
 
@@ -28,15 +34,15 @@ impl Settings {
     /// # Errors
     /// [`Error::SettingOutOfRange`].
     pub fn check(&self) -> Result<(), Error> {
-        let (min, max) = (MIN_SHARED_BUFFERS, MAX_SHARED_BUFFERS);
-        if (min..=max).contains(&self.shared_buffers) {
-            return Ok(());
+        let settings = [
+            ("shared_buffers", self.shared_buffers, MIN_SHARED_BUFFERS, MAX_SHARED_BUFFERS),
+            ("temp_buffers", self.temp_buffers, MIN_TEMP_BUFFERS, MAX_TEMP_BUFFERS),
+        ];
+        for (name, value, min, max) in settings {
+            if !(min..=max).contains(&value) {
+                return Err(Error::SettingOutOfRange { name, value, min, max });
+            }
         }
-        Err(Error::SettingOutOfRange {
-            name: "shared_buffers",
-            value: self.shared_buffers,
-            min,
-            max,
-        })
+        Ok(())
     }
 }
