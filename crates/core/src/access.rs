@@ -16,7 +16,7 @@ mod nbtree;
 
 use crate::bufmgr::BufferAccess;
 use crate::error::Error;
-use crate::ids::{BlockNumber, RelId};
+use crate::ids::{BlockNumber, BufferTag, RelId};
 use crate::op::{DirtyKind, Persistence};
 
 pub(crate) use nbtree::pages as index_pages;
@@ -44,8 +44,8 @@ pub(crate) struct Access<'a> {
 }
 
 impl AccessState {
-    /// The statement that is being executed is at this page: it has it pinned.
-    pub fn page(&self) -> Option<BlockNumber> {
+    /// The page that the statement is at which is being executed: it has it pinned.
+    pub fn page(&self) -> Option<BufferTag> {
         self.running.as_ref()?.page()
     }
 }

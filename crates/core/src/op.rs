@@ -77,14 +77,14 @@ pub enum Op {
         update: bool,
     },
     /// Cut a relation: drop its buffers from a block on, then the blocks themselves
-    /// (`smgrtruncate`).
+    /// (`smgrtruncate`); or drop it whole (`smgrdounlinkall`).
     Truncate {
         /// Who cuts it.
         backend: BackendId,
         /// The relation.
         rel: RelId,
-        /// The blocks that stay.
-        nblocks: BlockNumber,
+        /// The blocks that stay; `None` if nothing does.
+        nblocks: Option<BlockNumber>,
     },
     /// A client connects: the postmaster forks a backend.
     Connect {

@@ -12,6 +12,7 @@ mod pg18;
 mod pg19;
 mod routines;
 mod shmem;
+mod views;
 
 pub use contexts::{BackendProfile, StartStep, TransactionEnd};
 pub use mmgr::{
@@ -20,6 +21,7 @@ pub use mmgr::{
 };
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};
+pub use views::ViewColumns;
 
 /// A major version of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +93,8 @@ pub struct Profile {
     pub bufmgr: BufmgrProfile,
     /// The shared segment.
     pub shmem: ShmemProfile,
+    /// The views' columns.
+    pub views: &'static ViewColumns,
     /// Routines of PostgreSQL 18 whose work another one does here.
     pub routines: &'static [Renamed],
 }

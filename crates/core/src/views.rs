@@ -5,6 +5,7 @@
 mod costs;
 mod fragmentation;
 mod memory_contexts;
+mod statistics;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,7 @@ pub use fragmentation::{Fragmentation, fragmentation};
 pub use memory_contexts::{
     BackendMemoryContext, memory_context_columns, pg_backend_memory_contexts,
 };
+pub use statistics::{View, view_cell, view_rows};
 
 /// A row of `pg_buffercache`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

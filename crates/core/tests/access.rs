@@ -298,7 +298,7 @@ fn a_statement_that_fails_gives_up_its_pins() {
 fn what_is_cut_off_is_gone() {
     let mut server = start(Version::V18, 64, 10);
     execute(&mut server, TABLE, Bulk::SeqScan);
-    server.apply(&Op::Truncate { backend: ALICE, rel: TABLE, nblocks: 4 }).unwrap();
+    server.apply(&Op::Truncate { backend: ALICE, rel: TABLE, nblocks: Some(4) }).unwrap();
     assert_eq!(usages(&server, TABLE).len(), 4);
     assert_eq!(execute(&mut server, TABLE, Bulk::SeqScan), 4);
 }

@@ -12,6 +12,7 @@
 use std::rc::Rc;
 
 use pgscope_core::bufmgr::BufferUsage;
+use pgscope_core::event::BufferEvent;
 use pgscope_core::{Error, Event, Op, Server};
 
 use crate::expect::{self, Failure};
@@ -406,17 +407,23 @@ fn mark(op: &Op, after: &Point, before: (BufferUsage, u64)) -> Mark {
         return Mark::Error;
     }
     match op {
-        Op::Read { .. } | Op::Extend { .. } => {
+        Op::Read { .. }
+        | Op::Extend { .. }
+        | Op::BulkNext { .. }
+        | Op::Insert { .. }
+        | Op::IndexScan { .. } => {
             let evicted = after.server.evictions() > before.1;
-            let extends = u64::from(matches!(op, Op::Extend { .. }));
+            let extended =
+                |event: &&Event| matches!(event, Event::Buffer(BufferEvent::Extended { .. }));
+            let extends = after.server.events().iter().filter(extended).count() as u64;
             if evicted && usage.written > before.0.written + extends {
                 Mark::Write
             } else if evicted {
                 Mark::Evict
-            } else if usage.hit > before.0.hit {
-                Mark::Hit
-            } else {
+            } else if extends > 0 || usage.read > before.0.read {
                 Mark::Miss
+            } else {
+                Mark::Hit
             }
         }
         op if op.is_memory() => Mark::Memory,

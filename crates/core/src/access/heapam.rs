@@ -39,8 +39,8 @@ enum Source {
 }
 
 impl Running {
-    pub(super) fn page(&self) -> Option<BlockNumber> {
-        self.current.map(|(_, block)| block)
+    pub(super) fn page(&self) -> Option<BufferTag> {
+        self.current.map(|(_, block)| BufferTag { rel: self.rel, block })
     }
 }
 

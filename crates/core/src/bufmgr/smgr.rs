@@ -34,6 +34,8 @@ pub struct Relation {
     pub nblocks: BlockNumber,
     /// It belongs to no database: a catalog that all databases share.
     pub shared: bool,
+    /// It was dropped: nothing asks for it any more.
+    pub dropped: bool,
     /// Pages that were read (`heap_blks_read` in `pg_statio_user_tables`).
     pub reads: u64,
     /// Pages that were in memory already (`heap_blks_hit`).
@@ -108,6 +110,7 @@ impl Smgr {
             persistence,
             nblocks,
             shared: false,
+            dropped: false,
             reads: 0,
             hits: 0,
             index: None,
@@ -246,6 +249,14 @@ impl Smgr {
         if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
             relation.open.retain(|(known, _)| *known != block);
             relation.open.extend(rows.map(|rows| (block, rows)));
+        }
+    }
+
+    /// `smgrdounlinkall`: the relation's file is gone.
+    pub(crate) fn unlink(&mut self, rel: RelId) {
+        self.truncate(rel, 0);
+        if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
+            relation.dropped = true;
         }
     }
 

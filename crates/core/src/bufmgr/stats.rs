@@ -29,6 +29,19 @@ pub struct IoCounts {
     pub reuses: u64,
 }
 
+impl std::ops::AddAssign for IoCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.reads += other.reads;
+        self.read_with_others += other.read_with_others;
+        self.writes += other.writes;
+        self.extends += other.extends;
+        self.extended_with_others += other.extended_with_others;
+        self.hits += other.hits;
+        self.evictions += other.evictions;
+        self.reuses += other.reuses;
+    }
+}
+
 /// One process's counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IoStats {

@@ -13,6 +13,7 @@ pub(super) static PROFILE: Profile = Profile {
     backend: BACKEND,
     bufmgr: BUFMGR,
     shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
+    views: &super::views::OF_15,
     routines: super::routines::OF_15,
 };
 
@@ -26,6 +27,7 @@ pub(super) static PROFILE_20: Profile = Profile {
     backend: BACKEND,
     bufmgr: BUFMGR,
     shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
+    views: &super::views::OF_15,
     routines: super::routines::OF_15,
 };
 

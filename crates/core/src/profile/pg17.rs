@@ -40,5 +40,6 @@ pub(super) static PROFILE: Profile = Profile {
         processes: 15 + 6,
     },
     shmem: ShmemProfile::ALIGNED,
+    views: &super::views::OF_17,
     routines: super::routines::OF_17,
 };

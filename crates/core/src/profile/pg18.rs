@@ -35,6 +35,7 @@ pub(super) static PROFILE: Profile = Profile {
         processes: BACKENDS_AND_AUX_PROCS,
     },
     shmem: ShmemProfile::ASYNCHRONOUS,
+    views: &super::views::OF_18,
     routines: &[],
 };
 

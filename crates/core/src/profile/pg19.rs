@@ -37,5 +37,6 @@ pub(super) static PROFILE: Profile = Profile {
         processes: super::pg18::BACKENDS_AND_AUX_PROCS,
     },
     shmem: ShmemProfile::WIDE_STATE,
+    views: &super::views::OF_18,
     routines: &[],
 };

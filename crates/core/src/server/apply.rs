@@ -175,8 +175,12 @@ impl Server {
                 return Ok(self.table_access(backend)?.index_scan(index, block, update)?.into());
             }
             Op::Truncate { backend, rel, nblocks } => {
-                self.access(backend)?.drop_relation_buffers(rel, nblocks)?;
-                self.pool.smgr.truncate(rel, nblocks);
+                let from = nblocks.unwrap_or_default();
+                self.access(backend)?.drop_relation_buffers(rel, from)?;
+                match nblocks {
+                    Some(nblocks) => self.pool.smgr.truncate(rel, nblocks),
+                    None => self.pool.smgr.unlink(rel),
+                }
             }
             Op::Connect { backend, ref name } => self.connect(backend, name)?,
             Op::Read { .. }
