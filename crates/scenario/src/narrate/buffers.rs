@@ -22,6 +22,9 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             };
             let page = scene.page(BufferTag { rel: *rel, block: *block });
             narration.say(Tone::Who, format!("{} {verb} {page}", who(backend)));
+            if scene.events.iter().all(|event| matches!(event, Event::Failed(_))) {
+                return narration.say(Tone::Plain, " in vain");
+            }
             narration.say(Tone::Plain, ": ");
             arrive(narration, scene);
         }

@@ -17,19 +17,18 @@ impl Scene<'_> {
 
 /// A temporary relation's page on its way into a local buffer; false if there is none.
 pub(super) fn arrive(narration: &mut Narration, scene: &Scene<'_>) -> bool {
-    let mut lowered = 0;
+    let (mut lowered, mut made) = (0, String::new());
     for event in scene.local_events() {
         match *event {
             LocalBufferEvent::Initialized { buffers } => {
-                let made = count(buffers, "local buffer");
-                narration.say(Tone::Plain, format!("{made} are made. "));
+                made = format!(", of which it has {buffers} from now on");
             }
             LocalBufferEvent::Lookup { found: Some(buffer), .. } => {
                 narration.say(Tone::Hit, "a hit");
                 narration.say(Tone::Plain, format!(", in local buffer {buffer}."));
             }
             LocalBufferEvent::Lookup { found: None, .. } => {
-                narration.say(Tone::Miss, "not in its local buffers.");
+                narration.say(Tone::Miss, format!("not in its local buffers{made}."));
             }
             LocalBufferEvent::Tick { tick: Tick::Lowered { .. }, .. } => lowered += 1,
             LocalBufferEvent::Unhashed { tag, .. } => {
