@@ -494,6 +494,51 @@ expect hits > 1
         }
     }
 
+    /// Statements that keep something from one step to the next, also where they fail.
+    const BULK: &str = "\
+table t pages=30
+index i on t
+backend a
+backend b
+a: temp table l pages=4
+a: seqscan t
+b: read t 0 hold as p
+a: vacuum t
+b: copy t pages=9
+a: insert t times 3
+b: seqscan t
+a: bitmapscan t 3..5, 9
+a: indexscan i uniform times 3 update
+a: seqscan l
+b: seqscan l
+a: create table c as pages=5
+a: ring r bulkread
+a: read t 0..5 ring r
+a: truncate t to 7
+a: drop l
+";
+
+    #[test]
+    fn scans_and_their_like_are_walked_both_ways() {
+        for server in ["15 shared_buffers=128kB", "17 shared_buffers=4MB", "18 shared_buffers=16MB"]
+        {
+            let mut history = history(&format!("server {server}\n{BULK}"));
+            let mut forward = vec![(history.position(), state(&history))];
+            while history.step_event() {
+                forward.push((history.position(), state(&history)));
+            }
+            assert!(history.at_end());
+            for expected in forward.iter().rev().skip(1) {
+                assert!(history.back_event());
+                assert!(state(&history) == expected.1, "back at {:?}", expected.0);
+            }
+            for expected in forward.iter().step_by(5).rev().chain(forward.iter().step_by(13)) {
+                history.seek(expected.0);
+                assert!(state(&history) == expected.1, "sought {:?}", expected.0);
+            }
+        }
+    }
+
     #[test]
     fn a_long_history_keeps_few_snapshots() {
         let text = "table t pages=100\nbackend a\nrepeat 50000 { a: read t uniform }";

@@ -7,6 +7,8 @@ mod query;
 mod start;
 mod transaction;
 
+use std::rc::Rc;
+
 use super::Server;
 use super::backend::Backend;
 use crate::access::Access;
@@ -337,7 +339,7 @@ impl Server {
             log: &mut self.log,
             profile: &self.profile.bufmgr,
         };
-        Ok(Access { buffers, state: &mut backend.access })
+        Ok(Access { buffers, state: Rc::make_mut(&mut backend.access) })
     }
 
     fn create_index(&mut self, rel: RelId, name: &Name, table: RelId) -> Result<(), Error> {

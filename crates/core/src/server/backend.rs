@@ -1,5 +1,7 @@
 //! A backend: one process, and what it keeps to itself.
 
+use std::rc::Rc;
+
 use super::session::Session;
 use super::variables::{ChunkVar, ContextVar, Variables};
 use crate::access::AccessState;
@@ -22,7 +24,7 @@ pub struct Backend {
     /// Its pins and counters.
     pub buffers: LocalBufferState,
     /// What it remembers from one access to tables and indexes to the next.
-    pub access: AccessState,
+    pub access: Rc<AccessState>,
     /// Its variables that hold contexts and chunks.
     pub(super) variables: Variables,
     pub(super) pins: Vec<Option<Buffer>>,
@@ -49,7 +51,7 @@ impl Backend {
             name,
             memory,
             buffers: LocalBufferState { temp, ..LocalBufferState::default() },
-            access: AccessState::default(),
+            access: Rc::default(),
             variables: Variables::default(),
             pins: Vec::new(),
             calls: Vec::new(),

@@ -8,8 +8,8 @@
 use crate::Server;
 use crate::bufmgr::stats::{IoContext, IoCounts};
 use crate::bufmgr::{BLCKSZ, desc::BM_MAX_USAGE_COUNT, smgr::Smgr};
-use crate::ids::{BufferId, RelId};
-use crate::op::StrategyKind;
+use crate::ids::BufferId;
+use crate::op::{Persistence, StrategyKind};
 use crate::profile::Profile;
 
 use super::BufferRow;
@@ -111,18 +111,30 @@ pub fn view_rows(server: &Server, view: View, most: usize) -> Vec<Vec<String>> {
     if columns.is_empty() {
         return Vec::new();
     }
-    match view {
+    let mut rows = match view {
         View::Buffercache => {
-            super::buffers(server).take(most).map(|row| buffercache(server, row)).collect()
+            let mut rows = Vec::new();
+            for row in super::buffers(server).take(most) {
+                rows.push(buffercache(server, row));
+            }
+            rows
         }
-        View::BuffercacheSummary => vec![summary(server)],
+        View::BuffercacheSummary => summary(server),
         View::BuffercacheUsageCounts => usage_counts(server),
         View::StatIo => stat_io(server, columns),
         View::StatBgwriter | View::StatCheckpointer => {
-            vec![columns.iter().map(|column| writer_cell(server, column)).collect()]
+            let mut cells = Vec::new();
+            for column in columns {
+                cells.push(writer_cell(server, column));
+            }
+            vec![cells]
         }
         View::StatioUserTables => statio_user_tables(server, most),
+    };
+    for row in &mut rows {
+        row.resize(columns.len(), String::new());
     }
+    rows
 }
 
 /// One cell, of the row that has these keys; `None` if there is none.
@@ -142,114 +154,128 @@ pub fn view_cell(server: &Server, view: View, keys: &[&str], column: &str) -> Op
     row.get(column).cloned()
 }
 
+/// Cells behind others: numbers.
+fn add(cells: &mut Vec<String>, numbers: &[u64]) {
+    for number in numbers {
+        cells.push(number.to_string());
+    }
+}
+
 fn buffercache(server: &Server, row: BufferRow) -> Vec<String> {
-    let mut cells = vec![row.buffer.number().to_string()];
-    let Some(tag) = row.tag.filter(|_| row.valid) else {
-        cells.resize(9, String::new());
-        return cells;
-    };
-    let [tablespace, database, number] = server.pool().smgr.locator(tag.rel);
-    cells.extend([number, tablespace, database, 0, tag.block].map(|number| number.to_string()));
-    cells.push(if row.dirty { "t" } else { "f" }.to_owned());
-    cells.extend([u32::from(row.usage_count), row.pins].map(|number| number.to_string()));
+    let mut cells = Vec::new();
+    add(&mut cells, &[row.buffer.number().into()]);
+    if let Some(tag) = row.tag.filter(|_| row.valid) {
+        let [tablespace, database, number] = server.pool().smgr.locator(tag.rel).map(u64::from);
+        add(&mut cells, &[number, tablespace, database, 0, tag.block.into()]);
+        cells.push(if row.dirty { "t" } else { "f" }.to_owned());
+        add(&mut cells, &[row.usage_count.into(), row.pins.into()]);
+    }
     cells
 }
 
-fn summary(server: &Server) -> Vec<String> {
-    let (mut used, mut unused, mut dirty, mut pinned, mut usage) =
-        (0_u32, 0_u32, 0_u32, 0_u32, 0_u32);
+/// For each usage count: buffers, dirty ones, pinned ones; and how many hold nothing.
+fn count_buffers(server: &Server) -> ([[u64; 3]; BM_MAX_USAGE_COUNT as usize + 1], u64) {
+    let mut counts = [[0; 3]; BM_MAX_USAGE_COUNT as usize + 1];
+    let mut unused = 0;
     for row in super::buffers(server) {
-        if row.valid {
-            used += 1;
-            usage += u32::from(row.usage_count);
-            dirty += u32::from(row.dirty);
-        } else {
-            unused += 1;
+        unused += u64::from(!row.valid);
+        if let Some([buffers, dirty, pinned]) = counts.get_mut(usize::from(row.usage_count)) {
+            *buffers += 1;
+            *dirty += u64::from(row.dirty);
+            *pinned += u64::from(row.pins > 0);
         }
-        pinned += u32::from(row.pins > 0);
     }
-    // The server shows a double; here it has six digits behind the point.
-    let millionths = u64::from(usage) * 1_000_000 / u64::from(used.max(1));
-    let (whole, rest) = (millionths / 1_000_000, millionths % 1_000_000);
-    let average = if used > 0 { format!("{whole}.{rest:06}") } else { String::new() };
-    let mut cells: Vec<String> = [used, unused, dirty, pinned].iter().map(u32::to_string).collect();
-    cells.push(average);
-    cells
+    (counts, unused)
+}
+
+fn summary(server: &Server) -> Vec<Vec<String>> {
+    let (counts, unused) = count_buffers(server);
+    let (mut all, mut dirty, mut pinned, mut usage) = (0, 0, 0, 0);
+    for ([buffers, its_dirty, its_pinned], count) in counts.into_iter().zip(0..) {
+        all += buffers;
+        dirty += its_dirty;
+        pinned += its_pinned;
+        usage += buffers * count;
+    }
+    let used = all - unused;
+    let mut cells = Vec::new();
+    add(&mut cells, &[used, unused, dirty, pinned]);
+    if used > 0 {
+        // The server shows a double; here it has six digits behind the point.
+        let millionths = usage * 1_000_000 / used;
+        cells.push(format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000));
+    }
+    vec![cells]
 }
 
 fn usage_counts(server: &Server) -> Vec<Vec<String>> {
-    let mut counts = [[0_u32; 3]; BM_MAX_USAGE_COUNT as usize + 1];
-    for row in super::buffers(server) {
-        if let Some([buffers, dirty, pinned]) = counts.get_mut(usize::from(row.usage_count)) {
-            *buffers += 1;
-            *dirty += u32::from(row.dirty);
-            *pinned += u32::from(row.pins > 0);
-        }
+    let mut rows = Vec::new();
+    for ([buffers, dirty, pinned], usage) in count_buffers(server).0.into_iter().zip(0..) {
+        let mut cells = Vec::new();
+        add(&mut cells, &[usage, buffers, dirty, pinned]);
+        rows.push(cells);
     }
-    let rows = counts.iter().zip(0_u32..);
-    rows.map(|([buffers, dirty, pinned], usage)| {
-        [usage, *buffers, *dirty, *pinned].iter().map(u32::to_string).collect()
-    })
-    .collect()
+    rows
 }
 
 fn stat_io(server: &Server, columns: &[&str]) -> Vec<Vec<String>> {
+    const BACKEND: &str = "client backend";
     const RELATION: &str = "relation";
-    let client = |context: IoContext| {
-        let mut sum = IoCounts::default();
-        for (_, backend) in server.backends() {
-            sum += backend.buffers.io_counts(context);
-        }
-        sum
-    };
-    let ring = |kind| client(IoContext::Ring(kind));
+    const NORMAL: &str = "normal";
     let stats = server.writer_stats();
     let writes = |writes| IoCounts { writes, ..IoCounts::default() };
-    let (backend, normal) = ("client backend", "normal");
-    [
-        (backend, RELATION, "bulkread", ring(StrategyKind::BulkRead)),
-        (backend, RELATION, "bulkwrite", ring(StrategyKind::BulkWrite)),
-        (backend, RELATION, normal, client(IoContext::Normal)),
-        (backend, RELATION, "vacuum", ring(StrategyKind::Vacuum)),
-        (backend, "temp relation", normal, client(IoContext::Temp)),
-        ("background writer", RELATION, normal, writes(stats.bgwriter_buffers)),
-        ("checkpointer", RELATION, normal, writes(stats.checkpoint_buffers)),
-    ]
-    .into_iter()
-    .map(|(process, object, context, counts)| {
-        let own = process == backend;
-        let in_ring = context != normal;
-        // Since 18 an operation can be one of many blocks.
-        let by_call = columns.contains(&"read_bytes");
-        let (mut reads, mut extends) = (counts.reads, counts.extends);
-        if by_call {
-            reads -= counts.read_with_others;
-            extends -= counts.extended_with_others;
+    let ring = |kind| Err(IoContext::Ring(kind));
+    let mut rows = Vec::new();
+    for (process, object, context, source) in [
+        (BACKEND, RELATION, "bulkread", ring(StrategyKind::BulkRead)),
+        (BACKEND, RELATION, "bulkwrite", ring(StrategyKind::BulkWrite)),
+        (BACKEND, RELATION, NORMAL, Err(IoContext::Normal)),
+        (BACKEND, RELATION, "vacuum", ring(StrategyKind::Vacuum)),
+        (BACKEND, "temp relation", NORMAL, Err(IoContext::Temp)),
+        ("background writer", RELATION, NORMAL, Ok(writes(stats.bgwriter_buffers))),
+        ("checkpointer", RELATION, NORMAL, Ok(writes(stats.checkpoint_buffers))),
+    ] {
+        let counts = source.unwrap_or_else(|context| {
+            let mut sum = IoCounts::default();
+            for (_, backend) in server.backends() {
+                sum += backend.buffers.io_counts(context);
+            }
+            sum
+        });
+        let mut cells = Vec::new();
+        for column in columns {
+            cells.push(match *column {
+                "backend_type" => process.to_owned(),
+                "object" => object.to_owned(),
+                "context" => context.to_owned(),
+                _ => io_cell(column, counts, process == BACKEND, context, columns),
+            });
         }
-        columns
-            .iter()
-            .map(|column| {
-                let number = match *column {
-                    "backend_type" => return process.to_owned(),
-                    "object" => return object.to_owned(),
-                    "context" => return context.to_owned(),
-                    "op_bytes" => BLCKSZ,
-                    "writes" => counts.writes,
-                    "write_bytes" => counts.writes * BLCKSZ,
-                    "reads" if own => reads,
-                    "read_bytes" if own => counts.reads * BLCKSZ,
-                    "extends" if own && context != "bulkread" => extends,
-                    "extend_bytes" if own && context != "bulkread" => counts.extends * BLCKSZ,
-                    "hits" if own => counts.hits,
-                    "evictions" if own => counts.evictions,
-                    "reuses" if own && in_ring => counts.reuses,
-                    _ => return String::new(),
-                };
-                number.to_string()
-            })
-            .collect()
-    })
-    .collect()
+        rows.push(cells);
+    }
+    rows
+}
+
+/// A number of `pg_stat_io`; what a process or a context never does has none
+/// (`pgstat_tracks_io_op`).
+fn io_cell(column: &str, io: IoCounts, own: bool, context: &str, columns: &[&str]) -> String {
+    // Since 18 an operation can be one of many blocks.
+    let by_call = u64::from(columns.contains(&"read_bytes"));
+    let extends = own && context != "bulkread";
+    let number = match column {
+        "op_bytes" => BLCKSZ,
+        "writes" => io.writes,
+        "write_bytes" => io.writes * BLCKSZ,
+        "reads" if own => io.reads - io.read_with_others * by_call,
+        "read_bytes" if own => io.reads * BLCKSZ,
+        "extends" if extends => io.extends - io.extended_with_others * by_call,
+        "extend_bytes" if extends => io.extends * BLCKSZ,
+        "hits" if own => io.hits,
+        "evictions" if own => io.evictions,
+        "reuses" if own && context != "normal" => io.reuses,
+        _ => return String::new(),
+    };
+    number.to_string()
 }
 
 fn writer_cell(server: &Server, column: &str) -> String {
@@ -263,44 +289,36 @@ fn writer_cell(server: &Server, column: &str) -> String {
         }
         "checkpoints_req" | "num_requested" | "num_done" => stats.checkpoints,
         "buffers_checkpoint" | "buffers_written" => stats.checkpoint_buffers,
-        "checkpoints_timed"
-        | "num_timed"
-        | "restartpoints_timed"
-        | "restartpoints_req"
-        | "restartpoints_done"
-        | "slru_written"
-        | "buffers_backend_fsync" => 0,
-        _ => return String::new(),
+        _ if column.ends_with("_time") || column == "stats_reset" => return String::new(),
+        // Nothing here happens by time, or on a standby.
+        _ => 0,
     };
     number.to_string()
 }
 
 fn statio_user_tables(server: &Server, most: usize) -> Vec<Vec<String>> {
     let smgr = &server.pool().smgr;
-    let indexes = |table: RelId| {
-        let own = smgr.relations().map(|(_, it)| it);
-        let own = own.filter(move |it| it.index.is_some_and(|index| index.table == table));
-        own.fold(None, |sum: Option<(u64, u64)>, it| {
-            let (reads, hits) = sum.unwrap_or_default();
-            Some((reads + it.reads, hits + it.hits))
-        })
-    };
+    let mut rows = Vec::new();
     let tables = smgr.relations().filter(|(_, it)| it.index.is_none() && !it.dropped);
-    tables
-        .take(most)
-        .map(|(rel, table)| {
-            let mut cells = vec![Smgr::file_number(rel).to_string()];
-            cells.push(match table.persistence {
-                crate::op::Persistence::Temporary(owner) => format!("pg_temp_{}", owner.0),
-                _ => "public".to_owned(),
-            });
-            cells.push(table.name.to_string());
-            cells.extend([table.reads, table.hits].map(|number| number.to_string()));
-            if let Some((reads, hits)) = indexes(rel) {
-                cells.extend([reads, hits].map(|number| number.to_string()));
+    for (rel, table) in tables.take(most) {
+        let mut cells = Vec::new();
+        add(&mut cells, &[Smgr::file_number(rel).into()]);
+        cells.push(match table.persistence {
+            Persistence::Temporary(owner) => format!("pg_temp_{}", owner.0),
+            _ => "public".to_owned(),
+        });
+        cells.push(table.name.to_string());
+        add(&mut cells, &[table.reads, table.hits]);
+        let (mut any, mut reads, mut hits) = (false, 0, 0);
+        for (_, index) in smgr.relations() {
+            if index.index.is_some_and(|of| of.table == rel) {
+                (any, reads, hits) = (true, reads + index.reads, hits + index.hits);
             }
-            cells.resize(11, String::new());
-            cells
-        })
-        .collect()
+        }
+        if any {
+            add(&mut cells, &[reads, hits]);
+        }
+        rows.push(cells);
+    }
+    rows
 }
