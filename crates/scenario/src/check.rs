@@ -130,16 +130,12 @@ type Compiled = Option<(Body, u64)>;
 impl Checker {
     fn find_extended(&mut self, items: &[Item]) {
         for item in items {
-            match item {
-                Item::Statement(Statement { action, .. }) => {
-                    if let Some(table) = pages::resized(action) {
-                        self.extended.define(&table.text);
-                    }
-                    if let Some(body) = action.block() {
-                        self.find_extended(&body.items);
-                    }
-                }
-                _ => {}
+            let Item::Statement(Statement { action, .. }) = item else { continue };
+            if let Some(table) = pages::resized(action) {
+                self.extended.define(&table.text);
+            }
+            if let Some(body) = action.block() {
+                self.find_extended(&body.items);
             }
         }
     }

@@ -518,23 +518,34 @@ a: truncate t to 7
 a: drop l
 ";
 
+    /// Everything about buffers: what each holds, who has it pinned, and what was counted.
+    fn buffers(history: &History) -> String {
+        let server = history.server();
+        let descs = server.pool().descs().filter(|(_, desc)| desc.state() != 0);
+        let descs: Vec<_> = descs.collect();
+        let backends = server.backends().map(|(_, backend)| {
+            let local = backend.buffers.temp.buffers().filter(|(_, desc, _)| desc.state() != 0);
+            let local: Vec<_> = local.collect();
+            format!("{:?} {local:?} {:?}", backend.buffers.pins, backend.access.page())
+        });
+        let backends: Vec<_> = backends.collect();
+        let strategy = server.pool().strategy();
+        format!("{strategy:?} {descs:?} {backends:?} {:?}", history.totals())
+    }
+
     #[test]
     fn scans_and_their_like_are_walked_both_ways() {
         for server in ["15 shared_buffers=128kB", "17 shared_buffers=4MB", "18 shared_buffers=16MB"]
         {
             let mut history = history(&format!("server {server}\n{BULK}"));
-            let mut forward = vec![(history.position(), state(&history))];
+            let mut forward = vec![(history.position(), buffers(&history))];
             while history.step_event() {
-                forward.push((history.position(), state(&history)));
+                forward.push((history.position(), buffers(&history)));
             }
             assert!(history.at_end());
-            for expected in forward.iter().rev().skip(1) {
-                assert!(history.back_event());
-                assert!(state(&history) == expected.1, "back at {:?}", expected.0);
-            }
-            for expected in forward.iter().step_by(5).rev().chain(forward.iter().step_by(13)) {
+            for expected in forward.iter().rev().step_by(3).chain(forward.iter().step_by(13)) {
                 history.seek(expected.0);
-                assert!(state(&history) == expected.1, "sought {:?}", expected.0);
+                assert!(buffers(&history) == expected.1, "sought {:?}", expected.0);
             }
         }
     }

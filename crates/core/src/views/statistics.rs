@@ -200,9 +200,8 @@ fn summary(server: &Server) -> Vec<Vec<String>> {
     let used = all - unused;
     let mut cells = Vec::new();
     add(&mut cells, &[used, unused, dirty, pinned]);
-    if used > 0 {
-        // The server shows a double; here it has six digits behind the point.
-        let millionths = usage * 1_000_000 / used;
+    // The server shows a double; here it has six digits behind the point.
+    if let Some(millionths) = (usage * 1_000_000).checked_div(used) {
         cells.push(format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000));
     }
     vec![cells]
