@@ -75,6 +75,8 @@ pub struct BufferPool {
     pub(crate) strategy: StrategyControl,
     /// How far use raises a usage count.
     max_usage_count: u8,
+    /// Local buffers that backends have made, all together.
+    pub(crate) local_buffers: u32,
     /// The relations' files.
     pub smgr: Smgr,
     /// The write-ahead log's positions.
@@ -175,6 +177,7 @@ impl BufferPool {
             table: BufTable::new(nbuffers),
             strategy: StrategyControl::new(nbuffers),
             max_usage_count: desc::BM_MAX_USAGE_COUNT,
+            local_buffers: 0,
             smgr: Smgr::default(),
             wal: Wal::default(),
         };

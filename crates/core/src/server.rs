@@ -186,7 +186,8 @@ impl Server {
         const DESCRIPTOR_AND_TABLE: usize = 64;
         let events = std::mem::size_of_val(self.log.events());
         let backends = self.backends.len() * size_of::<Backend>();
-        let pool = self.pool.nbuffers() as usize * DESCRIPTOR_AND_TABLE;
+        let buffers = self.pool.nbuffers() + self.pool.local_buffers;
+        let pool = buffers as usize * DESCRIPTOR_AND_TABLE;
         pool + self.pool.smgr.kept_bytes() + events + backends + self.arena.resident() + 4096
     }
 

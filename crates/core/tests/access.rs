@@ -276,6 +276,25 @@ fn temporary_tables_are_scanned_in_local_buffers() {
 }
 
 #[test]
+fn local_buffers_are_bounded_over_all_backends() {
+    let settings = Settings { shared_buffers: 16, temp_buffers: 131_072 };
+    let mut server = Server::start(Version::V18, settings, 1).unwrap();
+    for number in 0..3 {
+        let backend = BackendId(number);
+        server.apply(&Op::Connect { backend, name: "someone".into() }).unwrap();
+        create(&mut server, RelId(number.into()), 1, Persistence::Temporary(backend));
+    }
+    let mut scan = |number: u16| {
+        let (backend, rel) = (BackendId(number), RelId(number.into()));
+        server.apply(&Op::BulkBegin { backend, rel, bulk: Bulk::SeqScan })?;
+        server.apply(&Op::BulkNext { backend, pages: 1 })?;
+        server.apply(&Op::BulkEnd { backend })
+    };
+    assert!(scan(0).is_ok() && scan(1).is_ok());
+    assert!(matches!(scan(2), Err(Error::Limit { limit: 262_144, .. })));
+}
+
+#[test]
 fn a_statement_that_fails_gives_up_its_pins() {
     let mut server = start(Version::V18, 16, 100);
     for block in 0..16 {

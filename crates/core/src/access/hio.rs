@@ -154,14 +154,15 @@ impl Access<'_> {
         Ok(buffer)
     }
 
-    /// `FreeBulkInsertState`: pages that were added and not filled stay, empty.
+    /// `FreeBulkInsertState`: pages that were added and not filled stay, empty. Only the last one
+    /// is ever tried again, since there is no free space map.
     pub(super) fn free_bulk_insert_state(
         &mut self,
         rel: RelId,
         state: &mut BulkInsertState,
     ) -> Result<(), Error> {
-        for block in state.next_free..state.end_free {
-            self.buffers.pool.smgr.set_rows(rel, block, Some(0));
+        if let Some(last) = (state.next_free..state.end_free).last() {
+            self.buffers.pool.smgr.set_rows(rel, last, Some(0));
         }
         match state.current_buf.take() {
             Some(buffer) => self.buffers.release_buffer(buffer),

@@ -17,7 +17,9 @@ use crate::op::Persistence;
 
 /// `temp_buffers` unless it is set: 8 MB.
 pub const DEFAULT_TEMP_BUFFERS: u32 = 1024;
-/// The most that a backend of the playground may have.
+/// The most that all backends of the playground together may have.
+const MAX_LOCAL_BUFFERS: u32 = 262_144;
+/// The most that one may have.
 pub const MAX_TEMP_BUFFERS: u32 = 131_072;
 
 /// One backend's local buffers; none until the first use of a temporary relation.
@@ -183,6 +185,12 @@ impl BufferAccess<'_> {
             return Ok(());
         }
         let buffers = self.local.temp.size();
+        let all = self.pool.local_buffers + buffers;
+        if all > MAX_LOCAL_BUFFERS {
+            let limit = MAX_LOCAL_BUFFERS.into();
+            return Err(Error::Limit { what: "local buffers of all backends", limit });
+        }
+        self.pool.local_buffers = all;
         self.local.temp = LocalBufferPool::new(buffers);
         self.emit_local(LocalBufferEvent::Initialized { buffers })
     }

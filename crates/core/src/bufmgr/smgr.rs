@@ -44,7 +44,8 @@ pub struct Relation {
     pub index: Option<IndexOf>,
     /// Pages written since the start.
     written: HashMap<BlockNumber, PageVersion>,
-    /// Pages that rows were added to and that have room for more, and how many rows are in them.
+    /// Pages that rows were added to and that have room for more, and how many rows are in them;
+    /// in the order of the pages.
     open: Vec<(BlockNumber, u32)>,
 }
 
@@ -241,14 +242,22 @@ impl Smgr {
     /// Rows in a page that has room for more.
     pub(crate) fn rows(&self, rel: RelId, block: BlockNumber) -> Option<u32> {
         let open = &self.relation(rel)?.open;
-        open.iter().find(|(known, _)| *known == block).map(|(_, rows)| *rows)
+        let at = open.binary_search_by_key(&block, |it| it.0).ok()?;
+        open.get(at).map(|(_, rows)| *rows)
     }
 
     /// A page has so many rows now, and room for more; or none is left.
     pub(crate) fn set_rows(&mut self, rel: RelId, block: BlockNumber, rows: Option<u32>) {
         if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
-            relation.open.retain(|(known, _)| *known != block);
-            relation.open.extend(rows.map(|rows| (block, rows)));
+            let open = &mut relation.open;
+            match (open.binary_search_by_key(&block, |it| it.0), rows) {
+                (Ok(at), Some(rows)) => open[at] = (block, rows),
+                (Ok(at), None) => {
+                    open.remove(at);
+                }
+                (Err(at), Some(rows)) => open.insert(at, (block, rows)),
+                (Err(_), None) => {}
+            }
         }
     }
 

@@ -297,6 +297,17 @@ fn writer_cell(server: &Server, column: &str) -> String {
 
 fn statio_user_tables(server: &Server, most: usize) -> Vec<Vec<String>> {
     let smgr = &server.pool().smgr;
+    // Of each table's indexes: how many, reads, hits.
+    let mut indexes = vec![[0; 3]; smgr.relations().count()];
+    for (_, index) in smgr.relations() {
+        if let Some([count, reads, hits]) =
+            index.index.and_then(|of| indexes.get_mut(of.table.0 as usize))
+        {
+            *count += 1;
+            *reads += index.reads;
+            *hits += index.hits;
+        }
+    }
     let mut rows = Vec::new();
     let tables = smgr.relations().filter(|(_, it)| it.index.is_none() && !it.dropped);
     for (rel, table) in tables.take(most) {
@@ -308,14 +319,10 @@ fn statio_user_tables(server: &Server, most: usize) -> Vec<Vec<String>> {
         });
         cells.push(table.name.to_string());
         add(&mut cells, &[table.reads, table.hits]);
-        let (mut any, mut reads, mut hits) = (false, 0, 0);
-        for (_, index) in smgr.relations() {
-            if index.index.is_some_and(|of| of.table == rel) {
-                (any, reads, hits) = (true, reads + index.reads, hits + index.hits);
-            }
-        }
-        if any {
-            add(&mut cells, &[reads, hits]);
+        if let Some([count, reads, hits]) = indexes.get(rel.0 as usize)
+            && *count > 0
+        {
+            add(&mut cells, &[*reads, *hits]);
         }
         rows.push(cells);
     }
