@@ -7,12 +7,14 @@
 //! passed over in silence, and never counted as equal.
 //!
 //! [`trace`] reads the files, [`bufmgr`] and [`mmgr`] replay the two kinds. [`contexts`] tells
-//! stories of whole backends, whose contexts are compared.
+//! stories of whole backends, whose contexts are compared; [`shmem`] starts servers with other
+//! settings, and compares what they made of their shared memory.
 
 mod bufmgr;
 mod contexts;
 mod mmgr;
 mod record;
+mod shmem;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -21,10 +23,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) use record::Verdict;
+pub(crate) use shmem::FORMAT as SHMEM;
 use trace::Trace;
 
-/// The kind under which stories are counted.
+/// The kinds under which stories and starts of servers are counted.
 const STORIES: &str = "stories";
+const STARTS: &str = "starts";
 
 /// What came out of all traces.
 #[derive(Default)]
@@ -34,6 +38,10 @@ struct Tally {
     compared: u64,
     /// Contexts that stories showed, compared.
     contexts: u64,
+    /// Rows of `pg_shmem_allocations`, compared.
+    allocations: u64,
+    /// Starts whose lookup table had grown before they were looked at.
+    grown: u64,
     differ: u64,
     unsupported: BTreeMap<String, u64>,
 }
@@ -59,9 +67,11 @@ pub(crate) fn run(paths: &[String]) -> Result<String, String> {
     let tally = replay(&files);
     print(&tally);
     let closing = format!(
-        "{} operations and {} contexts compared, {} traces or stories differ, {} not supported",
+        "{} operations, {} contexts and {} allocations compared, \
+         {} traces, stories or starts differ, {} not supported",
         tally.compared,
         tally.contexts,
+        tally.allocations,
         tally.differ,
         tally.unsupported.values().sum::<u64>()
     );
@@ -72,8 +82,8 @@ pub(crate) fn run(paths: &[String]) -> Result<String, String> {
 fn replay(files: &[PathBuf]) -> Tally {
     let mut tally = Tally::default();
     for file in files {
-        if is_story(file) {
-            stories(&mut tally, file);
+        if is_server(file) {
+            server(&mut tally, file);
             continue;
         }
         let trace = match Trace::read(file) {
@@ -111,19 +121,24 @@ pub(crate) fn replay_text(text: &str) -> Result<Verdict, String> {
     Trace::parse(text).map(|trace| verdict(&trace))
 }
 
-/// A file of stories is one JSON object, a trace has one on each line.
-fn is_story(file: &Path) -> bool {
+/// What a server said is one JSON object, a trace has one on each line.
+fn is_server(file: &Path) -> bool {
     let name = file.to_string_lossy();
     name.ends_with(".json") || name.ends_with(".json.br")
 }
 
-fn stories(tally: &mut Tally, file: &Path) {
-    let stories = contexts::read(file).and_then(|stories| contexts::replay(&stories));
-    let stories = stories.unwrap_or_else(|unreadable| {
+fn server(tally: &mut Tally, file: &Path) {
+    let read = contexts::read(file).and_then(|recorded| match recorded["format"].as_str() {
+        Some(shmem::FORMAT) => shmem::replay(&recorded).map(|runs| starts(tally, file, runs)),
+        _ => contexts::replay(&recorded).map(|told| stories(tally, file, told)),
+    });
+    if let Err(unreadable) = read {
         tally.differ += 1;
         println!("{}: {unreadable}", file.display());
-        Vec::new()
-    });
+    }
+}
+
+fn stories(tally: &mut Tally, file: &Path, stories: Vec<contexts::Told>) {
     for told in stories {
         let key = (STORIES.to_owned(), told.version, "contexts".to_owned());
         let theme = tally.themes.entry(key).or_default();
@@ -143,6 +158,25 @@ fn stories(tally: &mut Tally, file: &Path) {
     }
 }
 
+fn starts(tally: &mut Tally, file: &Path, starts: Vec<shmem::Started>) {
+    for started in starts {
+        if let Some(reason) = started.unsupported {
+            *tally.unsupported.entry(format!("a start: {reason}")).or_default() += 1;
+            continue;
+        }
+        let key = (STARTS.to_owned(), started.version, "shared memory".to_owned());
+        let theme = tally.themes.entry(key).or_default();
+        let equal = u64::from(started.difference.is_none());
+        *theme = (theme.0 + started.compared, theme.1 + equal, theme.2 + 1);
+        tally.allocations += started.compared;
+        tally.grown += u64::from(started.grown);
+        if let Some(difference) = started.difference {
+            tally.differ += 1;
+            println!("{}, {}\n{difference}", file.display(), started.name);
+        }
+    }
+}
+
 fn verdict(trace: &Trace) -> Verdict {
     match trace.kind() {
         "pg-bufmgr-trace/1" => bufmgr::replay(trace),
@@ -154,9 +188,18 @@ fn verdict(trace: &Trace) -> Verdict {
 fn print(tally: &Tally) {
     for ((kind, version, theme), (compared, equal, all)) in &tally.themes {
         let kind = kind.trim_start_matches("pg-").trim_end_matches("-trace/1");
-        let [what, of] =
-            if kind == STORIES { ["contexts", "stories"] } else { ["operations", "traces"] };
+        let [what, of] = match kind {
+            STORIES => ["contexts", "stories"],
+            STARTS => ["allocations", "starts"],
+            _ => ["operations", "traces"],
+        };
         println!("{kind:7} {version}  {theme:20} {compared:6} {what}, {equal} of {all} {of} equal");
+    }
+    if tally.grown > 0 {
+        let grown = tally.grown;
+        println!(
+            "in {grown} starts the lookup table of buffers had grown before the view was read"
+        );
     }
     for (reason, count) in &tally.unsupported {
         println!("not supported: {count} with {reason}");

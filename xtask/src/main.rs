@@ -12,6 +12,7 @@
 //! | `test`        | [`checks`]      | all of these and a browser    |
 //! | `conformance` | [`conformance`] | none                          |
 //! | `oracle`      | [`oracle`]      | PostgreSQL, with `--install`  |
+//! | `record`      | [`record`]      | none                          |
 //! | `bench`       | [`bench`]       | none                          |
 //! | `screenshots` | [`screenshots`] | all of these and a browser    |
 //!
@@ -26,6 +27,7 @@ mod oracle;
 mod page;
 mod postgres;
 mod process;
+mod record;
 mod screenshots;
 mod setup;
 mod shorten;
@@ -55,7 +57,7 @@ The commands of pgscope. Each sets up what it needs first, under target/.
       Run every check and every test, from rustfmt to a reader's way through the page in Chromium.
   cargo xtask conformance [FILE or DIR ...]
       Replay recorded traces of real servers in the core and compare every operation; without a
-      path, those under tests/traces. Exits non-zero if one differs.
+      path, those under tests/traces and tests/servers. Exits non-zero if one differs.
   cargo xtask oracle [--kind KIND] [--ops N] [--seed S] [--pg-bin DIR] [--install]
       Run random scenarios inside a real server and in the core, compare after every operation,
       and report the first difference as the shortest scenario that shows it.
@@ -64,6 +66,13 @@ The commands of pgscope. Each sets up what it needs first, under target/.
         --seed S      from this seed instead of 1
         --pg-bin DIR  the server whose programs lie in DIR, instead of Debian's PostgreSQL 15
         --install     have apt install PostgreSQL 15 if it is missing
+  cargo xtask record [--pg-bin DIR] [--starts N] [--seed S] [--out FILE]
+      Start a real server with random settings, write down how it lays out its shared memory, and
+      compare with the core.
+        --pg-bin DIR  as above; no headers are needed
+        --starts N    with so many different settings instead of 20
+        --seed S      from this seed instead of 1
+        --out FILE    into this file instead of target/record/shmem.json
   cargo xtask bench [--kind KIND] [--pg-bin DIR] [--steps N] [--runs N] [--reads N]
       Time palloc and pfree in the core, beside the same work inside a real server if there is one;
       and reads of pages, beside libCacheSim's Clock if pip can install it.
@@ -135,6 +144,16 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
             };
             args.finish(command)?;
             oracle::run(options)
+        }
+        "record" => {
+            let options = record::Options {
+                pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
+                out: args.text("--out", "starts.json")?,
+                starts: args.number("--starts")?.unwrap_or(20),
+                seed: args.number("--seed")?.unwrap_or(1),
+            };
+            args.finish(command)?;
+            record::run(options)
         }
         "bench" => {
             let options = bench::Options {

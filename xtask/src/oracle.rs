@@ -8,7 +8,7 @@
 //! by asking the server again and again about parts of the first.
 
 mod buffers;
-mod random;
+pub(crate) mod random;
 mod scenario;
 mod shrink;
 

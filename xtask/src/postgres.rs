@@ -9,7 +9,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use pgscope_core::profile::Version;
 
@@ -87,7 +87,7 @@ impl Installation {
 }
 
 /// `server_version_num` of what calls itself `PostgreSQL 19rc1` or `PostgreSQL 15.20 (Debian ...)`.
-fn release(words: &str) -> Option<u32> {
+pub(crate) fn release(words: &str) -> Option<u32> {
     let number = words.strip_prefix("PostgreSQL ")?;
     let mut parts = number.split(|c: char| !c.is_ascii_digit());
     let major: u32 = parts.next()?.parse().ok()?;
@@ -122,28 +122,8 @@ impl Drop for Server {
 impl Server {
     /// Compile the extension and make a data folder.
     pub(crate) fn new(installation: &Installation) -> Result<Self, Trouble> {
-        let name = format!("pgscope-oracle-{}", std::process::id());
-        let server = Self {
-            folder: std::env::temp_dir().join(name),
-            postgres: installation.bin.join("postgres"),
-            asynchronous: installation.version.number() >= 18,
-        };
-        let way_out = "see that the system's temporary folder can be written to";
-        fs::create_dir(&server.folder)
-            .map_err(|error| Trouble::new(format!("{}: {error}", server.shown()), way_out))?;
-        if apt::is_root() {
-            quietly(process::command("chown").arg(USER).arg(&server.folder), &by_hand())?;
-        }
+        let server = Self::bare(&installation.bin, installation.version)?;
         server.compile(installation)?;
-        let mut initdb = as_user(&installation.bin.join("initdb"));
-        initdb.args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--no-locale"]);
-        if server.asynchronous {
-            initdb.arg("--no-data-checksums");
-        }
-        quietly(
-            initdb.arg("-D").arg(server.data()),
-            "the lines above say what initdb did not like",
-        )?;
         let library = server.library();
         server.sql(&[
             format!(
@@ -160,6 +140,40 @@ impl Server {
             ),
         ])?;
         Ok(server)
+    }
+
+    /// Make a data folder for the programs in `bin`. Without the extension no headers are needed.
+    pub(crate) fn bare(bin: &Path, version: Version) -> Result<Self, Trouble> {
+        let name = format!("pgscope-oracle-{}", std::process::id());
+        let server = Self {
+            folder: std::env::temp_dir().join(name),
+            postgres: bin.join("postgres"),
+            asynchronous: version.number() >= 18,
+        };
+        let way_out = "see that the system's temporary folder can be written to";
+        fs::create_dir(&server.folder)
+            .map_err(|error| Trouble::new(format!("{}: {error}", server.shown()), way_out))?;
+        if apt::is_root() {
+            quietly(process::command("chown").arg(USER).arg(&server.folder), &by_hand())?;
+        }
+        let mut initdb = as_user(&bin.join("initdb"));
+        initdb.args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--no-locale"]);
+        if server.asynchronous {
+            initdb.arg("--no-data-checksums");
+        }
+        quietly(
+            initdb.arg("-D").arg(server.data()),
+            "the lines above say what initdb did not like",
+        )?;
+        Ok(server)
+    }
+
+    /// What the server says when it is asked for a setting and does not start (`postgres -C`).
+    pub(crate) fn ask(&self, name: &str, settings: &[String]) -> Result<Output, Trouble> {
+        let mut command = as_user(&self.postgres);
+        command.arg("-D").arg(self.data()).args(["-C", name]);
+        command.args(settings.iter().flat_map(|setting| ["-c", setting])).stdin(Stdio::null());
+        command.output().map_err(|error| Trouble::new(error.to_string(), by_hand()))
     }
 
     fn compile(&self, installation: &Installation) -> Result<(), Trouble> {
@@ -180,7 +194,11 @@ impl Server {
     }
 
     /// The same with these settings.
-    fn sql_with(&self, settings: &[String], statements: &[String]) -> Result<(), Trouble> {
+    pub(crate) fn sql_with(
+        &self,
+        settings: &[String],
+        statements: &[String],
+    ) -> Result<(), Trouble> {
         let log = self.folder.join("log");
         let failed = |cause: String| {
             let complaints = complaints(&log);
@@ -241,7 +259,8 @@ impl Server {
         self.folder.join("data")
     }
 
-    fn output(&self) -> PathBuf {
+    /// A file that the server can write.
+    pub(crate) fn output(&self) -> PathBuf {
         self.folder.join("output")
     }
 

@@ -3,7 +3,8 @@
 //! wasm-bindgen names each import after what it calls and a hash (`__wbg_focus_2f77051f98540625`),
 //! once in the wasm and once in the JavaScript that goes with it. Nobody reads these names, and a
 //! hash doesn't compress: together they weigh as much as a panel of the page. Both files of a
-//! release are written anew with names of two letters, the JavaScript without indentation.
+//! release are written anew with names of two letters, the JavaScript without indentation, and the wasm
+//! without the sections that no browser reads.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +15,8 @@ use crate::trouble::Trouble;
 
 /// What wasm-bindgen's names begin with.
 const PREFIX: &str = "__wb";
+/// A section of a wasm file that only tools read: names, and who made it.
+const CUSTOM: u8 = 0;
 /// The import section of a wasm file, and the bytes before the first section.
 const IMPORTS: u8 = 2;
 const HEAD: usize = 8;
@@ -56,6 +59,9 @@ fn shorten(wasm: &[u8]) -> Option<(Vec<u8>, BTreeMap<String, String>)> {
     while let Some((&section, behind)) = rest.split_first() {
         rest = behind;
         let body = sized(&mut rest)?;
+        if section == CUSTOM {
+            continue;
+        }
         out.push(section);
         if section == IMPORTS {
             let body = imports(body, &mut names)?;

@@ -135,7 +135,7 @@ fn run(options: &Options) -> Result<(), String> {
 }
 
 fn server(buffers: u32, pages: u32, cap: u8) -> Result<Server, String> {
-    let settings = Settings { shared_buffers: buffers, ..Settings::default() };
+    let settings = Settings::with_shared_buffers(buffers);
     let start = || {
         let mut server = Server::start(Version::V18, settings, 0)?;
         server.apply(&Op::Connect { backend: BACKEND, name: "bench".into() })?;

@@ -56,17 +56,10 @@ struct Figures {
     allocations: f64,
 }
 
-/// A server, and how many operations it executed.
-struct Counted<'a> {
-    server: &'a mut Server,
-    ops: u64,
-}
-
-impl Machine for Counted<'_> {
+impl Machine for Server {
     #[inline(always)]
     fn apply(&mut self, op: &Op) -> Result<(), Error> {
-        self.ops += 1;
-        self.server.apply(op).map(drop)
+        Server::apply(self, op).map(drop)
     }
 }
 
@@ -159,13 +152,12 @@ fn timed(
     steps: u64,
 ) -> Result<(f64, u64, u64), Error> {
     let mut run = workload.start(seed);
-    let mut counted = Counted { server, ops: 0 };
     let started = Start::now();
-    run.steps(steps / 10, &mut counted)?;
+    let mut ops = run.steps(steps / 10, server)?;
     let before = allocations::count();
-    run.steps(steps - steps / 10, &mut counted)?;
+    ops += run.steps(steps - steps / 10, server)?;
     let allocations = allocations::count() - before;
-    Ok((started.elapsed(), counted.ops, allocations))
+    Ok((started.elapsed(), ops, allocations))
 }
 
 fn print(name: &str, figures: &Figures, options: &Options) {

@@ -365,8 +365,12 @@ impl EventLog {
         self.record(event.into())
     }
 
+    /// Count a change that nobody wants to hear of.
+    ///
+    /// # Errors
+    /// [`Error::EndlessLoop`] after too many in one operation.
     #[inline]
-    fn count(&mut self) -> Fallible<()> {
+    pub(crate) fn count(&mut self) -> Fallible<()> {
         self.came += 1;
         if self.came > MOST_EVENTS { Err(Error::EndlessLoop.into()) } else { Ok(()) }
     }

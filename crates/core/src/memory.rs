@@ -18,6 +18,7 @@
 //! malloc within one backend's part. [`ProgramText`] interns the constant strings.
 
 mod addr;
+mod addr_set;
 mod arena;
 mod heap;
 mod program;
@@ -25,9 +26,11 @@ mod segment;
 mod window;
 
 pub use addr::{Addr, Owner};
+pub use addr_set::AddrSet;
 pub use arena::Arena;
 pub(crate) use arena::{Fault, MAX_TOUCHED};
 pub use heap::{Heap, HeapChunk, HeapStats, MALLOC_ALIGN};
 pub use program::ProgramText;
 pub use segment::PAGE_SIZE;
 pub use window::Words;
+pub(crate) use window::{Fields, Window, Windows};

@@ -41,13 +41,15 @@ pub mod inspect;
 mod mcxt;
 pub mod memdebug;
 mod methods;
+mod short_way;
 #[cfg(feature = "slab")]
 mod slab;
 mod stats;
 
+pub(crate) use mcxt::is_headerless;
 pub use mcxt::{Context, MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
-pub(crate) use mcxt::{is_headerless, quick_palloc, quick_pfree};
 pub use methods::{Counters, METHODS_TABLE, method_name};
+pub(crate) use short_way::ShortWay;
 pub use stats::StatsForm;
 use stats::StatsText;
 pub(crate) use stats::memory_context_stats_detail;
@@ -106,8 +108,18 @@ pub struct Process<'a> {
 }
 
 impl Process<'_> {
-    #[inline]
+    /// Tell of a change. While nobody wants to know, the event is not even made.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(crate) fn emit(&mut self, event: MemoryEvent) -> Fallible<()> {
+        if cfg!(not(target_family = "wasm")) && self.log.is_off() {
+            self.check_fault()?;
+            return self.log.count();
+        }
+        self.record(event)
+    }
+
+    #[inline(never)]
+    fn record(&mut self, event: MemoryEvent) -> Fallible<()> {
         self.check_fault()?;
         self.log.emit(crate::event::Event::Memory(self.who, event))
     }

@@ -6,11 +6,13 @@
 
 pub(crate) mod contexts;
 mod mmgr;
+pub mod parameters;
 mod pg15;
 mod pg17;
 mod pg18;
 mod pg19;
 mod routines;
+pub mod segment;
 mod shmem;
 mod views;
 

@@ -5,10 +5,12 @@
 //! clones share the pages of the arena.
 
 mod apply;
+mod at_hand;
 mod backend;
 mod buffers;
 mod lives;
 pub mod page;
+pub mod segment;
 mod session;
 pub mod settings;
 pub mod shmem;
@@ -26,6 +28,7 @@ use crate::event::{Event, EventLog};
 use crate::ids::BackendId;
 use crate::memory::{Addr, Arena, Owner, ProgramText};
 use crate::profile::{Profile, Version};
+use at_hand::AtHand;
 use shmem::{Region, ShmemLayout};
 
 /// A PostgreSQL server's memory.
@@ -43,6 +46,7 @@ pub struct Server {
     auxiliary: LocalBufferState,
     stats: WriterStats,
     log: EventLog,
+    at_hand: AtHand,
 }
 
 /// What `pg_stat_bgwriter` and `pg_stat_checkpointer` count.
@@ -80,6 +84,7 @@ impl Server {
             auxiliary: LocalBufferState::default(),
             stats: WriterStats::default(),
             log: EventLog::default(),
+            at_hand: AtHand::default(),
         })
     }
 
@@ -105,6 +110,7 @@ impl Server {
 
     /// Which events are recorded.
     pub fn log_mut(&mut self) -> &mut EventLog {
+        self.at_hand.forget();
         &mut self.log
     }
 

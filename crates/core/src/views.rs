@@ -5,14 +5,13 @@
 mod costs;
 mod fragmentation;
 mod memory_contexts;
+mod shmem_allocations;
 mod statistics;
-
-use std::collections::BTreeSet;
 
 use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
 use crate::ids::{BackendId, BufferId, BufferTag, ChunkSlot};
-use crate::memory::Addr;
+use crate::memory::{Addr, AddrSet};
 use crate::mmgr::inspect::{self, BlockView};
 
 pub use costs::{Costs, Ledger};
@@ -20,6 +19,7 @@ pub use fragmentation::{Fragmentation, fragmentation};
 pub use memory_contexts::{
     BackendMemoryContext, memory_context_columns, pg_backend_memory_contexts,
 };
+pub use shmem_allocations::{ShmemAllocation, pg_shmem_allocations};
 pub use statistics::{View, view_cell, view_rows};
 
 /// A row of `pg_buffercache`.
@@ -95,7 +95,8 @@ impl ContextRow {
 pub fn contexts(server: &Server, id: BackendId) -> Vec<ContextRow> {
     let Some(backend) = server.backend(id) else { return Vec::new() };
     let mut rows = Vec::new();
-    let mut seen = BTreeSet::from([Addr::NULL]);
+    let mut seen = AddrSet::default();
+    seen.insert(Addr::NULL);
     let mut open = vec![(backend.memory.top, None, 1)];
     while let Some((addr, parent, level)) = open.pop() {
         // Links that somebody wrote over can lead from a context to itself.

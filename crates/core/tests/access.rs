@@ -18,7 +18,7 @@ const TABLE: RelId = RelId(0);
 
 /// A server with one table and two backends.
 fn start(version: Version, shared_buffers: u32, nblocks: u32) -> Server {
-    let settings = Settings { shared_buffers, ..Settings::default() };
+    let settings = Settings::with_shared_buffers(shared_buffers);
     let mut server = Server::start(version, settings, 1).unwrap();
     for backend in [ALICE, BOB] {
         server.apply(&Op::Connect { backend, name: "someone".into() }).unwrap();
@@ -260,7 +260,8 @@ fn a_lookup_reads_the_metapage_once() {
 #[test]
 fn temporary_tables_are_scanned_in_local_buffers() {
     for version in Version::ALL {
-        let settings = Settings { shared_buffers: 16, temp_buffers: 100 };
+        let mut settings = Settings::with_shared_buffers(16);
+        settings.temp_buffers = 100;
         let mut server = Server::start(version, settings, 1).unwrap();
         for backend in [ALICE, BOB] {
             server.apply(&Op::Connect { backend, name: "someone".into() }).unwrap();
@@ -277,7 +278,8 @@ fn temporary_tables_are_scanned_in_local_buffers() {
 
 #[test]
 fn local_buffers_are_bounded_over_all_backends() {
-    let settings = Settings { shared_buffers: 16, temp_buffers: 131_072 };
+    let mut settings = Settings::with_shared_buffers(16);
+    settings.temp_buffers = 131_072;
     let mut server = Server::start(Version::V18, settings, 1).unwrap();
     for number in 0..3 {
         let backend = BackendId(number);

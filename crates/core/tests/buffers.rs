@@ -30,7 +30,7 @@ const ALICE: BackendId = BackendId(0);
 const BOB: BackendId = BackendId(1);
 
 fn start(version: Version) -> Server {
-    let settings = Settings { shared_buffers: NBUFFERS, ..Settings::default() };
+    let settings = Settings::with_shared_buffers(NBUFFERS);
     let mut server = Server::start(version, settings, 1).unwrap();
     for backend in (0..BACKENDS).map(BackendId) {
         server.apply(&Op::Connect { backend, name: "someone".into() }).unwrap();

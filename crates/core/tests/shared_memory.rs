@@ -18,8 +18,7 @@ fn server() -> Server {
 }
 
 fn server_of(version: Version) -> Server {
-    let mut server =
-        Server::start(version, Settings { shared_buffers: 16, ..Settings::default() }, 7).unwrap();
+    let mut server = Server::start(version, Settings::with_shared_buffers(16), 7).unwrap();
     let orders = Op::CreateRelation {
         rel: ORDERS,
         name: "orders".into(),
@@ -190,8 +189,7 @@ fn a_page_is_laid_out_as_postgresql_lays_it_out() {
 
 #[test]
 fn a_setting_out_of_range_gets_postgresqls_words() {
-    let started =
-        Server::start(Version::V18, Settings { shared_buffers: 1, ..Settings::default() }, 0);
+    let started = Server::start(Version::V18, Settings::with_shared_buffers(1), 0);
     let error = started.err().unwrap();
     assert!(matches!(error, Error::SettingOutOfRange { .. }));
     assert_eq!(

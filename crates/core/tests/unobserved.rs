@@ -10,8 +10,7 @@ const BUFFERS: u32 = 16;
 const BLOCKS: u32 = 40;
 
 fn server(version: Version) -> Result<Server, Error> {
-    let mut server =
-        Server::start(version, Settings { shared_buffers: BUFFERS, ..Settings::default() }, 0)?;
+    let mut server = Server::start(version, Settings::with_shared_buffers(BUFFERS), 0)?;
     for number in 0..2 {
         let name = format!("backend {number}").into();
         server.apply(&Op::Connect { backend: BackendId(number), name })?;

@@ -62,7 +62,9 @@ impl fmt::Display for Decimal {
                 places += 1;
                 continue;
             }
-            let (whole, rest) = (digits / u128::from(under), digits % u128::from(under));
+            // No number that is read is larger.
+            let digits = u64::try_from(digits).unwrap_or(u64::MAX);
+            let (whole, rest) = (digits / under, digits % under);
             return match places as usize {
                 0 => write!(f, "{whole}"),
                 places => write!(f, "{whole}.{rest:0places$}"),

@@ -20,8 +20,7 @@ mod dictionary;
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use miniz_oxide::deflate::core::{
     CompressorOxide, TDEFLFlush, compress_to_output, create_comp_flags_from_zip_params,
 };
@@ -109,7 +108,7 @@ pub fn encode(link: &Link) -> String {
     payload.extend_from_slice(link.text.as_bytes());
     let mut packed = crc32(&payload).to_be_bytes().to_vec();
     packed.extend(deflate(&payload));
-    format!("{MARK}{VERSION}={}", URL_SAFE_NO_PAD.encode(packed))
+    format!("{MARK}{VERSION}={}", Base64UrlUnpadded::encode_string(&packed))
 }
 
 /// What the fragment of an address says, with or without its `#`.
@@ -139,10 +138,10 @@ pub fn decode(fragment: &str) -> Result<Link, LinkError> {
     if body.is_empty() {
         return Err(LinkError::CutOff);
     }
-    let packed = URL_SAFE_NO_PAD.decode(body).map_err(|error| match error {
-        base64::DecodeError::InvalidByte(..) => LinkError::Damaged,
-        _ => LinkError::CutOff,
-    })?;
+    if !body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        return Err(LinkError::Damaged);
+    }
+    let packed = Base64UrlUnpadded::decode_vec(body).map_err(|_| LinkError::CutOff)?;
     let (checksum, packed) = packed.split_first_chunk().ok_or(LinkError::CutOff)?;
     let payload = inflate(packed)?;
     if crc32(&payload) != u32::from_be_bytes(*checksum) {

@@ -41,7 +41,9 @@ pub struct ServerConfig {
 impl ServerConfig {
     /// The settings that it starts with.
     pub fn settings(&self) -> Settings {
-        Settings { shared_buffers: self.shared_buffers, temp_buffers: self.temp_buffers }
+        let mut settings = Settings::with_shared_buffers(self.shared_buffers);
+        settings.temp_buffers = self.temp_buffers;
+        settings
     }
 }
 

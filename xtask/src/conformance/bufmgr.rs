@@ -71,7 +71,7 @@ impl Replay {
         let version = u32::try_from(number).ok().and_then(Version::from_release);
         let version =
             version.ok_or_else(|| Stop::Unsupported(format!("the buffer manager of {number}")))?;
-        let settings = Settings { shared_buffers: record.small("nbuffers")?, ..Settings::default() };
+        let settings = Settings::with_shared_buffers(record.small("nbuffers")?);
         let server = Server::start(version, settings, 0).map_err(failed)?;
         let mut replay = Self {
             server,

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::contexts;
 use super::record::Verdict;
 use super::trace::Trace;
-use super::verdict;
+use super::{contexts, shmem, verdict};
 
 /// One of the repository's traces, cut off after this many operations.
 fn trace(name: &str, ops: usize) -> Trace {
@@ -110,4 +109,81 @@ fn a_story_that_is_not_true_is_seen() {
         rows[row][0] = json!("another");
     });
     assert!(missing.is_some_and(|what| what.contains("TopPortalContext")));
+}
+
+/// What is wrong with a start of 18 whose settings were all its defaults, after a change to it.
+fn start_differs(change: impl Fn(&mut Value)) -> Option<String> {
+    let file = crate::process::root().join("tests/servers/shmem-pg18.json.br");
+    let mut starts = contexts::read(&file).expect("a file of starts");
+    change(&mut starts["runs"][0]);
+    let started = shmem::replay(&starts).expect("starts");
+    started.into_iter().find_map(|started| started.difference)
+}
+
+#[test]
+fn a_start_that_is_not_true_is_seen() {
+    assert_eq!(start_differs(|_| ()), None);
+    let rows = |run: &Value| run["allocations"].as_array().map_or(0, Vec::len);
+    let file = crate::process::root().join("tests/servers/shmem-pg18.json.br");
+    let all = rows(&contexts::read(&file).expect("a file of starts")["runs"][0]);
+    assert!(all > 70);
+    for row in 0..all {
+        for column in 0..4 {
+            let seen = start_differs(|run| falsify(&mut run["allocations"][row][column]));
+            assert!(seen.is_some(), "nobody saw that column {column} of row {row} was false");
+        }
+    }
+    let one_less = |run: &mut Value| drop(run["allocations"].as_array_mut().map(Vec::pop));
+    assert!(start_differs(one_less).is_some_and(|what| what.contains("<anonymous>")));
+    for name in ["shared_memory_size", "shared_memory_size_in_huge_pages", "num_os_semaphores"] {
+        assert!(start_differs(|run| falsify(&mut run["constants"][name])).is_some(), "{name}");
+    }
+    for field in ["total", "max_backends"] {
+        assert!(start_differs(|run| falsify(&mut run[field])).is_some(), "{field}");
+    }
+    for name in ["wal_buffers", "io_max_concurrency", "transaction_buffers", "io_method"] {
+        let seen = start_differs(|run| falsify(&mut run["postmaster_settings"][name]));
+        assert!(seen.is_some_and(|what| what.contains(name)));
+    }
+}
+
+#[test]
+fn a_start_that_failed_must_fail_in_the_same_words() {
+    let given = |value: &'static str, refused: Option<&'static str>| {
+        start_differs(move |run| {
+            run["set"]["max_connections"] = json!(value);
+            run["refused"] = json!(refused);
+        })
+    };
+    let message = "0 is outside the valid range for parameter \"max_connections\" (1 .. 262143)";
+    assert_eq!(given("0", Some(message)), None);
+    assert!(given("0", Some("out of range")).is_some());
+    assert!(given("0", None).is_some());
+    assert!(given("100", Some(message)).is_some());
+}
+
+#[test]
+fn a_lookup_table_that_grew_is_told_from_a_wrong_segment() {
+    // What a table takes as it grows comes from the free rest and has no name.
+    let taken = |bytes: i64| {
+        start_differs(|run| {
+            let rows = run["allocations"].as_array_mut().expect("rows");
+            let last = rows.len();
+            for (row, column, change) in [
+                (last - 2, 1, bytes),
+                (last - 2, 2, -bytes),
+                (last - 2, 3, -bytes),
+                (last - 1, 2, bytes),
+                (last - 1, 3, bytes),
+            ] {
+                let value = &mut rows[row][column];
+                *value = json!(value.as_i64().expect("a number") + change);
+            }
+        })
+    };
+    assert_eq!(taken(2048), None);
+    assert_eq!(taken(32 * 2048), None);
+    for bytes in [128, -2048, 33 * 2048] {
+        assert!(taken(bytes).is_some(), "{bytes}");
+    }
 }

@@ -1,11 +1,11 @@
 //! Random numbers that are the same wherever and whenever the same seed is given.
 
 /// xorshift64*.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// Seeds that are close to each other give numbers that have nothing in common.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         // One round of splitmix64; the state must not be 0.
         let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -13,7 +13,7 @@ impl Random {
         Self((state ^ (state >> 31)) | 1)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -21,27 +21,27 @@ impl Random {
     }
 
     /// From 0 up to `end`, which is left out and must not be 0.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         (self.next() >> 11) % end
     }
 
     /// From `first` up to `last`, both included.
-    pub(super) fn between(&mut self, first: u64, last: u64) -> u64 {
+    pub(crate) fn between(&mut self, first: u64, last: u64) -> u64 {
         first + self.below(last - first + 1)
     }
 
     /// True this often in a hundred times.
-    pub(super) fn percent(&mut self, often: u64) -> bool {
+    pub(crate) fn percent(&mut self, often: u64) -> bool {
         self.below(100) < often
     }
 
     /// One of these; there must be one.
-    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len() as u64) as usize]
     }
 
     /// One of these, the more often the higher its weight.
-    pub(super) fn weighted<T: Copy>(&mut self, from: &[(u64, T)]) -> T {
+    pub(crate) fn weighted<T: Copy>(&mut self, from: &[(u64, T)]) -> T {
         let mut left = self.below(from.iter().map(|(weight, _)| weight).sum());
         for &(weight, value) in from {
             if left < weight {

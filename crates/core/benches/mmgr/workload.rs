@@ -3,6 +3,8 @@
 //! A step of the first three kinds frees what its variable holds and allocates anew; a step of
 //! the other two only allocates, and every thousandth resets the context.
 
+use std::mem::ManuallyDrop;
+
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot};
 use pgscope_core::op::Allocator;
 use pgscope_core::profile::Version;
@@ -102,38 +104,64 @@ pub(crate) struct Run {
     state: u64,
     /// The variables that hold a chunk.
     held: [bool; SLOTS],
+    /// Steps without a reset yet, and those before.
     done: u64,
 }
 
 impl Run {
-    /// Apply the operations of the next `count` steps.
-    pub(crate) fn steps(&mut self, count: u64, machine: &mut impl Machine) -> Result<(), Error> {
-        let resets = matches!(self.workload.kind, Kind::AllocSetReset | Kind::Bump);
-        let fixed = self.workload.kind == Kind::Slab;
+    /// Apply the operations of the next `count` steps. Returns how many they were.
+    pub(crate) fn steps(&mut self, count: u64, machine: &mut impl Machine) -> Result<u64, Error> {
+        match (self.workload.kind, self.workload.sizes) {
+            (Kind::Slab, _) => self.replace(count, machine, |_| 64),
+            (Kind::AllocSetReset | Kind::Bump, Sizes::Small) => self.fill(count, machine, small),
+            (Kind::AllocSetReset | Kind::Bump, Sizes::Mixed) => self.fill(count, machine, mixed),
+            (_, Sizes::Small) => self.replace(count, machine, small),
+            (_, Sizes::Mixed) => self.replace(count, machine, mixed),
+        }
+    }
+
+    /// Free what a variable holds, allocate anew.
+    #[inline(always)]
+    fn replace(
+        &mut self,
+        count: u64,
+        machine: &mut impl Machine,
+        size: impl Fn(u64) -> u64,
+    ) -> Result<u64, Error> {
+        let mut ops = count;
         for _ in 0..count {
             let random = self.random();
-            let size = if fixed { 64 } else { self.size(random) };
             let slot = (random >> 33) as usize % SLOTS;
-            let chunk = (!resets).then_some(ChunkSlot(slot as u32));
-            if let Some(chunk) = chunk
-                && self.held[slot]
-            {
-                let pfree = Op::Pfree { backend: BACKEND, chunk };
-                machine.apply(&pfree)?;
-                // Numbers need no drop, but the compiler can't tell them from text here.
-                std::mem::forget(pfree);
+            let chunk = ChunkSlot(slot as u32);
+            if self.held[slot] {
+                machine.apply(&ManuallyDrop::new(Op::Pfree { backend: BACKEND, chunk }))?;
+                ops += 1;
             }
-            let context = Some(CONTEXT);
-            let palloc = Op::Palloc { backend: BACKEND, context, size, zero: false, chunk };
-            machine.apply(&palloc)?;
-            std::mem::forget(palloc);
+            palloc(machine, size(random), Some(chunk))?;
             self.held[slot] = true;
+        }
+        Ok(ops)
+    }
+
+    /// Only allocate, and reset now and then.
+    #[inline(always)]
+    fn fill(
+        &mut self,
+        count: u64,
+        machine: &mut impl Machine,
+        size: impl Fn(u64) -> u64,
+    ) -> Result<u64, Error> {
+        let mut ops = count;
+        for _ in 0..count {
+            let random = self.random();
+            palloc(machine, size(random), None)?;
             self.done += 1;
-            if resets && self.done.is_multiple_of(SLOTS as u64) {
+            if self.done.is_multiple_of(SLOTS as u64) {
                 machine.apply(&Op::Reset { backend: BACKEND, context: CONTEXT })?;
+                ops += 1;
             }
         }
-        Ok(())
+        Ok(ops)
     }
 
     /// xorshift64*.
@@ -143,15 +171,32 @@ impl Run {
         self.state ^= self.state >> 27;
         self.state.wrapping_mul(2_685_821_657_736_338_717)
     }
+}
 
-    fn size(&self, random: u64) -> u64 {
-        let value = (random >> 8) & 0xff_ffff;
-        match (self.workload.sizes, random % 100) {
-            (Sizes::Small, _) => 8 + value % 121,
-            (Sizes::Mixed, 0..70) => 16 + value % 112,
-            (Sizes::Mixed, 70..95) => 128 + value % 896,
-            (Sizes::Mixed, 95..99) => 1024 + value % 7168,
-            (Sizes::Mixed, _) => 8193 + value % 57_344,
-        }
+#[inline(always)]
+fn palloc(machine: &mut impl Machine, size: u64, chunk: Option<ChunkSlot>) -> Result<(), Error> {
+    let context = Some(CONTEXT);
+    // Numbers need no drop, but the compiler can't tell them from text here.
+    let op = ManuallyDrop::new(Op::Palloc { backend: BACKEND, context, size, zero: false, chunk });
+    machine.apply(&op)
+}
+
+#[inline(always)]
+fn small(random: u64) -> u64 {
+    8 + value(random) % 121
+}
+
+#[inline(always)]
+fn mixed(random: u64) -> u64 {
+    let value = value(random);
+    match random % 100 {
+        0..70 => 16 + value % 112,
+        70..95 => 128 + value % 896,
+        95..99 => 1024 + value % 7168,
+        _ => 8193 + value % 57_344,
     }
+}
+
+fn value(random: u64) -> u64 {
+    (random >> 8) & 0xff_ffff
 }

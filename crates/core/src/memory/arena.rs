@@ -122,6 +122,12 @@ impl Arena {
         self.fault.set(None);
     }
 
+    /// Whether it is this backend's memory that is at hand.
+    #[inline]
+    pub(crate) fn is_lent(&self, backend: BackendId) -> bool {
+        self.near_index == usize::from(backend.0)
+    }
+
     /// A backend is about to work: have its memory at hand.
     #[inline]
     pub fn lend(&mut self, backend: BackendId) {
@@ -206,7 +212,7 @@ impl Arena {
     #[inline(always)]
     pub(crate) fn windows(&mut self) -> Windows<'_> {
         let Local { heap, mapped } = &mut self.near;
-        Windows { heap: heap.window(), mapped }
+        Windows { heap: heap.window(), mapped: mapped.window() }
     }
 
     /// A page to write to, unless there are too many.

@@ -81,7 +81,7 @@ impl Segment {
     /// The window.
     #[inline(always)]
     pub(super) fn window(&mut self) -> Window<'_> {
-        Window { words: &mut self.words, base: self.base }
+        Window::new(&mut self.words, self.base)
     }
 
     /// Pages that take up memory.

@@ -1,7 +1,10 @@
 //! The part of a heap that is at hand: where a process finds nearly all that it asks for.
 
+use std::cell::Cell;
+use std::hint::cold_path;
+
 use super::Addr;
-use super::segment::{Segment, WORD, Word};
+use super::segment::{WORD, Word};
 
 /// Words of memory: of the whole [`Arena`](super::Arena), or of a [`Window`] of it. What is
 /// written against it works in both.
@@ -46,29 +49,111 @@ pub trait Words {
     }
 }
 
-/// The words of the working backend's heap, or of what it has mapped.
+/// The words of the working backend's heap, or of what it has mapped. Several structures in it
+/// can be worked on at a time, so its words are cells.
+#[derive(Clone, Copy)]
 pub(crate) struct Window<'a> {
-    pub(super) words: &'a mut [Word],
-    pub(super) base: Addr,
+    words: &'a [Cell<Word>],
+    base: Addr,
+}
+
+impl<'a> Window<'a> {
+    pub(super) fn new(words: &'a mut [Word], base: Addr) -> Self {
+        Self { words: Cell::from_mut(words).as_slice_of_cells(), base }
+    }
+
+    /// A structure of `N` words, if all of it is at hand. Its fields are then reached without
+    /// further ado.
+    #[inline(always)]
+    pub(crate) fn fields<const N: usize>(self, addr: Addr) -> Option<Fields<'a, N>> {
+        self.fields_at(self.index(addr))
+    }
+
+    /// The same, by the structure's place in the window.
+    #[inline(always)]
+    pub(crate) fn fields_at<const N: usize>(self, index: usize) -> Option<Fields<'a, N>> {
+        let Some(words) = self.words.get(index..index.wrapping_add(N)) else {
+            cold_path();
+            return None;
+        };
+        words.first_chunk().map(Fields)
+    }
+
+    /// Structures of `N` words that stand side by side, as many as are at hand.
+    #[inline(always)]
+    pub(crate) fn array_at<const N: usize>(
+        self,
+        index: usize,
+    ) -> impl Iterator<Item = Fields<'a, N>> {
+        self.words.get(index..).unwrap_or_default().as_chunks().0.iter().map(Fields)
+    }
+
+    /// The place of the word at an address.
+    #[inline(always)]
+    pub(crate) fn index(self, addr: Addr) -> usize {
+        index(self.base, addr)
+    }
+}
+
+/// A structure's words. Fields are called by their offsets; one that the structure does not have
+/// reads as 0.
+#[derive(Clone, Copy)]
+pub(crate) struct Fields<'a, const N: usize>(&'a [Cell<Word>; N]);
+
+impl<const N: usize> Fields<'_, N> {
+    /// The word at an offset.
+    #[inline(always)]
+    pub(crate) fn word(self, offset: u64) -> u64 {
+        self.0.get(offset as usize / WORD).map_or(0, |word| u64::from_le_bytes(word.get()))
+    }
+
+    /// The pointer there.
+    #[inline(always)]
+    pub(crate) fn ptr(self, offset: u64) -> Addr {
+        Addr(self.word(offset))
+    }
+
+    /// The unsigned 32-bit integer there.
+    #[inline(always)]
+    pub(crate) fn half(self, offset: u64) -> u32 {
+        (self.word(offset) >> shift_of(Addr(offset))) as u32
+    }
+
+    /// Store a word.
+    #[inline(always)]
+    pub(crate) fn set_word(self, offset: u64, value: u64) {
+        if let Some(word) = self.0.get(offset as usize / WORD) {
+            word.set(value.to_le_bytes());
+        }
+    }
+
+    /// Store a pointer.
+    #[inline(always)]
+    pub(crate) fn set_ptr(self, offset: u64, value: Addr) {
+        self.set_word(offset, value.0);
+    }
 }
 
 /// Both: what the working backend has written of its own memory, nearly all of it. The heap comes
 /// first; where the other window is matters only to what is not there.
+#[derive(Clone, Copy)]
 pub(crate) struct Windows<'a> {
-    pub(super) heap: Window<'a>,
-    pub(super) mapped: &'a mut Segment,
+    pub(crate) heap: Window<'a>,
+    pub(super) mapped: Window<'a>,
 }
 
-impl Windows<'_> {
+impl<'a> Windows<'a> {
     /// The one that has all of a block, if either has: a block does not reach from one into the
     /// other.
     #[inline(always)]
-    pub(crate) fn of(&mut self, block: Addr) -> Window<'_> {
-        if block < self.mapped.base() {
-            Window { words: &mut *self.heap.words, base: self.heap.base }
-        } else {
-            self.mapped.window()
-        }
+    pub(crate) fn of(self, block: Addr) -> Window<'a> {
+        if block < self.mapped.base { self.heap } else { self.mapped }
+    }
+
+    /// A structure of `N` words, wherever it is at hand.
+    #[inline(always)]
+    pub(crate) fn fields<const N: usize>(self, addr: Addr) -> Option<Fields<'a, N>> {
+        self.of(addr).fields(addr)
     }
 }
 
@@ -99,37 +184,13 @@ impl Words for Window<'_> {
 
     #[inline(always)]
     fn word(&self, addr: Addr) -> u64 {
-        self.words.get(index(self.base, addr)).map_or(0, |word| u64::from_le_bytes(*word))
+        self.words.get(index(self.base, addr)).map_or(0, |word| u64::from_le_bytes(word.get()))
     }
 
     #[inline(always)]
     fn set_word(&mut self, addr: Addr, value: u64) {
-        if let Some(word) = self.words.get_mut(index(self.base, addr)) {
-            *word = value.to_le_bytes();
-        }
-    }
-}
-
-impl Words for Windows<'_> {
-    #[inline(always)]
-    fn has(&self, addr: Addr) -> bool {
-        self.heap.has(addr) || index(self.mapped.base(), addr) < self.mapped.words().len()
-    }
-
-    #[inline(always)]
-    fn word(&self, addr: Addr) -> u64 {
-        let word = match self.heap.words.get(index(self.heap.base, addr)) {
-            Some(word) => Some(word),
-            None => self.mapped.words().get(index(self.mapped.base(), addr)),
-        };
-        word.map_or(0, |word| u64::from_le_bytes(*word))
-    }
-
-    #[inline(always)]
-    fn set_word(&mut self, addr: Addr, value: u64) {
-        match self.heap.words.get_mut(index(self.heap.base, addr)) {
-            Some(word) => *word = value.to_le_bytes(),
-            None => self.mapped.window().set_word(addr, value),
+        if let Some(word) = self.words.get(index(self.base, addr)) {
+            word.set(value.to_le_bytes());
         }
     }
 }

@@ -28,6 +28,7 @@ mod block;
 #[cfg(feature = "memory-context-checking")]
 mod check;
 mod header;
+mod quick;
 mod store;
 
 use super::chain::chain;
@@ -35,13 +36,13 @@ use super::chunk::{ALLOC_MINBITS, MCTX_ASET_ID, class_size};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::{Context, MEMORY_CONTEXT_DATA};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
 use super::{Process, memdebug};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, AddrSet, Arena};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Layout, MmgrProfile, Profile};
+use crate::profile::{ChunkHeaders, MmgrProfile, Profile};
 pub use store::AllocSetFreeList;
 
 /// Size classes: 8, 16, 32, ... 8192 bytes.
@@ -69,7 +70,7 @@ pub(super) struct AllocSet;
 #[inline]
 pub fn alloc_set_free_index(size: u64) -> usize {
     let smallest = (1 << ALLOC_MINBITS) - 1;
-    (u64::BITS - ALLOC_MINBITS - (size.saturating_sub(1) | smallest).leading_zeros()) as usize
+    ((size.saturating_sub(1) | smallest).ilog2() + 1 - ALLOC_MINBITS) as usize
 }
 
 #[inline]
@@ -136,42 +137,6 @@ impl Process<'_> {
         self.mem_allocated_add(set, first as i64);
         self.emit(MemoryEvent::ContextCreated { context: set, name, recycled: false })?;
         Ok(set)
-    }
-}
-
-impl Quick for AllocSet {
-    #[inline(always)]
-    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
-        let (profile, words) = (L::PROFILE, &mut arena.windows());
-        if size > sizes(profile, set).chunk_limit(words) {
-            return None;
-        }
-        let index = alloc_set_free_index(size);
-        let list = freelist_addr(set, index);
-        let chunk = words.ptr(list);
-        if !chunk.is_null() {
-            let at_hand = header::is_free_at_hand(words, profile, chunk.aligned());
-            return at_hand.then(|| header::take(words, profile, list, chunk.aligned(), set));
-        }
-        let block = words.ptr(set.offset(BLOCKS));
-        if block::available(words, block) < class_size(index).wrapping_add(profile.mmgr.chunk) {
-            return None;
-        }
-        let chunk = words.ptr(block.offset(FREEPTR));
-        let at_hand = words.has(chunk) && words.has(chunk.offset(profile.mmgr.chunk - 8));
-        at_hand.then(|| block::cut_chunk(words, profile, block, index))
-    }
-
-    #[inline(always)]
-    fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
-        let (profile, words) = (L::PROFILE, &mut arena.windows());
-        let set = header::set_of(words, profile, pointer);
-        if header::is_dedicated(words, profile, set, pointer) {
-            return None;
-        }
-        let index = header::freelist_index(words, profile, pointer);
-        let at_hand = words.has(freelist_addr(set, index)) && words.has(pointer);
-        at_hand.then(|| header::push_free(words, profile, set, pointer, index))
     }
 }
 
@@ -278,7 +243,7 @@ impl MemoryContextMethods for AllocSet {
     }
 
     fn blocks(&self, arena: &Arena, profile: &Profile, set: Addr) -> Vec<BlockView> {
-        let mut free = std::collections::BTreeSet::new();
+        let mut free = AddrSet::default();
         for index in 0..ALLOCSET_NUM_FREELISTS {
             free.extend(free_chunks(arena, profile, set, index));
         }
@@ -298,7 +263,7 @@ impl MemoryContextMethods for AllocSet {
                     // Whoever writes past a chunk's end can make a header say anything.
                     let rest = unused.0.saturating_sub(pointer.0);
                     let size = header::size(arena, profile, set, pointer).min(rest);
-                    let free = free.contains(&pointer);
+                    let free = free.contains(pointer);
                     chunks.push(ChunkView::new(arena, pointer, size, free));
                     at = pointer.offset(size);
                 }

@@ -24,7 +24,8 @@ use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
+use super::short_way::{ContextFields, Quick, ShortWay};
 use super::{Process, StatsText, dlist};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
@@ -207,20 +208,24 @@ impl Process<'_> {
 }
 
 impl Quick for Bump {
+    fn limit<L: Layout>(fields: ContextFields<'_>) -> u64 {
+        fields.half(SIZES + 12).into()
+    }
+
     #[inline(always)]
-    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
-        let (profile, words) = (L::PROFILE, &mut arena.windows());
-        let limit = sizes(profile, set).chunk_limit(words);
-        let chunk_size = memdebug::chunk_size(profile, size);
-        if size > limit || chunk_size > limit {
+    fn quick_alloc<L: Layout>(way: &ShortWay, arena: &mut Arena, size: u64) -> Option<Addr> {
+        let windows = arena.windows();
+        let block = way.start.fields(windows)?.ptr(BLOCKS + 8);
+        let chunk_size = memdebug::chunk_size(L::PROFILE, size);
+        if chunk_size > way.limit || block == way.start.addr.offset(BLOCKS) {
             return None;
         }
-        let block = dlist::first(words, set.offset(BLOCKS))?;
-        if free_bytes(words, block) < chunk_size.wrapping_add(CHUNK) {
+        let fields = windows.fields::<{ BLOCK as usize / 8 }>(block)?;
+        let chunk = fields.ptr(FREEPTR);
+        if fields.ptr(ENDPTR).since(chunk) < chunk_size.wrapping_add(CHUNK) {
             return None;
         }
-        let chunk = words.ptr(block.offset(FREEPTR));
-        words.set_ptr(block.offset(FREEPTR), chunk.offset(chunk_size));
+        fields.set_ptr(FREEPTR, chunk.offset(chunk_size));
         Some(chunk)
     }
 }

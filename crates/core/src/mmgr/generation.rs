@@ -19,19 +19,20 @@
 mod block;
 #[cfg(feature = "memory-context-checking")]
 mod check;
+mod quick;
 
 use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_GENERATION_ID};
 use super::growth::{self, BlockSizes};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
 use super::{Process, StatsText, dlist};
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Layout, Profile};
+use crate::profile::{ChunkHeaders, Profile};
 use block::Block;
 
 const CHUNK_FRACTION: u64 = 8;
@@ -201,47 +202,6 @@ impl Process<'_> {
         self.mem_allocated_add(set, (alloc_size - layout.context) as i64);
         self.emit(MemoryEvent::ContextCreated { context: set, name, recycled: false })?;
         Ok(set)
-    }
-}
-
-impl Quick for Generation {
-    #[inline(never)]
-    fn quick_alloc<L: Layout>(arena: &mut Arena, set: Addr, size: u64) -> Option<Addr> {
-        let (profile, mut words) = (L::PROFILE, arena.windows());
-        let (set, own) = (set.aligned(), &words.of(set));
-        let limit = sizes(profile, set).chunk_limit(own);
-        let active = own.ptr(active_field(profile, set)).aligned();
-        let chunk_size = memdebug::chunk_size(profile, size);
-        if size > limit || chunk_size > limit {
-            return None;
-        }
-        let (block, words) = (Block::at(profile, active), &mut words.of(active));
-        let required = chunk_size.wrapping_add(profile.mmgr.generation.chunk);
-        let chunk = block.free_start(words).aligned();
-        if block.free_bytes(words) < required
-            || !words.has(chunk)
-            || !words.has(chunk.offset(profile.mmgr.generation.chunk - 8))
-        {
-            return None;
-        }
-        let chunk = block.cut(words, required);
-        Some(write_header(words, profile, set, block, chunk, chunk_size, false))
-    }
-
-    #[inline(never)]
-    fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
-        let (profile, mut words) = (L::PROFILE, arena.windows());
-        let words = &mut words.of(pointer);
-        let pointer = pointer.aligned();
-        let block = block_of(words, profile, pointer);
-        if block.free_chunks(words).wrapping_add(1) >= block.chunks(words) {
-            return None;
-        }
-        if profile.mmgr.chunk_headers == ChunkHeaders::Owner {
-            words.set_ptr(pointer.back(CHUNK_CONTEXT), Addr::NULL);
-        }
-        block.count_free(words);
-        Some(())
     }
 }
 

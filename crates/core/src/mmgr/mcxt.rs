@@ -7,9 +7,9 @@
 mod callback;
 mod palloc;
 
+pub(crate) use palloc::is_headerless;
 pub(super) use palloc::methods_of_chunk;
 pub use palloc::{MAX_ALLOC_HUGE_SIZE, MAX_ALLOC_SIZE};
-pub(crate) use palloc::{is_headerless, quick_palloc, quick_pfree};
 
 use super::Process;
 use super::chain::chain;
@@ -21,10 +21,10 @@ use crate::profile::{Profile, TreeOrder};
 
 // struct MemoryContextData (nodes/memnodes.h): offsets of its fields.
 const TYPE: u64 = 0;
-const IS_RESET: u64 = 4;
+pub(super) const IS_RESET: u64 = 4;
 const ALLOW_IN_CRIT_SECTION: u64 = 5;
 const MEM_ALLOCATED: u64 = 8;
-const METHODS: u64 = 16;
+pub(super) const METHODS: u64 = 16;
 const PARENT: u64 = 24;
 const FIRSTCHILD: u64 = 32;
 const PREVCHILD: u64 = 40;

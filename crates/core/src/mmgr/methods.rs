@@ -21,13 +21,14 @@ use super::chunk::{
 use super::generation::Generation;
 use super::inspect::BlockView;
 use super::mcxt::Context;
+use super::short_way::{Kind, Quick, ShortWay, Start};
 #[cfg(feature = "slab")]
 use super::slab::Slab;
 use super::{Process, StatsText};
 use crate::error::{Error, Fallible};
-use crate::memory::{Addr, Arena};
+use crate::memory::{Addr, Arena, Windows};
 use crate::op::{AllocFlags, Allocator};
-use crate::profile::{Layout, MEMORY_CONTEXT_CHECKING, Profile};
+use crate::profile::{ChunkHeaders, MEMORY_CONTEXT_CHECKING, OwnerLayout, PackedLayout, Profile};
 
 /// `MemoryContextCounters` (`memnodes.h`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,23 +113,6 @@ pub(crate) trait MemoryContextMethods: ChunkMethods {
     fn chunk_header(&self, profile: &Profile) -> u64;
 }
 
-/// The short ways: what nearly every `palloc` and `pfree` comes to, for when nobody watches.
-/// Each changes the same bytes as the long way, in the windows of the arena; what needs more than
-/// those, or a block, is left to the long way, and nothing is changed.
-pub(crate) trait Quick {
-    /// `alloc` that takes a chunk that is there already.
-    #[inline(always)]
-    fn quick_alloc<L: Layout>(_: &mut Arena, _: Addr, _: u64) -> Option<Addr> {
-        None
-    }
-
-    /// `free_p` that leaves the chunk's block where it is.
-    #[inline(always)]
-    fn quick_free<L: Layout>(_: &mut Arena, _: Addr) -> Option<()> {
-        None
-    }
-}
-
 /// A row of the table.
 #[derive(Clone, Copy)]
 struct Row {
@@ -142,7 +126,7 @@ const fn allocator<T: MemoryContextMethods>(methods: &'static T) -> Option<Row> 
 }
 
 /// Makes the table of allocators, and beside it the two routines that are called by the million,
-/// `alloc` and `free_p`, as direct calls.
+/// `alloc` and `free_p`, as direct calls, the long way and the short one.
 macro_rules! allocators {
     ($($feature:literal $id:ident $methods:ident;)*) => {
         /// The allocators by their ids.
@@ -154,33 +138,61 @@ macro_rules! allocators {
             table
         };
 
-        /// `alloc` the short way, by the allocator's row.
-        #[inline(always)]
-        pub(in crate::mmgr) fn quick_alloc<L: Layout>(
-            row: Addr,
-            arena: &mut Arena,
-            context: Addr,
-            size: u64,
-        ) -> Option<Addr> {
-            $(#[cfg(feature = $feature)]
-            if row == methods_addr($id) {
-                return $methods::quick_alloc::<L>(arena, context, size);
-            })*
-            None
-        }
+        impl ShortWay {
+            /// How a context can be used the short way; `None` if it can't.
+            pub(crate) fn of(
+                windows: Windows<'_>,
+                profile: &Profile,
+                context: Addr,
+            ) -> Option<Self> {
+                let (start, fields) = Start::of(windows, context)?;
+                let id = method_id(start.methods(fields)?);
+                match profile.mmgr.chunk_headers {
+                    $(#[cfg(feature = $feature)]
+                    ChunkHeaders::Owner if id == $id => {
+                        let limit = $methods::limit::<OwnerLayout>(fields);
+                        Some(Self { kind: Kind::owner($id), start, limit })
+                    })*
+                    $(#[cfg(feature = $feature)]
+                    ChunkHeaders::Packed if id == $id => {
+                        let limit = $methods::limit::<PackedLayout>(fields);
+                        Some(Self { kind: Kind::packed($id), start, limit })
+                    })*
+                    _ => None,
+                }
+            }
 
-        /// `free_p` the short way, by the id that goes with the chunk.
-        #[inline(always)]
-        pub(in crate::mmgr) fn quick_free<L: Layout>(
-            is: impl Fn(u8) -> bool,
-            arena: &mut Arena,
-            pointer: Addr,
-        ) -> Option<()> {
-            $(#[cfg(feature = $feature)]
-            if is($id) {
-                return $methods::quick_free::<L>(arena, pointer);
-            })*
-            None
+            /// `palloc`; `None`, and nothing has changed, if it needs the long way.
+            #[inline(always)]
+            pub(crate) fn alloc(&self, arena: &mut Arena, size: u64) -> Option<Addr> {
+                if size > self.limit {
+                    return None;
+                }
+                $(#[cfg(feature = $feature)]
+                if self.kind.is(const { Kind::owner($id) }) {
+                    return $methods::quick_alloc::<OwnerLayout>(self, arena, size);
+                }
+                #[cfg(feature = $feature)]
+                if self.kind.is(const { Kind::packed($id) }) {
+                    return $methods::quick_alloc::<PackedLayout>(self, arena, size);
+                })*
+                None
+            }
+
+            /// `pfree` of one of the context's chunks; `None`, and nothing has changed, if it needs
+            /// the long way.
+            #[inline(always)]
+            pub(crate) fn free(&self, arena: &mut Arena, pointer: Addr) -> Option<()> {
+                $(#[cfg(feature = $feature)]
+                if self.kind.is(const { Kind::owner($id) }) {
+                    return $methods::quick_free::<OwnerLayout>(self, arena, pointer);
+                }
+                #[cfg(feature = $feature)]
+                if self.kind.is(const { Kind::packed($id) }) {
+                    return $methods::quick_free::<PackedLayout>(self, arena, pointer);
+                })*
+                None
+            }
         }
 
         impl Process<'_> {

@@ -19,18 +19,19 @@ mod by_free_chunks;
 mod by_fullness;
 #[cfg(feature = "memory-context-checking")]
 mod check;
+mod quick;
 
 use super::chunk::{CHUNK_HEADER, ChunkHeader, MCTX_SLAB_ID};
 use super::inspect::{BlockView, ChunkView};
 use super::mcxt::MEMORY_CONTEXT_DATA;
 use super::memdebug::{self, Request};
-use super::methods::{ChunkMethods, Counters, MemoryContextMethods, Quick};
+use super::methods::{ChunkMethods, Counters, MemoryContextMethods};
 use super::{MAX_ALLOC_SIZE, Process, StatsText, dlist, maxalign};
 use crate::error::{Error, Fallible};
 use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, Layout, Profile, SlabLists};
+use crate::profile::{ChunkHeaders, Profile, SlabLists};
 
 /// Chunks in a block that the playground allows.
 const MAX_CHUNKS_PER_BLOCK: u64 = 1 << 20;
@@ -340,39 +341,6 @@ fn nfree(arena: &Arena, profile: &Profile, block: Addr) -> u32 {
     }
 }
 
-impl Quick for Slab {
-    #[inline(never)]
-    fn quick_alloc<L: Layout>(arena: &mut Arena, slab: Addr, size: u64) -> Option<Addr> {
-        let (profile, mut words) = (L::PROFILE, arena.windows());
-        // Its blocks are near the context, or go the long way.
-        let words = &mut words.of(slab);
-        let shape = Shape::of(words, profile, slab.aligned());
-        if size != shape.chunk {
-            return None;
-        }
-        let (block, chunk) = match profile.mmgr.slab.lists {
-            SlabLists::ByFreeChunks => by_free_chunks::quick_take(words, profile, shape)?,
-            SlabLists::ByFullness => by_fullness::quick_take(words, profile, shape)?,
-        };
-        Some(write_header(words, profile, shape, block, chunk))
-    }
-
-    #[inline(never)]
-    fn quick_free<L: Layout>(arena: &mut Arena, pointer: Addr) -> Option<()> {
-        let (profile, mut words) = (L::PROFILE, arena.windows());
-        let words = &mut words.of(pointer);
-        let pointer = pointer.aligned();
-        let block = block_of(words, profile, pointer).aligned();
-        let shape = Shape::of(words, profile, slab_of(words, profile, pointer).aligned());
-        match profile.mmgr.slab.lists {
-            SlabLists::ByFreeChunks => {
-                by_free_chunks::quick_put(words, profile, shape, block, pointer)
-            }
-            SlabLists::ByFullness => by_fullness::quick_put(words, profile, shape, block, pointer),
-        }
-    }
-}
-
 impl MemoryContextMethods for Slab {
     /// `SlabAlloc`.
     fn alloc(
@@ -486,7 +454,7 @@ impl MemoryContextMethods for Slab {
                     .map(|chunk| {
                         let pointer = chunk.offset(layout.chunk);
                         let usable = shape.room(profile);
-                        ChunkView::new(arena, pointer, usable, free.contains(&chunk))
+                        ChunkView::new(arena, pointer, usable, free.contains(chunk))
                     })
                     .collect();
                 BlockView {

@@ -4,11 +4,10 @@
 //! `pg_log_backend_memory_contexts`: a line for each context, indented by its depth, then the
 //! grand total. What is too deep or too many is summed up in a line of its own.
 
-use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use super::{Context, Counters};
-use crate::memory::{Addr, Arena, ProgramText};
+use crate::memory::{Addr, AddrSet, Arena, ProgramText};
 use crate::profile::{ContextRows, Profile, StatsDetail};
 
 /// Bytes of an identifier that are shown.
@@ -93,7 +92,7 @@ enum Todo {
 impl Printer<'_> {
     fn print(&mut self, top: Addr, max_level: u32, max_children: usize) {
         let mut totals = Counters::default();
-        let mut seen = BTreeSet::new();
+        let mut seen = AddrSet::default();
         let mut todo = vec![Todo::Context(top, 0)];
         while let Some(next) = todo.pop() {
             match next {

@@ -10,6 +10,7 @@ mod transaction;
 use std::rc::Rc;
 
 use super::Server;
+use super::at_hand::SHORT_WAYS;
 use super::backend::Backend;
 use crate::access::Access;
 use crate::bufmgr::bgwriter::BgWriterResult;
@@ -94,16 +95,10 @@ impl Server {
         // These come by the million: whoever calls in a loop has their short way in it, but for
         // the page, which is to be small.
         match *op {
-            Op::Palloc { backend, context, size, zero: false, chunk } => {
-                match self.quick_palloc(backend, context, size, chunk) {
-                    Some(pointer) => Ok(Outcome::Pointer(pointer)),
-                    None => self.apply_watched(op),
-                }
+            Op::Palloc { backend, context, size, zero: false, chunk } if SHORT_WAYS => {
+                self.palloc_at_hand(backend, context, size, chunk)
             }
-            Op::Pfree { backend, chunk } => match self.quick_pfree(backend, chunk) {
-                Some(()) => Ok(Outcome::Done),
-                None => self.apply_watched(op),
-            },
+            Op::Pfree { backend, chunk } if SHORT_WAYS => self.pfree_at_hand(backend, chunk),
             Op::Read { backend, rel, block, mode, strategy: None, dirty: None, pin: None }
                 if self.log.is_off() =>
             {
@@ -118,6 +113,12 @@ impl Server {
 
     #[inline(never)]
     fn apply_watched(&mut self, op: &Op) -> Result<Outcome, Error> {
+        self.at_hand.forget();
+        self.apply_the_long_way(op)
+    }
+
+    /// Execute an operation after which what is at hand stays there, or was forgotten before.
+    pub(super) fn apply_the_long_way(&mut self, op: &Op) -> Result<Outcome, Error> {
         self.log.begin()?;
         self.arena.forget_fault();
         let outcome = self.execute(op).and_then(|outcome| match self.arena.fault() {

@@ -2,7 +2,7 @@
 //!
 //! An address alone can't tell, since addresses are used again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::memory::Addr;
 
@@ -19,7 +19,7 @@ pub(super) struct Life {
 
 /// Where the life of the context at an address is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LifeIndex(u32);
+pub(super) struct LifeIndex(pub(super) u32);
 
 impl LifeIndex {
     /// No context's.
@@ -30,7 +30,8 @@ impl LifeIndex {
 #[derive(Clone, Default)]
 pub(super) struct Lives {
     lives: Vec<Life>,
-    index: HashMap<Addr, LifeIndex>,
+    /// By address, in a map like malloc's.
+    index: BTreeMap<u64, u64>,
     /// The address asked for last: mostly the next one too.
     last: Option<(Addr, LifeIndex)>,
 }
@@ -46,9 +47,10 @@ impl Lives {
     }
 
     fn find(&mut self, context: Addr) -> LifeIndex {
-        let next = LifeIndex(self.lives.len() as u32);
-        let life = *self.index.entry(context).or_insert(next);
-        if life == next {
+        let known = self.index.get(&context.0).map(|life| *life as u32);
+        let life = LifeIndex(known.unwrap_or(self.lives.len() as u32));
+        if known.is_none() {
+            self.index.insert(context.0, life.0.into());
             self.lives.push(Life { context, deletes: 0, frees: 0 });
         }
         self.last = Some((context, life));

@@ -1,9 +1,10 @@
-//! The shared segment: where each structure lies, and its bytes as PostgreSQL has them.
+//! The buffer pool's part of the shared segment: where each structure lies, and its bytes as
+//! PostgreSQL has them.
 //!
 //! Structures are laid out in the order in which the server allocates them at start
 //! (`BufferManagerShmemInit`, `StrategyInitialize`), each from the next cache line on
-//! (`ShmemAlloc`). So far it holds what the buffer manager needs except the lookup table's
-//! entries. The machine works on compact forms of these; [`ShmemLayout::read`] writes out the
+//! (`ShmemAlloc`). It holds what the buffer manager needs except the lookup table's
+//! entries; all that is in the segment, and where, is in [`segment`](super::segment). The machine works on compact forms of these; [`ShmemLayout::read`] writes out the
 //! bytes when somebody looks.
 
 use super::page::render_page;

@@ -31,26 +31,58 @@ pub struct ChunkVar {
 pub(super) struct Kept {
     pointer: Addr,
     requested: u64,
-    /// None if the variable never held anything.
-    life: LifeIndex,
-    /// How often the context's chunks had gone at once; [`FREED`] is set if the chunk was freed.
-    frees: u32,
+    stamp: Stamp,
+}
+
+/// Whose chunk it is, and since when: the number of a context's life, and below it how often its
+/// chunks had gone at once. [`FREED`] is set in that if the chunk was freed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp(u64);
+
+impl Stamp {
+    /// No chunk's, not even one that nothing is known of.
+    pub(super) const NONE: Self = Self(u64::MAX);
+
+    fn new(life: LifeIndex, frees: u32) -> Self {
+        Self(u64::from(life.0) << 32 | u64::from(frees))
+    }
+
+    fn life(self) -> LifeIndex {
+        LifeIndex((self.0 >> 32) as u32)
+    }
+
+    fn frees(self) -> u32 {
+        self.0 as u32
+    }
 }
 
 impl Kept {
+    /// What a variable that never held anything has.
     const NOTHING: Self =
-        Self { pointer: Addr::NULL, requested: 0, life: LifeIndex::NONE, frees: 0 };
+        Self { pointer: Addr::NULL, requested: 0, stamp: Stamp((LifeIndex::NONE.0 as u64) << 32) };
 
     /// Store what an allocation of `requested` bytes returned.
     #[inline]
     pub(super) fn keep(&mut self, pointer: Addr, requested: u64, context: Alive) {
-        *self = Self { pointer, requested, life: context.life, frees: context.frees };
+        *self = Self { pointer, requested, stamp: context.stamp };
+    }
+
+    /// The pointer.
+    #[inline]
+    pub(super) fn pointer(&self) -> Addr {
+        self.pointer
+    }
+
+    /// Whose chunk it is.
+    #[inline]
+    pub(super) fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
     /// The chunk was freed; the variable keeps its pointer.
     #[inline]
     pub(super) fn forget(&mut self) {
-        self.frees |= FREED;
+        self.stamp = Stamp(self.stamp.0 | u64::from(FREED));
     }
 
     fn var(&self, life: Life) -> ChunkVar {
@@ -63,8 +95,7 @@ impl Kept {
 #[derive(Clone, Copy)]
 pub(super) struct Alive {
     pub(super) addr: Addr,
-    life: LifeIndex,
-    frees: u32,
+    pub(super) stamp: Stamp,
 }
 
 /// What one backend's variables hold, and whether it is still good.
@@ -73,35 +104,22 @@ pub(super) struct Variables {
     contexts: Vec<Option<ContextVar>>,
     chunks: Vec<Kept>,
     lives: Lives,
-    /// The variable that was asked for last, while nothing has changed: mostly the next one too.
-    near: Option<(ContextSlot, Alive)>,
 }
 
 impl Variables {
     /// The context that a variable holds.
     #[inline]
     pub(super) fn context(&self, slot: ContextSlot) -> Option<Addr> {
-        self.find(slot).map(|context| context.addr)
+        self.alive(slot).map(|context| context.addr)
     }
 
     /// The same, for a chunk that is to come of it.
-    #[inline]
-    pub(super) fn alive(&mut self, slot: ContextSlot) -> Option<Alive> {
-        match self.near {
-            Some((near, alive)) if near == slot => Some(alive),
-            _ => {
-                let found = self.find(slot)?;
-                self.near = Some((slot, found));
-                Some(found)
-            }
-        }
-    }
-
-    fn find(&self, slot: ContextSlot) -> Option<Alive> {
+    pub(super) fn alive(&self, slot: ContextSlot) -> Option<Alive> {
         let var = self.contexts.get(slot.0 as usize)?.as_ref()?;
         let life = self.lives.at(var.life)?;
         let same = life.deletes == var.deletes;
-        same.then_some(Alive { addr: var.addr, life: var.life, frees: life.frees })
+        let stamp = Stamp::new(var.life, life.frees);
+        same.then_some(Alive { addr: var.addr, stamp })
     }
 
     /// A context by its address.
@@ -109,7 +127,7 @@ impl Variables {
     pub(super) fn alive_at(&mut self, addr: Addr) -> Alive {
         let life = self.lives.of(addr);
         let frees = self.lives.at(life).map_or(0, |life| life.frees);
-        Alive { addr, life, frees }
+        Alive { addr, stamp: Stamp::new(life, frees) }
     }
 
     /// The chunk that a variable holds, unless its memory is gone.
@@ -118,15 +136,8 @@ impl Variables {
         held(self.chunks.get(slot.0 as usize)?, &self.lives)
     }
 
-    /// The same, and the variable.
-    #[inline]
-    pub(super) fn chunk_place(&mut self, slot: ChunkSlot) -> Option<(ChunkVar, &mut Kept)> {
-        let place = self.chunks.get_mut(slot.0 as usize)?;
-        Some((held(place, &self.lives)?, place))
-    }
-
-    /// A variable that was used before, to keep another chunk.
-    #[inline]
+    /// The variable, if it was used before.
+    #[inline(always)]
     pub(super) fn place(&mut self, slot: ChunkSlot) -> Option<&mut Kept> {
         self.chunks.get_mut(slot.0 as usize)
     }
@@ -142,9 +153,9 @@ impl Variables {
     /// does not know.
     pub(super) fn pointer(&self, slot: ChunkSlot) -> Result<(ChunkVar, Option<Gone>), Error> {
         let kept = self.chunks.get(slot.0 as usize);
-        let found = kept.and_then(|kept| Some((kept, self.lives.at(kept.life)?)));
+        let found = kept.and_then(|kept| Some((kept, self.lives.at(kept.stamp.life())?)));
         let (kept, life) = found.ok_or(Error::NoSuchChunk)?;
-        let gone = match kept.frees ^ life.frees {
+        let gone = match kept.stamp.frees() ^ life.frees {
             0 => None,
             FREED => Some(Gone::Freed),
             _ => Some(Gone::WithContext),
@@ -164,7 +175,6 @@ impl Variables {
         slot: ContextSlot,
         var: Option<ContextVar>,
     ) -> Result<(), Error> {
-        self.near = None;
         *entry(&mut self.contexts, slot.0, None)? = var;
         Ok(())
     }
@@ -196,7 +206,6 @@ impl Variables {
 
     /// The chunks of a context are gone; with `deleted`, the context too.
     pub(super) fn end_life(&mut self, context: Addr, deleted: bool) {
-        self.near = None;
         self.lives.end(context, deleted);
     }
 }
@@ -204,6 +213,6 @@ impl Variables {
 /// What a variable holds, unless its memory is gone.
 #[inline]
 fn held(kept: &Kept, lives: &Lives) -> Option<ChunkVar> {
-    let life = lives.at(kept.life)?;
-    (life.frees == kept.frees).then(|| kept.var(life))
+    let life = lives.at(kept.stamp.life())?;
+    (life.frees == kept.stamp.frees()).then(|| kept.var(life))
 }

@@ -1,9 +1,8 @@
 //! `pg_backend_memory_contexts`, as each version's function builds it (`mcxtfuncs.c`).
 
-use std::collections::BTreeSet;
-
 use crate::Server;
 use crate::ids::BackendId;
+use crate::memory::AddrSet;
 use crate::mmgr::Context;
 use crate::profile::{ContextRows, Profile};
 
@@ -99,7 +98,8 @@ pub fn pg_backend_memory_contexts(
     let Some(backend) = server.backend(id) else { return Vec::new() };
     let by_parent = server.profile().mmgr.context_rows == ContextRows::Parent;
     let mut rows: Vec<BackendMemoryContext> = Vec::new();
-    let mut seen = BTreeSet::from([backend.memory.top]);
+    let mut seen = AddrSet::default();
+    seen.insert(backend.memory.top);
     let mut waiting = vec![(backend.memory.top, usize::MAX)];
     while rows.len() < limit {
         // Depth first, children come before whatever was waiting; else behind it.

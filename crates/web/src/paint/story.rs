@@ -3,8 +3,6 @@
 //! The dial and the grid both light up what this says. It looks at nothing but events, so the
 //! middle of an operation tells the first half of the story.
 
-use std::collections::HashSet;
-
 use pgscope_core::Event;
 use pgscope_core::event::{BufferEvent, Tick, WriteReason};
 use pgscope_core::ids::{BufferId, BufferTag};
@@ -117,10 +115,11 @@ impl Story {
                 story.tell(event);
             }
         }
-        // The last deed counts. Kept in order, and found by a set: a sweep can be long.
-        let mut seen = HashSet::new();
+        // The last deed counts. Kept in order, and found by a flag: a sweep can be long.
+        let last = story.deeds.iter().map(|(buffer, _)| buffer.0).max().unwrap_or(0);
+        let mut seen = vec![false; last as usize + 1];
         story.deeds.reverse();
-        story.deeds.retain(|(buffer, _)| seen.insert(*buffer));
+        story.deeds.retain(|(buffer, _)| !std::mem::replace(&mut seen[buffer.0 as usize], true));
         story.deeds.reverse();
         story
     }

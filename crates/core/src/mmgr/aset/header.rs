@@ -199,13 +199,6 @@ pub(super) fn take(
     pointer
 }
 
-/// Whether what [`take`] needs of a free chunk is at hand: the link, which has the owner's place
-/// where there is one.
-#[inline]
-pub(super) fn is_free_at_hand(words: &impl Words, profile: &Profile, chunk: Addr) -> bool {
-    words.has(link(profile, chunk))
-}
-
 /// The free chunk behind a free chunk, both by where their headers are.
 #[inline]
 pub(super) fn next_free(arena: &impl Words, profile: &Profile, chunk: Addr) -> Addr {

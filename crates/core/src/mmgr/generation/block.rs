@@ -13,10 +13,10 @@ use crate::profile::{ChunkHeaders, Profile, Recycling};
 const CONTEXT: u64 = 16;
 // The other fields, by their distance from the header's end.
 const BLKSIZE: u64 = 32;
-const NCHUNKS: u64 = 24;
+pub(super) const NCHUNKS: u64 = 24;
 const NFREE: u64 = 20;
-const FREEPTR: u64 = 16;
-const ENDPTR: u64 = 8;
+pub(super) const FREEPTR: u64 = 16;
+pub(super) const ENDPTR: u64 = 8;
 
 /// A block.
 #[derive(Clone, Copy)]

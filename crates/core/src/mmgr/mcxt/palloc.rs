@@ -9,11 +9,9 @@ use crate::event::MemoryEvent;
 use crate::memory::{Addr, Arena, Words};
 use crate::mmgr::Process;
 use crate::mmgr::chunk::ChunkHeader;
-use crate::mmgr::methods::{
-    self, ChunkMethods, chunk_methods, method_id, methods_addr, quick_alloc, quick_free,
-};
+use crate::mmgr::methods::{self, ChunkMethods, chunk_methods, method_id, methods_addr};
 use crate::op::AllocFlags;
-use crate::profile::{ChunkHeaders, OwnerLayout, PackedLayout, Profile};
+use crate::profile::{ChunkHeaders, Profile};
 
 /// `MaxAllocSize` (`memutils.h`): 1 GB - 1.
 pub const MAX_ALLOC_SIZE: u64 = 0x3fff_ffff;
@@ -213,54 +211,6 @@ fn row_of_chunk(words: &impl Words, profile: &Profile, pointer: Addr) -> Addr {
 #[inline]
 pub(crate) fn is_headerless(arena: &Arena, profile: &Profile, context: Addr) -> bool {
     methods::is_headerless(Context::at(arena, context).methods_addr(), profile)
-}
-
-/// `palloc` the short way, in the windows; `None`, and nothing has changed, if there is none.
-#[inline(always)]
-pub(crate) fn quick_palloc(
-    arena: &mut Arena,
-    profile: &Profile,
-    context: Addr,
-    size: u64,
-) -> Option<Addr> {
-    let context = context.aligned();
-    let words = arena.windows();
-    let row = words.ptr(context.offset(METHODS));
-    if words.half(context.offset(IS_RESET)) as u8 != 0 {
-        return None;
-    }
-    match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => quick_alloc::<OwnerLayout>(row, arena, context, size),
-        ChunkHeaders::Packed => quick_alloc::<PackedLayout>(row, arena, context, size),
-    }
-}
-
-/// `pfree` of a chunk of this context the short way, in the windows; `None`, and nothing has
-/// changed, if there is none.
-#[inline(always)]
-pub(crate) fn quick_pfree(
-    arena: &mut Arena,
-    profile: &Profile,
-    context: Addr,
-    pointer: Addr,
-) -> Option<()> {
-    let pointer = pointer.aligned();
-    let words = arena.windows();
-    let header = ChunkHeader::of(&words, pointer);
-    match profile.mmgr.chunk_headers {
-        ChunkHeaders::Owner => {
-            let row = words.ptr(Addr(header.0).offset(METHODS));
-            let is = |id| row == methods_addr(id);
-            quick_free::<OwnerLayout>(is, arena, pointer)
-        }
-        ChunkHeaders::Packed => {
-            let row = words.ptr(context.offset(METHODS));
-            if row.is_null() || methods::is_headerless(row, profile) {
-                return None;
-            }
-            quick_free::<PackedLayout>(|id| header.method() == id, arena, pointer)
-        }
-    }
 }
 
 /// The allocator that a chunk belongs to, by what stands before it.

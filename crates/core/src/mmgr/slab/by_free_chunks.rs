@@ -5,12 +5,10 @@
 //! taken or freed. Its free chunks are linked by their index, each in the first bytes of the
 //! one before it; a new block's are linked in their order. An empty block is freed at once.
 
-use std::collections::BTreeSet;
-
 use super::Shape;
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, AddrSet, Arena, Words};
 use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
 use crate::profile::Profile;
@@ -48,8 +46,8 @@ pub(super) fn free_chunks(
     profile: &Profile,
     shape: Shape,
     block: Addr,
-) -> (u32, BTreeSet<Addr>) {
-    let mut free = BTreeSet::new();
+) -> (u32, AddrSet) {
+    let mut free = AddrSet::default();
     let mut index = arena.read_u32(block.offset(FIRST_FREE_CHUNK));
     while index < shape.per_block {
         let chunk = shape.chunk_at(profile, block, index);
@@ -84,28 +82,6 @@ fn take(words: &mut impl Words, profile: &Profile, shape: Shape, node: Addr) -> 
     (block, chunk)
 }
 
-/// [`take`] from the fullest block, if there is one and all is at hand.
-#[inline]
-pub(super) fn quick_take(
-    words: &mut impl Words,
-    profile: &Profile,
-    shape: Shape,
-) -> Option<(Addr, Addr)> {
-    let current = words.half(shape.current());
-    if current == 0 {
-        return None;
-    }
-    let node = dlist::first(words, shape.list(current))?.aligned();
-    let left = nfree(words, node.back(NODE)).wrapping_sub(1);
-    // The lists stand side by side: with the last all are at hand.
-    let at_hand = left < shape.per_block
-        && shape.is_at_hand(words, node.back(NODE))
-        && dlist::is_at_hand(words, node)
-        && dlist::is_at_hand(words, shape.list(left))
-        && words.has(shape.list(shape.per_block).offset(8));
-    at_hand.then(|| take(words, profile, shape, node))
-}
-
 /// A freed chunk becomes the block's first free one, and the block moves to the list that is now
 /// right for it. True if no other chunk of the block is in use.
 #[inline]
@@ -133,26 +109,6 @@ fn put(
     }
     dlist::push_head(words, shape.list(now), block.offset(NODE));
     empty
-}
-
-/// [`put`] into a block that stays in use, if all is at hand.
-#[inline]
-pub(super) fn quick_put(
-    words: &mut impl Words,
-    profile: &Profile,
-    shape: Shape,
-    block: Addr,
-    pointer: Addr,
-) -> Option<()> {
-    let now = nfree(words, block).wrapping_add(1);
-    let at_hand = now < shape.per_block
-        && shape.full > 0
-        && words.has(pointer)
-        && dlist::is_at_hand(words, block.offset(NODE))
-        && dlist::is_at_hand(words, shape.list(now));
-    at_hand.then(|| {
-        put(words, profile, shape, block, pointer);
-    })
 }
 
 impl Process<'_> {

@@ -5,12 +5,10 @@
 //! chunks are linked through their first bytes, and those that were never used follow in
 //! address order. Up to ten blocks that ran empty are kept, the last one to be used first.
 
-use std::collections::BTreeSet;
-
 use super::Shape;
 use crate::error::Fallible;
 use crate::event::MemoryEvent;
-use crate::memory::{Addr, Arena, Words};
+use crate::memory::{Addr, AddrSet, Arena, Words};
 use crate::mmgr::chain::chain;
 use crate::mmgr::{Process, dlist, memdebug};
 use crate::op::AllocFlags;
@@ -87,12 +85,14 @@ pub(super) fn free_chunks(
     profile: &Profile,
     shape: Shape,
     block: Addr,
-) -> (u32, BTreeSet<Addr>) {
+) -> (u32, AddrSet) {
     let some = |chunk: Addr| (!chunk.is_null()).then_some(chunk);
     let first = some(arena.read_ptr(block.offset(FREEHEAD)));
     let link = profile.mmgr.slab.chunk;
     let chunks = chain(first, |chunk| some(arena.read_ptr(chunk.offset(link))));
-    (shape.per_block.saturating_sub(arena.read_u32(block.offset(NUNUSED))), chunks.collect())
+    let mut free = AddrSet::default();
+    free.extend(chunks);
+    (shape.per_block.saturating_sub(arena.read_u32(block.offset(NUNUSED))), free)
 }
 
 /// `SlabBlocklistIndex`: the list for blocks with so many free chunks.

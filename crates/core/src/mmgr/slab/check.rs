@@ -103,9 +103,7 @@ impl Process<'_> {
         };
         let mut found = 0u32;
         let first = shape.chunk_at(profile, block, 0);
-        let mut on_list: Vec<Addr> = on_list.into_iter().collect();
-        on_list.sort_unstable();
-        for chunk in on_list {
+        for chunk in on_list.iter() {
             let index = chunk.since(first) / shape.full;
             found += 1;
             if index >= per_block.into() || chunk.since(first) % shape.full != 0 {

@@ -1,33 +1,28 @@
 //! Operations on chunks: `palloc`, `pfree` and `repalloc` by a variable's name.
 //!
-//! These come by the million, so they go the short way: the backend is looked up once, and
-//! nothing is made that a failure alone would need.
+//! These come by the thousand, so the backend is looked up once, and nothing is made that a
+//! failure alone would need. Where nobody watches, [`at_hand`](crate::server::at_hand) is shorter.
 
 use crate::error::{Error, Fallible};
 use crate::event::{Access, MemoryEvent, Wrong};
 use crate::ids::{BackendId, ChunkSlot, ContextSlot};
-use crate::memory::{Addr, Arena, MAX_TOUCHED};
-use crate::mmgr::memdebug::CLOBBER_FREED_MEMORY;
-use crate::mmgr::{Process, is_headerless, quick_palloc, quick_pfree};
+use crate::memory::{Addr, MAX_TOUCHED};
+use crate::mmgr::{MAX_ALLOC_SIZE, Process, is_headerless};
 use crate::op::AllocFlags;
-use crate::profile::MEMORY_CONTEXT_CHECKING;
 use crate::server::Server;
 use crate::server::backend::Backend;
 use crate::server::variables::{ChunkVar, Variables};
-
-/// Whether there are short ways. They know nothing of builds that check, and a page is better off
-/// without their 5 kB: what it replays without events is mostly page reads.
-const SHORT_WAYS: bool =
-    !(MEMORY_CONTEXT_CHECKING || CLOBBER_FREED_MEMORY || cfg!(target_family = "wasm"));
 
 impl Server {
     /// A backend's variables, and memory management as it sees it.
     #[inline]
     fn process(&mut self, id: BackendId) -> Fallible<(&mut Variables, Process<'_>)> {
+        if usize::from(id.0) < self.backends.len() {
+            self.lend(id);
+        }
         let Some(backend) = self.backends.get_mut(usize::from(id.0)) else {
             return Err(Error::Protocol(super::NO_BACKEND).into());
         };
-        self.arena.lend(id);
         let process = Process {
             who: id,
             arena: &mut self.arena,
@@ -52,54 +47,6 @@ impl Server {
         Ok(self.process(id)?.1)
     }
 
-    /// A backend whose `palloc` and `pfree` can go the short way, and the bytes: nobody wants
-    /// events, and nothing is to be checked.
-    #[inline(always)]
-    fn unwatched(&mut self, id: BackendId) -> Option<(&mut Backend, &mut Arena)> {
-        if !SHORT_WAYS || !self.log.is_off() {
-            return None;
-        }
-        self.arena.lend(id);
-        Some((self.backends.get_mut(usize::from(id.0))?, &mut self.arena))
-    }
-
-    /// `palloc` the short way; `None`, and nothing has changed, if there is none.
-    #[inline(always)]
-    pub(super) fn quick_palloc(
-        &mut self,
-        id: BackendId,
-        slot: Option<ContextSlot>,
-        size: u64,
-        chunk: Option<ChunkSlot>,
-    ) -> Option<Addr> {
-        let profile = self.profile;
-        let (backend, arena) = self.unwatched(id)?;
-        let context = match slot {
-            None => backend.variables.alive_at(backend.memory.current),
-            Some(slot) => backend.variables.alive(slot)?,
-        };
-        let place = match chunk {
-            None => None,
-            Some(chunk) => Some(backend.variables.place(chunk)?),
-        };
-        let pointer = quick_palloc(arena, profile, context.addr, size)?;
-        if let Some(place) = place {
-            place.keep(pointer, size, context);
-        }
-        Some(pointer)
-    }
-
-    /// `pfree` the short way; `None`, and nothing has changed, if there is none.
-    #[inline(always)]
-    pub(super) fn quick_pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Option<()> {
-        let profile = self.profile;
-        let (backend, arena) = self.unwatched(id)?;
-        let (var, place) = backend.variables.chunk_place(slot)?;
-        quick_pfree(arena, profile, var.context, var.pointer)?;
-        place.forget();
-        Some(())
-    }
-
     pub(super) fn palloc(
         &mut self,
         id: BackendId,
@@ -114,6 +61,7 @@ impl Server {
     }
 
     pub(super) fn pfree(&mut self, id: BackendId, slot: ChunkSlot) -> Fallible<()> {
+        self.distrust_gone(id, slot);
         let (variables, mut process) = self.process(id)?;
         let var = chunk_with_header(variables, &mut process, slot, Access::Free)?;
         process.pfree(var.pointer)?;
@@ -148,6 +96,7 @@ impl Server {
         chunk: Option<ChunkSlot>,
         routine: impl FnOnce(&mut Process<'_>, Addr) -> Fallible<Addr>,
     ) -> Fallible<Addr> {
+        self.distrust_size(size);
         let (variables, mut process) = self.process(id)?;
         check_touched(&process)?;
         let context = find_context(variables, &process, slot)?;
@@ -168,6 +117,8 @@ impl Server {
         size: u64,
         flags: AllocFlags,
     ) -> Fallible<Addr> {
+        self.distrust_gone(id, slot);
+        self.distrust_size(size);
         let (variables, mut process) = self.process(id)?;
         check_touched(&process)?;
         let var = chunk_with_header(variables, &mut process, slot, Access::Resize)?;
@@ -177,6 +128,23 @@ impl Server {
             variables.keep_chunk(slot, pointer, size, var.context)?;
         }
         Ok(pointer)
+    }
+
+    /// A chunk that is gone is about to be freed or resized: what is there now is damaged.
+    fn distrust_gone(&mut self, id: BackendId, slot: ChunkSlot) {
+        let backend = self.backends.get(usize::from(id.0));
+        let chunk = backend.and_then(|backend| backend.variables.pointer(slot).ok());
+        if chunk.is_some_and(|(_, gone)| gone.is_some()) {
+            self.at_hand.distrust();
+        }
+    }
+
+    /// A size that wraps around when headers are added gets too small a chunk, whose alignment
+    /// may then be noted in another one.
+    fn distrust_size(&mut self, size: u64) {
+        if size > MAX_ALLOC_SIZE {
+            self.at_hand.distrust();
+        }
     }
 
     /// `GetMemoryChunkContext`: the context that a live chunk belongs to.

@@ -46,6 +46,7 @@ impl Server {
         self.check_touched()?;
         let (var, gone) = self.backend_mut(id)?.variables.pointer(slot)?;
         let at = self.access_chunk(id, &var, gone.map(Wrong::Gone), Access::Write, offset, size)?;
+        self.at_hand.distrust();
         self.arena.fill(at, size.into(), POKED);
         self.log.emit(Event::Memory(id, MemoryEvent::Poked { at, size }))
     }
@@ -77,7 +78,7 @@ impl Server {
         if !heap.has(at, size.into()) {
             return Err(Error::SegmentationFault.into());
         }
-        self.arena.lend(id);
+        self.lend(id);
         Ok(at)
     }
 }

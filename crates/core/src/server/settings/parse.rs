@@ -1,0 +1,200 @@
+//! A value's text (`parse_int`, `convert_to_base_unit` and `parse_bool` in `guc.c` and `bool.c`).
+
+use super::SettingError;
+use crate::profile::parameters::{Parameter, Unit};
+
+/// Units of memory, the largest first, and their bytes.
+const MEMORY: [(&str, f64); 5] = [
+    ("TB", 1_099_511_627_776.0),
+    ("GB", 1_073_741_824.0),
+    ("MB", 1_048_576.0),
+    ("kB", 1024.0),
+    ("B", 1.0),
+];
+/// Units of time, and their minutes.
+const TIME: [(&str, f64); 6] = [
+    ("d", 1440.0),
+    ("h", 60.0),
+    ("min", 1.0),
+    ("s", 1.0 / 60.0),
+    ("ms", 1.0 / 60_000.0),
+    ("us", 1.0 / 60_000_000.0),
+];
+const MEMORY_HINT: &str = r#"Valid units for this parameter are "B", "kB", "MB", "GB", and "TB"."#;
+const TIME_HINT: &str =
+    r#"Valid units for this parameter are "us", "ms", "s", "min", "h", and "d"."#;
+
+/// Where a number is too large.
+pub(crate) const INTEGER_RANGE_HINT: &str = "Value exceeds integer range.";
+
+/// `pg_settings.unit`.
+pub(super) fn unit_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::None => "",
+        Unit::Bytes(1) => "B",
+        Unit::Bytes(1024) => "kB",
+        Unit::Bytes(8192) => "8kB",
+        Unit::Bytes(_) => "MB",
+        Unit::Minutes => "min",
+    }
+}
+
+/// Read a value, in the setting's own unit.
+pub(super) fn value(parameter: &Parameter, text: &str) -> Result<i32, SettingError> {
+    let invalid =
+        |hint: String| SettingError::Invalid { name: parameter.name, value: text.to_owned(), hint };
+    match parameter.words {
+        [] => parse_int(parameter.unit, text).map_err(|hint| invalid(hint.to_owned())),
+        ["off", "on"] => parse_bool(text.trim())
+            .map(i32::from)
+            .ok_or(SettingError::NotBoolean { name: parameter.name }),
+        words => {
+            let place = words.iter().position(|word| word.eq_ignore_ascii_case(text));
+            let hint = || invalid(format!("Available values: {}.", words.join(", ")));
+            place.map(|place| place as i32).ok_or_else(hint)
+        }
+    }
+}
+
+/// `parse_bool`: a beginning that can be nothing else will do.
+fn parse_bool(text: &str) -> Option<bool> {
+    let text = text.to_ascii_lowercase();
+    let begins = |word: &str, least: usize| text.len() >= least && word.starts_with(&text);
+    match text.as_str() {
+        "1" => Some(true),
+        "0" => Some(false),
+        "on" => Some(true),
+        _ if begins("true", 1) || begins("yes", 1) => Some(true),
+        _ if begins("false", 1) || begins("no", 1) || begins("off", 2) => Some(false),
+        _ => None,
+    }
+}
+
+/// `parse_int`; the error is a hint, or nothing.
+fn parse_int(unit: Unit, text: &str) -> Result<i32, &'static str> {
+    let (number, rest) = leading_number(text.trim_start()).ok_or("")?;
+    let number = match (unit, rest.trim()) {
+        (_, "") => number,
+        (Unit::None, _) => return Err(""),
+        (Unit::Bytes(by), name) => {
+            convert_to_base_unit(number, name, &MEMORY, f64::from(by)).ok_or(MEMORY_HINT)?
+        }
+        (Unit::Minutes, name) => convert_to_base_unit(number, name, &TIME, 1.0).ok_or(TIME_HINT)?,
+    };
+    let number = number.round_ties_even();
+    if number > f64::from(i32::MAX) || number < f64::from(i32::MIN) {
+        return Err(INTEGER_RANGE_HINT);
+    }
+    Ok(number as i32)
+}
+
+/// `convert_to_base_unit`: a fraction is rounded to the next smaller unit, so that 30.1GB are
+/// whole megabytes.
+fn convert_to_base_unit(number: f64, name: &str, units: &[(&str, f64)], base: f64) -> Option<f64> {
+    let place = units.iter().position(|(unit, _)| *unit == name)?;
+    let (_, size) = units.get(place)?;
+    let number = number * size / base;
+    Some(match units.get(place + 1) {
+        Some((_, smaller)) => {
+            let smaller = smaller / base;
+            (number / smaller).round_ties_even() * smaller
+        }
+        None => number,
+    })
+}
+
+/// The number at the beginning, as `strtol` (decimal, hexadecimal or octal) reads it, or as `strtod`
+/// does if it goes on with a point or an exponent; and the rest.
+fn leading_number(text: &str) -> Option<(f64, &str)> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
+    let hexadecimal = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"));
+    let (digits, radix) = match hexadecimal {
+        Some(digits) if digits.starts_with(|c: char| c.is_ascii_hexdigit()) => (digits, 16),
+        _ if unsigned.starts_with('0') => (unsigned, 8),
+        _ => (unsigned, 10),
+    };
+    let length = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+    let rest = &digits[length..];
+    if !rest.starts_with(['.', 'e', 'E']) {
+        let digits = &digits[..length];
+        if digits.is_empty() {
+            return None;
+        }
+        // Beyond 64 bits strtol gives up and strtod reads the same digits.
+        let number = digits.bytes().fold(0.0, |number, digit| {
+            number * f64::from(radix) + f64::from((digit as char).to_digit(radix).unwrap_or(0))
+        });
+        return Some((sign * number, rest));
+    }
+    let mut end =
+        unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
+    if let Some(exponent) = unsigned[end..].strip_prefix(['e', 'E']) {
+        let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+        let length = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        if length > 0 {
+            end = unsigned.len() - digits.len() + length;
+        }
+    }
+    let number: f64 = unsigned[..end].parse().ok()?;
+    Some((sign * number, &unsigned[end..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCKS: Unit = Unit::Bytes(8192);
+
+    #[test]
+    fn a_number_is_read_as_strtol_or_strtod_reads_it() {
+        for (text, number) in [
+            ("16384", 16_384),
+            (" +16 ", 16),
+            ("-1", -1),
+            ("0x4000", 16_384),
+            ("0200", 128),
+            ("0", 0),
+            ("1e3", 1000),
+            ("2.5e+2", 250),
+            ("1000.5", 1000),
+            ("1001.5", 1002),
+            (".5e1", 5),
+        ] {
+            assert_eq!(parse_int(Unit::None, text), Ok(number), "{text}");
+        }
+        for text in ["", "-", "lots", "1 2", "10kB", "0x", "08", "."] {
+            assert!(parse_int(Unit::None, text).is_err(), "{text}");
+        }
+        for text in ["2147483648", "-2147483649", "1e300", &"9".repeat(400)] {
+            assert_eq!(parse_int(Unit::None, text), Err(INTEGER_RANGE_HINT), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_converted_to_the_settings_own() {
+        assert_eq!(parse_int(BLOCKS, "128MB"), Ok(16_384));
+        assert_eq!(parse_int(BLOCKS, "12 MB "), Ok(1536));
+        assert_eq!(parse_int(BLOCKS, "20kB"), Ok(2));
+        assert_eq!(parse_int(BLOCKS, "0.0001TB"), Ok(0));
+        assert_eq!(parse_int(Unit::Bytes(1 << 20), "1500kB"), Ok(1));
+        assert_eq!(parse_int(Unit::Minutes, "1.5h"), Ok(90));
+        assert_eq!(parse_int(Unit::Minutes, "90s"), Ok(2));
+        assert_eq!(parse_int(BLOCKS, "1XB"), Err(MEMORY_HINT));
+        assert_eq!(parse_int(Unit::Minutes, "5kB"), Err(TIME_HINT));
+    }
+
+    #[test]
+    fn a_boolean_may_be_short_as_long_as_it_is_clear() {
+        for (text, value) in [("on", true), ("T", true), ("yes", true), ("1", true), ("tru", true)]
+        {
+            assert_eq!(parse_bool(text), Some(value), "{text}");
+        }
+        for text in ["of", "OFF", "f", "n", "0"] {
+            assert_eq!(parse_bool(text), Some(false), "{text}");
+        }
+        for text in ["", "o", "maybe", "truer", "2"] {
+            assert_eq!(parse_bool(text), None, "{text}");
+        }
+    }
+}
