@@ -98,7 +98,7 @@ impl Checker {
                     sorted.insert((u64::from(range.first), u64::from(range.last) + 1));
                 }
                 let (mut ranges, mut last, mut steps) = (Vec::new(), 0, 0);
-                for (first, end) in sorted {
+                for &(first, end) in &sorted {
                     let (first, end) = ((first as BlockNumber).max(last), end as BlockNumber);
                     if first < end {
                         ranges.push((first, end));
