@@ -33,7 +33,7 @@ fn write(args: &TraceArgs, mut out: impl Write) -> io::Result<()> {
         || args.output.as_ref().is_some_and(|path| path.extension().is_some_and(|it| it == "csv"));
     let format = args.format.unwrap_or(if csv() { Format::Csv } else { Format::OracleGeneral });
     for read in 0..reads {
-        let block = distribution.draw(seed, read);
+        let block = distribution.draw(seed, read, read);
         match format {
             Format::Csv => writeln!(out, "t,{block}")?,
             Format::OracleGeneral => {

@@ -15,6 +15,7 @@
 //! - [`read`]: the way of one page into the pool
 //! - `unobserved`: the same in one stroke, while nobody watches
 //! - [`range`]: several blocks read together
+//! - `read_stream`: the pages that a scan will want, pinned and read ahead
 //! - [`extend`]: new blocks at a relation's end
 //! - [`pin`]: pins, shared and private
 //! - [`write`](mod@write): dirty pages, their way out, the checkpoint
@@ -22,6 +23,7 @@
 //! - [`bgwriter`]: the background writer's round
 //! - [`localbuf`]: a backend's own buffers for its temporary relations
 //! - [`smgr`]: relations as virtual files
+//! - [`stats`]: what the statistics views count
 //! - [`wal`]: as much of the write-ahead log as the rules above need
 //!
 //! For speed the descriptors are compact arrays here. The bytes that PostgreSQL would have
@@ -38,7 +40,9 @@ pub mod localbuf;
 pub mod pin;
 pub mod range;
 pub mod read;
+pub(crate) mod read_stream;
 pub mod smgr;
+pub mod stats;
 mod unobserved;
 mod usage;
 pub mod wal;
@@ -60,6 +64,7 @@ use freelist::{BufferAccessStrategy, StrategyControl};
 use localbuf::LocalBufferPool;
 use pin::PrivateRefCount;
 use smgr::Smgr;
+use stats::IoStats;
 use wal::Wal;
 
 /// Bytes of a page (`BLCKSZ`).
@@ -73,6 +78,8 @@ pub struct BufferPool {
     pub(crate) strategy: StrategyControl,
     /// How far use raises a usage count.
     max_usage_count: u8,
+    /// Local buffers that backends have made, all together.
+    pub(crate) local_buffers: u32,
     /// The relations' files.
     pub smgr: Smgr,
     /// The write-ahead log's positions.
@@ -92,6 +99,8 @@ pub struct LocalBufferState {
     pub temp: LocalBufferPool,
     /// Pages that had to leave for its reads (`pg_stat_io.evictions`).
     pub evictions: u64,
+    /// What it counts for `pg_stat_io`.
+    pub(crate) io: IoStats,
     /// Its buffer rings by variable.
     pub(crate) strategies: Vec<Option<BufferAccessStrategy>>,
     /// What it remembers from one background-writer round to the next: static variables of
@@ -171,6 +180,7 @@ impl BufferPool {
             table: BufTable::new(nbuffers),
             strategy: StrategyControl::new(nbuffers),
             max_usage_count: desc::BM_MAX_USAGE_COUNT,
+            local_buffers: 0,
             smgr: Smgr::default(),
             wal: Wal::default(),
         };

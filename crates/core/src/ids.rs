@@ -221,6 +221,13 @@ pub struct PinSlot(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StrategySlot(pub u32);
 
+impl StrategySlot {
+    /// The ring of the statement that is being executed.
+    pub const STATEMENT: Self = Self(0);
+    /// The first number that a scenario's own rings get.
+    pub const FIRST_USER: Self = Self(1);
+}
+
 /// A name that a reader gave: a relation's, a backend's, a context's, a function's.
 pub type Name = Rc<str>;
 

@@ -5,6 +5,8 @@
 
 mod plain;
 
+use std::rc::Rc;
+
 use crate::ids::{
     BackendId, BlockNumber, BufferId, ChunkSlot, ContextSlot, Lsn, PinSlot, RelId, StrategySlot,
 };
@@ -25,6 +27,64 @@ pub enum Op {
         nblocks: BlockNumber,
         /// Whether it is WAL-logged.
         persistence: Persistence,
+    },
+    /// Create a B-tree over a table, as large as the table's pages make it, on disk only.
+    CreateIndex {
+        /// The number it gets; must be the next free one.
+        rel: RelId,
+        /// Its name.
+        name: Name,
+        /// The table.
+        table: RelId,
+    },
+    /// A statement that goes over many pages of a relation begins.
+    BulkBegin {
+        /// Who executes it.
+        backend: BackendId,
+        /// The relation.
+        rel: RelId,
+        /// What it does.
+        bulk: Bulk,
+    },
+    /// It goes on to its next pages.
+    BulkNext {
+        /// Who executes it.
+        backend: BackendId,
+        /// How many pages; all that are left, if there are fewer.
+        pages: u32,
+    },
+    /// It ends.
+    BulkEnd {
+        /// Who executes it.
+        backend: BackendId,
+    },
+    /// `heap_insert` of one row.
+    Insert {
+        /// Who inserts.
+        backend: BackendId,
+        /// The table.
+        rel: RelId,
+    },
+    /// An index scan for one row.
+    IndexScan {
+        /// Who looks it up.
+        backend: BackendId,
+        /// The index.
+        index: RelId,
+        /// The row's block in the table.
+        block: BlockNumber,
+        /// Change the row, with a WAL record.
+        update: bool,
+    },
+    /// Cut a relation: drop its buffers from a block on, then the blocks themselves
+    /// (`smgrtruncate`); or drop it whole (`smgrdounlinkall`).
+    Truncate {
+        /// Who cuts it.
+        backend: BackendId,
+        /// The relation.
+        rel: RelId,
+        /// The blocks that stay; `None` if nothing does.
+        nblocks: Option<BlockNumber>,
     },
     /// A client connects: the postmaster forks a backend.
     Connect {
@@ -482,6 +542,12 @@ impl Op {
         match *self {
             Op::Connect { backend, .. }
             | Op::Read { backend, .. }
+            | Op::BulkBegin { backend, .. }
+            | Op::BulkNext { backend, .. }
+            | Op::BulkEnd { backend }
+            | Op::Insert { backend, .. }
+            | Op::IndexScan { backend, .. }
+            | Op::Truncate { backend, .. }
             | Op::Unpin { backend, .. }
             | Op::MarkDirty { backend, .. }
             | Op::Extend { backend, .. }
@@ -525,7 +591,10 @@ impl Op {
             | Op::CallBegin { backend, .. }
             | Op::CallEnd { backend } => Some(backend),
             Op::BackgroundWriter { backend, .. } => backend,
-            Op::CreateRelation { .. } | Op::WalFlush { .. } | Op::Checkpoint { .. } => None,
+            Op::CreateRelation { .. }
+            | Op::CreateIndex { .. }
+            | Op::WalFlush { .. }
+            | Op::Checkpoint { .. } => None,
         }
     }
 }
@@ -545,6 +614,29 @@ pub enum TransactionStmt {
     Release(Name),
     /// `ROLLBACK TO SAVEPOINT name`
     RollbackTo(Name),
+}
+
+/// What a statement does with many pages.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Bulk {
+    /// A sequential scan.
+    SeqScan,
+    /// A bitmap heap scan of these blocks: ranges in order, the end not in them.
+    BitmapScan(Rc<[(BlockNumber, BlockNumber)]>),
+    /// VACUUM's first pass, which changes every page.
+    Vacuum {
+        /// `BUFFER_USAGE_LIMIT` in kB; 0 is no ring, `None` the setting's default.
+        size_kb: Option<u32>,
+    },
+    /// `pg_prewarm`.
+    Prewarm,
+    /// COPY FROM.
+    CopyIn {
+        /// Pages that it fills.
+        pages: u32,
+    },
+    /// CREATE TABLE AS, once the table is there.
+    CreateTableAs,
 }
 
 /// A relation's persistence (`relpersistence` in `pg_class`).

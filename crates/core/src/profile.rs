@@ -15,6 +15,7 @@ mod pg19;
 mod routines;
 pub mod segment;
 mod shmem;
+mod views;
 
 pub use contexts::{BackendProfile, StartStep, TransactionEnd};
 pub use lmgr::LmgrProfile;
@@ -24,6 +25,7 @@ pub use mmgr::{
 };
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};
+pub use views::ViewColumns;
 
 /// A major version of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,8 @@ pub struct Profile {
     pub shmem: ShmemProfile,
     /// The lock manager.
     pub lmgr: LmgrProfile,
+    /// The views' columns.
+    pub views: &'static ViewColumns,
     /// Routines of PostgreSQL 18 whose work another one does here.
     pub routines: &'static [Renamed],
 }
@@ -151,6 +155,8 @@ pub struct BufmgrProfile {
     pub bulk_extend: bool,
     /// How several blocks are read at once; `None` if they can't be.
     pub read_rounds: Option<ReadRounds>,
+    /// How scans look ahead; `None` if they don't.
+    pub read_stream: Option<ReadStreamProfile>,
     /// A buffer can be emptied from outside (`EvictUnpinnedBuffer`).
     pub evict: bool,
     /// Flushing a temporary relation counts the blocks it writes.
@@ -158,6 +164,21 @@ pub struct BufmgrProfile {
     /// `MaxBackends` and the auxiliary processes, among which the pins of bulk operations are
     /// shared out; for max_connections 10, with which the traces were recorded.
     pub processes: u32,
+}
+
+/// How a version's read streams look ahead (`read_stream.c`), with the settings' defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadStreamProfile {
+    /// `effective_io_concurrency`: reads that a scan may have started.
+    pub effective_io_concurrency: u32,
+    /// `maintenance_io_concurrency`: the same for VACUUM.
+    pub maintenance_io_concurrency: u32,
+    /// The distance goes beyond one call's blocks only where the kernel is told in advance, and the
+    /// pins are limited when the stream begins; otherwise it doubles with each read, and they are
+    /// limited at each.
+    pub distance_follows_advice: bool,
+    /// Bitmap scans and VACUUM use streams, not only sequential scans and prewarming.
+    pub more_users: bool,
 }
 
 /// Where a round of `StartReadBuffers` ends that meets a hit after misses.

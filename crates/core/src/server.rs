@@ -44,8 +44,24 @@ pub struct Server {
     backends: Vec<Backend>,
     /// What the checkpointer and the background writer count.
     auxiliary: LocalBufferState,
+    stats: WriterStats,
     log: EventLog,
     at_hand: AtHand,
+}
+
+/// What `pg_stat_bgwriter` and `pg_stat_checkpointer` count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriterStats {
+    /// Checkpoints, all of them asked for.
+    pub checkpoints: u64,
+    /// Pages that they wrote.
+    pub checkpoint_buffers: u64,
+    /// Pages that the background writer wrote.
+    pub bgwriter_buffers: u64,
+    /// Rounds in which it stopped at `bgwriter_lru_maxpages`.
+    pub bgwriter_stops: u64,
+    /// Buffers allocated, as far as its rounds have counted them.
+    pub allocs: u64,
 }
 
 impl Server {
@@ -66,6 +82,7 @@ impl Server {
             program: ProgramText::default(),
             backends: Vec::new(),
             auxiliary: LocalBufferState::default(),
+            stats: WriterStats::default(),
             log: EventLog::default(),
             at_hand: AtHand::default(),
         })
@@ -125,6 +142,11 @@ impl Server {
         sum
     }
 
+    /// What the checkpointer and the background writer have done.
+    pub fn writer_stats(&self) -> WriterStats {
+        self.stats
+    }
+
     /// Counters of local blocks, of all processes together.
     pub fn local_usage(&self) -> BufferUsage {
         let mut sum = BufferUsage::default();
@@ -170,7 +192,8 @@ impl Server {
         const DESCRIPTOR: usize = 40;
         let events = std::mem::size_of_val(self.log.events());
         let backends = self.backends.len() * size_of::<Backend>();
-        let pool = self.pool.nbuffers() as usize * DESCRIPTOR + self.pool.table.bytes();
+        let buffers = self.pool.nbuffers() + self.pool.local_buffers;
+        let pool = buffers as usize * DESCRIPTOR + self.pool.table.bytes();
         pool + self.pool.smgr.kept_bytes() + events + backends + self.arena.resident() + 4096
     }
 

@@ -6,6 +6,7 @@ mod costs;
 mod fragmentation;
 mod memory_contexts;
 mod shmem_allocations;
+mod statistics;
 
 use crate::Server;
 use crate::bufmgr::desc::{BM_DIRTY, BM_VALID};
@@ -19,6 +20,7 @@ pub use memory_contexts::{
     BackendMemoryContext, memory_context_columns, pg_backend_memory_contexts,
 };
 pub use shmem_allocations::{ShmemAllocation, pg_shmem_allocations};
+pub use statistics::{View, view_cell, view_rows};
 
 /// A row of `pg_buffercache`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

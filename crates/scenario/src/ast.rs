@@ -7,7 +7,8 @@ mod context;
 use std::rc::Rc;
 
 use pgscope_core::ids::BlockNumber;
-use pgscope_core::op::AllocFlags;
+use pgscope_core::op::{AllocFlags, StrategyKind};
+use pgscope_core::views::View;
 
 use crate::diagnostic::Span;
 use crate::metrics::{
@@ -92,10 +93,19 @@ pub enum Action {
         pages: BlockNumber,
         /// Not WAL-logged.
         unlogged: bool,
+        /// `temp table`: the backend's own.
+        temporary: bool,
+    },
+    /// `index orders_pkey on orders`
+    Index {
+        /// Its name.
+        name: Name,
+        /// The table.
+        table: Name,
     },
     /// `backend alice`
     Backend(Name),
-    /// `read`, `update` and `hint`
+    /// `read`, `update`, `hint` and `indexscan`
     Read {
         /// What happens to the page besides.
         purpose: Purpose,
@@ -103,6 +113,8 @@ pub enum Action {
         table: Name,
         /// Which of its pages.
         pages: Pages,
+        /// The ring to use.
+        ring: Option<Name>,
         /// The name under which the pin is kept.
         hold: Option<Name>,
     },
@@ -117,12 +129,58 @@ pub enum Action {
     Extend {
         /// The table.
         table: Name,
+        /// By how many pages at once.
+        by: Option<u64>,
+        /// The ring to use.
+        ring: Option<Name>,
         /// The name under which the pin is kept.
         hold: Option<Name>,
     },
+    /// `seqscan orders` and others that go over many pages
+    Bulk {
+        /// What is done.
+        what: BulkKind,
+        /// The table.
+        table: Name,
+        /// The pages of a bitmap.
+        pages: Vec<PageRange>,
+        /// Pages that are filled.
+        count: BlockNumber,
+        /// `buffer_usage_limit`
+        limit: Option<Quantity>,
+    },
+    /// `insert orders times 3`
+    Insert {
+        /// The table.
+        table: Name,
+        /// How many rows; one if it isn't said.
+        times: Option<u64>,
+    },
+    /// `truncate orders to 3`
+    Truncate {
+        /// The table.
+        table: Name,
+        /// The pages that stay; none if it isn't said.
+        to: Option<BlockNumber>,
+    },
+    /// `drop orders`
+    Drop(Name),
+    /// `ring r bulkread`
+    Ring {
+        /// Its name.
+        name: Name,
+        /// What it is for.
+        kind: StrategyKind,
+        /// Its size.
+        size: Option<Quantity>,
+    },
+    /// `free r`
+    Free(Name),
+    /// `evict 3`
+    Evict(u64),
     /// `unpin p`
     Unpin(Name),
-    /// `flush p`
+    /// `flush p`, `flush orders`
     Flush(Name),
     /// `checkpoint`
     Checkpoint,
@@ -292,11 +350,21 @@ impl Action {
     pub fn keyword(&self) -> &'static str {
         match self {
             Self::Server(_) => "server",
-            Self::Table { .. } => "table",
+            Self::Table { temporary: false, .. } => "table",
+            Self::Table { temporary: true, .. } => "temp table",
+            Self::Index { .. } => "index",
             Self::Backend(_) => "backend",
             Self::Read { purpose: Purpose::Read, .. } => "read",
             Self::Read { purpose: Purpose::Update, .. } => "update",
             Self::Read { purpose: Purpose::Hint, .. } => "hint",
+            Self::Read { purpose: Purpose::IndexScan { .. }, .. } => "indexscan",
+            Self::Bulk { what, .. } => what.word(),
+            Self::Insert { .. } => "insert",
+            Self::Truncate { .. } => "truncate",
+            Self::Drop(_) => "drop",
+            Self::Ring { .. } => "ring",
+            Self::Free(_) => "free",
+            Self::Evict(_) => "evict",
             Self::Dirty { .. } => "dirty",
             Self::Extend { .. } => "extend",
             Self::Unpin(_) => "unpin",
@@ -356,6 +424,8 @@ pub struct Server {
     pub version: Option<Quantity>,
     /// The setting of that name; without a unit, in buffers.
     pub shared_buffers: Option<Quantity>,
+    /// Likewise.
+    pub temp_buffers: Option<Quantity>,
     /// What random draws grow from.
     pub seed: Option<u64>,
 }
@@ -369,7 +439,50 @@ pub enum Purpose {
     Update,
     /// `hint`: to set a hint bit.
     Hint,
+    /// `indexscan`: by way of an index.
+    IndexScan {
+        /// And to change the row.
+        update: bool,
+    },
 }
+
+/// What a statement does with many pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkKind {
+    /// `seqscan`
+    SeqScan,
+    /// `bitmapscan`
+    BitmapScan,
+    /// `vacuum`
+    Vacuum,
+    /// `prewarm`
+    Prewarm,
+    /// `copy`
+    CopyIn,
+    /// `create table`
+    CreateTableAs,
+}
+
+impl BulkKind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::SeqScan => "seqscan",
+            Self::BitmapScan => "bitmapscan",
+            Self::Vacuum => "vacuum",
+            Self::Prewarm => "prewarm",
+            Self::CopyIn => "copy",
+            Self::CreateTableAs => "create table",
+        }
+    }
+}
+
+/// The word for each kind of ring.
+pub(crate) const RING_WORDS: [(&str, StrategyKind); 3] = [
+    ("bulkread", StrategyKind::BulkRead),
+    ("bulkwrite", StrategyKind::BulkWrite),
+    ("vacuum", StrategyKind::Vacuum),
+];
 
 /// How a pinned page is made dirty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -419,6 +532,20 @@ pub enum Generator {
         /// How steep.
         exponent: f64,
     },
+    /// One page after the other, and again from the first.
+    Sequential,
+    /// The same over the first pages only.
+    Loop {
+        /// How many.
+        pages: BlockNumber,
+    },
+    /// A sequential scan, and between its pages uniform draws from the first pages.
+    Hot {
+        /// How many these are.
+        pages: BlockNumber,
+        /// Which part of all reads goes to them.
+        share: f64,
+    },
 }
 
 /// What an expectation looks at.
@@ -436,6 +563,8 @@ pub enum Measured {
     Chunk(ChunkMetric, Name, Name),
     /// `contexts(alice)`
     Backend(BackendMetric, Name),
+    /// `pg_stat_bgwriter(buffers_clean)`: what a view shows in a column, by the row's keys before it
+    View(View, Vec<Rc<str>>),
 }
 
 /// How an expectation compares.

@@ -8,11 +8,12 @@
 mod frames;
 mod memory;
 mod names;
+mod pages;
 mod statement;
 
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
 
-use crate::ast::{Action, Block, Item, Script, Statement};
+use crate::ast::{Block, Item, Script, Statement};
 use crate::diagnostic::{Diagnostic, Problem, Span};
 use crate::limits::{MAX_DIAGNOSTICS, MAX_STEPS};
 use crate::names::{Names, Register};
@@ -76,8 +77,8 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
 struct Checker {
     config: ServerConfig,
     names: Names,
-    /// Blocks of each table at first.
-    tables: Vec<BlockNumber>,
+    /// What is known of each table and index.
+    tables: Vec<TableSize>,
     /// Tables that grow somewhere in the scenario, whose size is not known beforehand.
     extended: Register,
     /// Unknown names that nothing more is said about.
@@ -85,6 +86,14 @@ struct Checker {
     statements: u32,
     too_long: bool,
     problems: Vec<Problem>,
+}
+
+/// A table or an index.
+#[derive(Clone, Copy)]
+struct TableSize {
+    /// Blocks of the table at first; of an index, those of its table.
+    pages: BlockNumber,
+    index: bool,
 }
 
 /// Where a statement stands.
@@ -121,16 +130,12 @@ type Compiled = Option<(Body, u64)>;
 impl Checker {
     fn find_extended(&mut self, items: &[Item]) {
         for item in items {
-            match item {
-                Item::Statement(Statement { action: Action::Extend { table, .. }, .. }) => {
-                    self.extended.define(&table.text);
-                }
-                Item::Statement(Statement { action, .. }) => {
-                    if let Some(body) = action.block() {
-                        self.find_extended(&body.items);
-                    }
-                }
-                _ => {}
+            let Item::Statement(Statement { action, .. }) = item else { continue };
+            if let Some(table) = pages::resized(action) {
+                self.extended.define(&table.text);
+            }
+            if let Some(body) = action.block() {
+                self.find_extended(&body.items);
             }
         }
     }
@@ -217,7 +222,7 @@ impl Checker {
     fn fixed_size(&self, name: &str, rel: RelId) -> Option<BlockNumber> {
         let grows = self.extended.number(name).is_some();
         let size = usize::try_from(rel.0).ok().and_then(|rel| self.tables.get(rel));
-        size.copied().filter(|_| !grows)
+        size.filter(|_| !grows).map(|size| size.pages)
     }
 }
 

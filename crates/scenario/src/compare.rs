@@ -4,7 +4,6 @@
 //! from the start, with a [`Ledger`] that reads along. A function of the program alone.
 
 use pgscope_core::ids::BackendId;
-use pgscope_core::server::Settings;
 use pgscope_core::views::Ledger;
 use pgscope_core::{Error, Op, Server};
 
@@ -29,7 +28,7 @@ pub fn replay(program: &Program, backend: BackendId, steps: u64) -> Result<Repla
         return Err(Error::Limit { what: "steps to execute anew", limit: MAX_REPLAY });
     }
     let config = program.config();
-    let settings = Settings::with_shared_buffers(config.shared_buffers);
+    let settings = config.settings();
     let mut server = Server::start(config.version, settings, config.seed)?;
     let mut ledger = None;
     for step in (0..steps).map_while(|step| program.step(step)) {

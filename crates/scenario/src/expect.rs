@@ -5,7 +5,7 @@ use pgscope_core::mmgr::inspect;
 use pgscope_core::views;
 use pgscope_core::{Error, Event, Server};
 
-use crate::decimal::Decimal;
+use crate::decimal::{self, Decimal};
 use crate::metrics::{
     BackendMetric, ChunkMetric, ContextMetric, Metric, PageMetric, RelationMetric, ServerMetric,
 };
@@ -40,6 +40,25 @@ pub(crate) fn check(
                 Some(got) if comparison.holds(got, *value) => None,
                 Some(got) => Some(format!("{}, it is {}", wanted(), Decimal(got))),
             }
+        }
+        Expectation::View { view, words, comparison, value } => {
+            let (column, keys) = words.split_last()?;
+            let keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
+            let cell = views::view_cell(server, *view, &keys, column);
+            let got = cell.and_then(|cell| match &*cell {
+                "t" => Some(1.0),
+                "f" => Some(0.0),
+                number => decimal::parse(number).ok(),
+            });
+            if got.is_some_and(|got| comparison.holds(got, *value)) {
+                return None;
+            }
+            let (words, name) = (words.join(", "), view.name());
+            let wanted = format!("{name}({words}) {} {}", comparison.symbol(), Decimal(*value));
+            Some(match got {
+                Some(got) => format!("expected {wanted}, it is {}", Decimal(got)),
+                None => format!("expected {wanted}, but there is no such row or column"),
+            })
         }
         Expectation::Error(message) => {
             let got = error.map(ToString::to_string);

@@ -9,8 +9,8 @@ use std::fmt;
 use pgscope_core::op::AllocFlags;
 
 use crate::ast::{
-    Action, Block, ContextKind, Dirtying, Generator, Item, Measured, PageRange, Pages, Script,
-    Server, Statement,
+    Action, Block, BulkKind, ContextKind, Dirtying, Generator, Item, Measured, PageRange, Pages,
+    Purpose, RING_WORDS, Script, Server, Statement,
 };
 use crate::decimal::Decimal;
 use crate::diagnostic::Diagnostic;
@@ -137,18 +137,39 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.keyword())?;
         match self {
-            Action::Server(Server { version, shared_buffers, seed }) => {
+            Action::Server(Server { version, shared_buffers, temp_buffers, seed }) => {
                 Maybe(" ", version).fmt(f)?;
                 Maybe(" shared_buffers=", shared_buffers).fmt(f)?;
+                Maybe(" temp_buffers=", temp_buffers).fmt(f)?;
                 Maybe(" seed=", seed).fmt(f)
             }
-            Action::Table { name, pages, unlogged } => {
+            Action::Table { name, pages, unlogged, .. } => {
                 let unlogged = if *unlogged { " unlogged" } else { "" };
                 write!(f, " {name} pages={pages}{unlogged}")
             }
-            Action::Read { table, pages, hold, .. } => {
-                write!(f, " {table} {pages}{}", Maybe(" hold as ", hold))
+            Action::Index { name, table } => write!(f, " {name} on {table}"),
+            Action::Read { purpose, table, pages, ring, hold } => {
+                let update = *purpose == Purpose::IndexScan { update: true };
+                let update = if update { " update" } else { "" };
+                let (ring, hold) = (Maybe(" ring ", ring), Maybe(" hold as ", hold));
+                write!(f, " {table} {pages}{update}{ring}{hold}")
             }
+            Action::Bulk { what, table, pages, count, limit } => {
+                write!(f, " {table}")?;
+                match what {
+                    BulkKind::BitmapScan => write_ranges(pages, " ", f),
+                    BulkKind::CopyIn => write!(f, " pages={count}"),
+                    BulkKind::CreateTableAs => write!(f, " as pages={count}"),
+                    _ => Maybe(" buffer_usage_limit=", limit).fmt(f),
+                }
+            }
+            Action::Insert { table, times } => write!(f, " {table}{}", Maybe(" times ", times)),
+            Action::Truncate { table, to } => write!(f, " {table}{}", Maybe(" to ", to)),
+            Action::Ring { name, kind, size } => {
+                let kind = RING_WORDS.iter().find(|(_, it)| it == kind).map_or("", |it| it.0);
+                write!(f, " {name} {kind}{}", Maybe(" size=", size))
+            }
+            Action::Evict(buffer) => write!(f, " {buffer}"),
             Action::Dirty { pin, how } => {
                 let how = match how {
                     Dirtying::Wal => "",
@@ -157,7 +178,10 @@ impl fmt::Display for Action {
                 };
                 write!(f, " {pin}{how}")
             }
-            Action::Extend { table, hold } => write!(f, " {table}{}", Maybe(" hold as ", hold)),
+            Action::Extend { table, by, ring, hold } => {
+                let (ring, hold) = (Maybe(" ring ", ring), Maybe(" hold as ", hold));
+                write!(f, " {table}{}{ring}{hold}", Maybe(" by ", by))
+            }
             Action::Checkpoint
             | Action::WalFlush
             | Action::Begin
@@ -208,6 +232,8 @@ impl fmt::Display for Action {
             Action::Backend(name)
             | Action::Unpin(name)
             | Action::Flush(name)
+            | Action::Drop(name)
+            | Action::Free(name)
             | Action::SwitchTo(name)
             | Action::Pfree(name)
             | Action::Savepoint(name)
@@ -237,23 +263,30 @@ fn write_flags(flags: AllocFlags, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(if flags.no_oom { " noerror" } else { "" })
 }
 
+fn write_ranges(ranges: &[PageRange], before: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut separator = before;
+    for PageRange { first, last, .. } in ranges {
+        write!(f, "{separator}{first}")?;
+        if first != last {
+            write!(f, "..{last}")?;
+        }
+        separator = ", ";
+    }
+    Ok(())
+}
+
 impl fmt::Display for Pages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Pages::Listed(ranges) => {
-                let mut separator = "";
-                for PageRange { first, last, .. } in ranges {
-                    write!(f, "{separator}{first}")?;
-                    if first != last {
-                        write!(f, "..{last}")?;
-                    }
-                    separator = ", ";
-                }
-                Ok(())
-            }
+            Pages::Listed(ranges) => write_ranges(ranges, "", f),
             Pages::Drawn { generator, times, .. } => {
                 match generator {
                     Generator::Uniform => f.write_str("uniform")?,
+                    Generator::Sequential => f.write_str("sequential")?,
+                    Generator::Loop { pages } => write!(f, "loop({pages})")?,
+                    Generator::Hot { pages, share } => {
+                        write!(f, "hot({pages}, {})", Decimal(*share))?;
+                    }
                     Generator::Zipf { exponent } => write!(f, "zipf({})", Decimal(*exponent))?,
                 }
                 Maybe(" times ", times).fmt(f)
@@ -277,6 +310,17 @@ impl fmt::Display for Measured {
             }
             Measured::Chunk(metric, backend, chunk) => {
                 write!(f, "{}({backend}, {chunk})", MetricKind::Chunk(*metric).name())
+            }
+            Measured::View(view, words) => {
+                write!(f, "{}(", view.name())?;
+                for (number, word) in words.iter().enumerate() {
+                    f.write_str(if number > 0 { ", " } else { "" })?;
+                    match is_word(word) || word.parse::<u64>().is_ok() {
+                        true => f.write_str(word)?,
+                        false => Quoted(word).fmt(f)?,
+                    }
+                }
+                f.write_str(")")
             }
             Measured::Backend(metric, backend) => {
                 write!(f, "{}({backend})", MetricKind::Backend(*metric).name())

@@ -12,6 +12,7 @@
 use std::rc::Rc;
 
 use pgscope_core::bufmgr::BufferUsage;
+use pgscope_core::event::BufferEvent;
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
 use pgscope_core::op::ReadMode;
 use pgscope_core::{Error, Event, Op, Server};
@@ -102,7 +103,7 @@ impl History {
     /// A setting that the server does not start with.
     pub fn new(program: Rc<Program>) -> Result<Self, Error> {
         let config = program.config();
-        let settings = pgscope_core::server::Settings::with_shared_buffers(config.shared_buffers);
+        let settings = config.settings();
         let server = Server::start(config.version, settings, config.seed)?;
         let base = Point { op: 0, server: Rc::new(server), error: None };
         Ok(Self {
@@ -453,17 +454,23 @@ fn mark(op: &Op, after: &Point, before: (BufferUsage, u64)) -> Mark {
         return Mark::Error;
     }
     match op {
-        Op::Read { .. } | Op::Extend { .. } => {
+        Op::Read { .. }
+        | Op::Extend { .. }
+        | Op::BulkNext { .. }
+        | Op::Insert { .. }
+        | Op::IndexScan { .. } => {
             let evicted = after.server.evictions() > before.1;
-            let extends = u64::from(matches!(op, Op::Extend { .. }));
+            let extended =
+                |event: &&Event| matches!(event, Event::Buffer(BufferEvent::Extended { .. }));
+            let extends = after.server.events().iter().filter(extended).count() as u64;
             if evicted && usage.written > before.0.written + extends {
                 Mark::Write
             } else if evicted {
                 Mark::Evict
-            } else if usage.hit > before.0.hit {
-                Mark::Hit
-            } else {
+            } else if extends > 0 || usage.read > before.0.read {
                 Mark::Miss
+            } else {
+                Mark::Hit
             }
         }
         op if op.is_memory() => Mark::Memory,
@@ -531,6 +538,62 @@ expect hits > 1
             history.seek(expected.0);
             assert_eq!(history.position(), expected.0);
             assert!(state(&history) == expected.1, "sought {:?}", expected.0);
+        }
+    }
+
+    /// Statements that keep something from one step to the next, also where they fail.
+    const BULK: &str = "\
+table t pages=30
+index i on t
+backend a
+backend b
+a: temp table l pages=4
+a: seqscan t
+b: read t 0 hold as p
+a: vacuum t
+b: copy t pages=9
+a: insert t times 3
+b: seqscan t
+a: bitmapscan t 3..5, 9
+a: indexscan i uniform times 3 update
+a: seqscan l
+b: seqscan l
+a: create table c as pages=5
+a: ring r bulkread
+a: read t 0..5 ring r
+a: truncate t to 7
+a: drop l
+";
+
+    /// Everything about buffers: what each holds, who has it pinned, and what was counted.
+    fn buffers(history: &History) -> String {
+        let server = history.server();
+        let descs = server.pool().descs().filter(|(_, desc)| desc.state() != 0);
+        let descs: Vec<_> = descs.collect();
+        let backends = server.backends().map(|(_, backend)| {
+            let local = backend.buffers.temp.buffers().filter(|(_, desc, _)| desc.state() != 0);
+            let local: Vec<_> = local.collect();
+            format!("{:?} {local:?} {:?}", backend.buffers.pins, backend.access.page())
+        });
+        let backends: Vec<_> = backends.collect();
+        let strategy = server.pool().strategy();
+        format!("{strategy:?} {descs:?} {backends:?} {:?}", history.totals())
+    }
+
+    #[test]
+    fn scans_and_their_like_are_walked_both_ways() {
+        for server in ["15 shared_buffers=128kB", "17 shared_buffers=4MB", "18 shared_buffers=16MB"]
+        {
+            let mut history = history(&format!("server {server}\n{BULK}"));
+            let mut forward = vec![(history.position(), buffers(&history))];
+            while history.step_event() {
+                forward.push((history.position(), buffers(&history)));
+            }
+            assert!(history.at_end());
+            for expected in forward.iter().rev().step_by(3).chain(forward.iter().step_by(13)) {
+                history.seek(expected.0);
+                assert!(buffers(&history) == expected.1, "sought {:?}", expected.0);
+            }
         }
     }
 

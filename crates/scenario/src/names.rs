@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot, PinSlot, RelId};
 use pgscope_core::op::Name;
 
+/// The number of a name that means nothing any more.
+const FORGOTTEN: u32 = u32::MAX;
+
 /// Names of one kind, numbered from 0 in the order of their first use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Register {
@@ -24,8 +27,13 @@ impl Register {
         number
     }
 
+    /// The name means nothing any more; its number still leads to it.
+    pub(crate) fn forget(&mut self, name: &Name) {
+        self.numbers.insert(name.clone(), FORGOTTEN);
+    }
+
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
-        self.numbers.get(name).copied()
+        self.numbers.get(name).copied().filter(|number| *number != FORGOTTEN)
     }
 
     pub(crate) fn name(&self, number: u32) -> Option<&Name> {
@@ -47,6 +55,7 @@ pub(crate) struct Locals {
     pub(crate) contexts: Register,
     pub(crate) chunks: Register,
     pub(crate) pins: Register,
+    pub(crate) rings: Register,
     pub(crate) callbacks: Register,
     /// A bit for each context of a backend's own that the scenario names.
     pub(crate) mentioned: u32,

@@ -3,10 +3,13 @@
 //!
 //! A function of the shown step, its events and the machine; the page shows the parts in
 //! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
+//! [`bulk`] of statements that go over many of its pages, [`local`] of local buffers,
 //! [`memory`] of contexts, [`session`] of the statements that make and drop them, [`show`] has
 //! the tables.
 
 mod buffers;
+mod bulk;
+mod local;
 mod memory;
 mod session;
 mod show;
@@ -141,7 +144,8 @@ pub fn narrate(history: &History) -> Narration {
             let complete = history.position().event == 0;
             let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
             let routine = |event| routine(&scene, op, event);
-            let whole = session::whole_routine(op).filter(|_| complete);
+            let whole = session::whole_routine(op).or_else(|| bulk::routine(op));
+            let whole = whole.filter(|_| complete);
             let place = whole.or_else(|| turning_point.and_then(routine));
             if let Some(place) = place.or_else(|| scene.events.iter().rev().find_map(routine)) {
                 narration.at(version, place);
@@ -181,11 +185,22 @@ fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             let blocks = buffers::count(*nblocks, "page");
             narration.say(Tone::Plain, format!(" has {blocks} on disk, none of them in memory."));
         }
+        Op::CreateIndex { rel, name, .. } => {
+            let pages = scene.server.pool().smgr.relation(*rel).map_or(0, |it| it.nblocks);
+            narration.say(Tone::Who, format!("Index {name}"));
+            let blocks = buffers::count(pages, "page");
+            narration.say(Tone::Plain, format!(" has {blocks} on disk, none of them in memory."));
+        }
         Op::Connect { backend, name } => connect(narration, scene, *backend, name),
         op if op.is_memory() => {
             memory::tell(narration, scene, op);
             session::tell(narration, scene, op);
         }
+        Op::BulkBegin { .. }
+        | Op::BulkNext { .. }
+        | Op::BulkEnd { .. }
+        | Op::Insert { .. }
+        | Op::IndexScan { .. } => bulk::tell(narration, scene, op),
         _ => buffers::tell(narration, scene, op),
     }
 }

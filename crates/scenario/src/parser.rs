@@ -19,7 +19,7 @@ use crate::diagnostic::{Diagnostic, Problem, Span, quoted};
 use crate::highlight::Class;
 use crate::lexer::{Token, TokenKind, lex};
 use crate::limits::{MAX_DIAGNOSTICS, MAX_NAME, MAX_NESTING, MAX_TEXT};
-use crate::statements::STATEMENTS;
+use crate::statements::{STATEMENTS, StatementInfo};
 use crate::suggest::nearest;
 
 pub(crate) use grammar::Grammar;
@@ -194,12 +194,27 @@ impl<'a> Parser<'a> {
             }
             _ => None,
         };
-        let info = STATEMENTS.iter().find(|info| self.keyword(info.word()));
+        let info = self.first_word();
         let info = info.ok_or_else(|| self.no_statement())?;
         let result =
             (info.grammar)(self).and_then(|action| self.end_of_statement().map(|()| action));
         let action = result.map_err(|problem| problem.help(format!("syntax: {}", info.syntax)))?;
         Ok(Statement { backend, action, comment: None, span: start.to(self.last_span()) })
+    }
+
+    /// Take the first word of a statement. Where several begin with it, the second decides.
+    fn first_word(&mut self) -> Option<&'static StatementInfo> {
+        let second = self.tokens.get(self.at + 1).map_or("", |next| self.text_of(next.span));
+        let mut found = STATEMENTS.iter().filter(|info| self.comes_next(info.word()));
+        let first = found.next()?;
+        let decided = found.find(|info| info.keyword.ends_with(second) && !second.is_empty());
+        let info = decided.unwrap_or(first);
+        self.keyword(info.word()).then_some(info)
+    }
+
+    fn comes_next(&self, word: &str) -> bool {
+        let token = self.peek();
+        token.kind == TokenKind::Word && self.text_of(token.span).eq_ignore_ascii_case(word)
     }
 
     fn no_statement(&mut self) -> Problem {
@@ -283,9 +298,7 @@ impl<'a> Parser<'a> {
 
     /// Take `word` if it comes next. Keywords, as in SQL, may be written in either case.
     fn keyword(&mut self, word: &'static str) -> bool {
-        let token = self.peek();
-        let found =
-            token.kind == TokenKind::Word && self.text_of(token.span).eq_ignore_ascii_case(word);
+        let found = self.comes_next(word);
         if found {
             self.take(Class::Keyword);
         } else {

@@ -5,10 +5,12 @@
 //! for in any order, at the same small price.
 
 use pgscope_core::Op;
-use pgscope_core::ids::{BackendId, BlockNumber, ContextSlot, PinSlot, RelId};
+use pgscope_core::ids::{BackendId, BlockNumber, ContextSlot, PinSlot, RelId, StrategySlot};
 use pgscope_core::op::{DirtyKind, Name, ReadMode};
 use pgscope_core::profile::Version;
+use pgscope_core::server::Settings;
 use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
+use pgscope_core::views::View;
 
 use crate::ast::{Comparison, Shown};
 use crate::metrics::Metric;
@@ -30,13 +32,26 @@ pub struct ServerConfig {
     pub version: Version,
     /// How many shared buffers.
     pub shared_buffers: u32,
+    /// Local buffers of a backend that has temporary tables.
+    pub temp_buffers: u32,
     /// What random draws and the pages' content grow from.
     pub seed: u64,
 }
 
+impl ServerConfig {
+    /// The settings that it starts with.
+    pub fn settings(&self) -> Settings {
+        let mut settings = Settings::with_shared_buffers(self.shared_buffers);
+        settings.temp_buffers = self.temp_buffers;
+        settings
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { version: Version::V18, shared_buffers: MIN_SHARED_BUFFERS, seed: 0 }
+        let Settings { temp_buffers, .. } = Settings::default();
+        let shared_buffers = MIN_SHARED_BUFFERS;
+        Self { version: Version::V18, shared_buffers, temp_buffers, seed: 0 }
     }
 }
 
@@ -81,6 +96,17 @@ pub enum Expectation {
         /// With what.
         value: f64,
     },
+    /// What a view shows in a column, in the row with the keys before it, compares like this.
+    View {
+        /// The view.
+        view: View,
+        /// The keys and the column.
+        words: Vec<Name>,
+        /// How it compares.
+        comparison: Comparison,
+        /// With what.
+        value: f64,
+    },
     /// The operation before failed with this message.
     Error(Name),
 }
@@ -110,14 +136,19 @@ impl Program {
     pub fn step(&self, i: u64) -> Option<Step> {
         let mut steps = &self.steps;
         let mut rest = i;
+        // How often the node was executed before.
+        let mut turn = 0;
         loop {
-            let (node, within) = steps.find(rest)?;
+            let (node, within, len) = steps.find(rest)?;
             let op = |op| StepKind::Op(op);
             let kind = match &node.body {
                 Body::Once(kind) => kind.clone(),
                 Body::Listed(read, blocks) => op(read.op(blocks.find(within)?)),
-                Body::Drawn(read, from) => op(read.op(from.draw(self.config.seed, i))),
+                Body::Drawn(read, from) => {
+                    op(read.op(from.draw(self.config.seed, i, turn * len + within)))
+                }
                 Body::Repeated(body) => {
+                    turn = turn * len.checked_div(body.len())? + within / body.len();
                     rest = within.checked_rem(body.len())?;
                     steps = body;
                     continue;
@@ -173,10 +204,10 @@ impl Sequence {
         true
     }
 
-    /// The node of step `i` and the step within it.
-    fn find(&self, i: u64) -> Option<(&Node, u64)> {
+    /// The node of step `i`, the step within it, and how many it has.
+    fn find(&self, i: u64) -> Option<(&Node, u64, u64)> {
         let (at, start) = locate(&self.ends, i);
-        Some((self.nodes.get(at)?, i - start))
+        Some((self.nodes.get(at)?, i - start, self.ends.get(at)? - start))
     }
 
     fn first_step_from_line(&self, line: u32) -> Option<u64> {
@@ -227,13 +258,19 @@ impl Blocks {
 pub(crate) struct Read {
     pub(crate) backend: BackendId,
     pub(crate) rel: RelId,
+    pub(crate) strategy: Option<StrategySlot>,
     pub(crate) dirty: Option<DirtyKind>,
     pub(crate) pin: Option<PinSlot>,
+    /// The relation is an index, and the block one of its table.
+    pub(crate) by_index: bool,
 }
 
 impl Read {
     fn op(&self, block: BlockNumber) -> Op {
-        let Self { backend, rel, dirty, pin } = *self;
-        Op::Read { backend, rel, block, mode: ReadMode::Normal, strategy: None, dirty, pin }
+        let Self { backend, rel, strategy, dirty, pin, by_index } = *self;
+        if by_index {
+            return Op::IndexScan { backend, index: rel, block, update: dirty.is_some() };
+        }
+        Op::Read { backend, rel, block, mode: ReadMode::Normal, strategy, dirty, pin }
     }
 }

@@ -17,18 +17,37 @@ pub enum Distribution {
     },
     /// The first pages are likelier.
     Zipf(Zipf),
+    /// One after the other, over and over.
+    Loop {
+        /// Pages of the table.
+        pages: BlockNumber,
+    },
+    /// The first `hot` pages with a probability, else the others one after the other.
+    Hot {
+        /// Hot pages.
+        hot: BlockNumber,
+        /// Pages of the table.
+        pages: BlockNumber,
+        /// The probability.
+        share: f64,
+    },
 }
 
 impl Distribution {
-    /// The block that `step` draws.
-    pub fn draw(&self, seed: u64, step: u64) -> BlockNumber {
+    /// The block that `step` draws; its statement has drawn `turn` blocks before.
+    pub fn draw(&self, seed: u64, step: u64, turn: u64) -> BlockNumber {
         let seed = mix(mix(seed).wrapping_add(step));
         match self {
-            // The upper half of a product spreads 64 random bits evenly over the pages.
-            Self::Uniform { pages } => {
-                ((u128::from(mix(seed)) * u128::from(*pages)) >> 64) as BlockNumber
-            }
+            Self::Uniform { pages } => uniform(seed, *pages),
             Self::Zipf(zipf) => zipf.draw(seed),
+            Self::Loop { pages } => (turn % u64::from(*pages).max(1)) as BlockNumber,
+            Self::Hot { hot, pages, share } => {
+                let cold = pages.saturating_sub(*hot);
+                if cold == 0 || unit(seed) < *share {
+                    return uniform(mix(seed), *hot);
+                }
+                hot + (turn % u64::from(cold)) as BlockNumber
+            }
         }
     }
 }
@@ -75,6 +94,11 @@ impl Zipf {
     }
 }
 
+/// The upper half of a product spreads 64 random bits evenly over the pages.
+fn uniform(seed: u64, pages: BlockNumber) -> BlockNumber {
+    ((u128::from(mix(seed)) * u128::from(pages)) >> 64) as BlockNumber
+}
+
 /// The integral of *x*^-*s* from 1.
 fn integral(x: f64, s: f64) -> f64 {
     let t = 1.0 - s;
@@ -108,7 +132,7 @@ mod tests {
     fn counts(distribution: &Distribution, pages: usize, draws: u64) -> Vec<f64> {
         let mut counts = vec![0.0; pages];
         for step in 0..draws {
-            counts[distribution.draw(7, step) as usize] += 1.0 / draws as f64;
+            counts[distribution.draw(7, step, 0) as usize] += 1.0 / draws as f64;
         }
         counts
     }
@@ -136,8 +160,21 @@ mod tests {
     fn huge_tables_and_steep_exponents_stay_in_range() {
         for (pages, exponent) in [(1, 1.0), (u32::MAX - 1, 0.01), (u32::MAX - 1, 10.0), (2, 1e-9)] {
             let zipf = Distribution::Zipf(Zipf::new(exponent, pages));
-            assert!((0..1_000).all(|step| zipf.draw(1, step) < pages));
+            assert!((0..1_000).all(|step| zipf.draw(1, step, 0) < pages));
         }
+    }
+
+    #[test]
+    fn a_loop_and_a_scan_around_a_hot_set() {
+        let draws = |d: &Distribution| (0..6).map(|turn| d.draw(7, turn, turn)).collect::<Vec<_>>();
+        assert_eq!(draws(&Distribution::Loop { pages: 4 }), [0, 1, 2, 3, 0, 1]);
+        let hot = Distribution::Hot { hot: 2, pages: 20, share: 0.5 };
+        let found = counts(&hot, 20, 50_000);
+        assert!((found[0] - 0.25).abs() < 0.01 && (found[1] - 0.25).abs() < 0.01);
+        let cold = |turn: u64| Some(hot.draw(7, turn, turn)).filter(|block| *block >= 2);
+        assert!(
+            (0..1_000).all(|turn| cold(turn).is_none_or(|block| block == 2 + turn as u32 % 18))
+        );
     }
 
     #[test]
@@ -145,7 +182,7 @@ mod tests {
         // Links out there stand for exactly these draws.
         let zipf = Distribution::Zipf(Zipf::new(1.1, 200));
         let uniform = Distribution::Uniform { pages: 200 };
-        let draws = |d: &Distribution| (0..8).map(|step| d.draw(7, step)).collect::<Vec<_>>();
+        let draws = |d: &Distribution| (0..8).map(|step| d.draw(7, step, 0)).collect::<Vec<_>>();
         assert_eq!(draws(&zipf), [3, 0, 13, 0, 7, 1, 11, 0]);
         assert_eq!(draws(&uniform), [121, 196, 74, 163, 95, 151, 82, 159]);
     }

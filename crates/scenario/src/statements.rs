@@ -1,6 +1,7 @@
 //! Every statement of the language, in one table: what the parser looks up, what it
 //! suggests, and what the reference is made of.
 
+use crate::ast::BulkKind;
 use crate::parser::Grammar;
 
 /// Who executes a statement.
@@ -79,27 +80,38 @@ pub const REFERENCE: &[StatementReference] = &{
 #[rustfmt::skip]
 const ALL: &[(StatementInfo, StatementReference)] = &[
     statement("server", By::Server,
-        "server [VERSION] [shared_buffers=SIZE] [seed=NUMBER]",
+        "server [VERSION] [shared_buffers=SIZE] [temp_buffers=SIZE] [seed=NUMBER]",
         "Choose the server: at most once, as the first statement.",
         "server 18 shared_buffers=128kB seed=7", |it| it.server()),
     statement("table", By::Server,
         "table NAME pages=NUMBER [unlogged]",
         "Create a relation with so many pages on disk, none of them in memory.",
         "table customers pages=50", |it| it.table()),
+    statement("index", By::Server,
+        "index NAME on TABLE",
+        "Create a B-tree over a table, on disk only: as large as that of a table with 61 rows a page and \
+         keys of 8 bytes in their order, block for block as CREATE INDEX makes it.",
+        "index orders_idx on orders", |it| it.index()),
+    statement("temp table", By::Backend,
+        "temp table NAME pages=NUMBER",
+        "Create a temporary table with so many pages on disk. Its pages go to local buffers of the \
+         backend's own, `temp_buffers` of them, made when one is needed; other backends can't read it.",
+        "alice: temp table scratch pages=20", |it| it.temp_table()),
     statement("backend", By::Server,
         "backend NAME",
         "A client connects: a backend is forked.",
         "backend bob", |it| it.backend()),
     statement("read", By::Backend,
-        "read TABLE PAGES [hold as PIN]",
+        "read TABLE PAGES [ring RING] [hold as PIN]",
         "Read pages, one after the other; keep the pin of a single one under a name.",
         "alice: read orders 3, 5, 9..11", |it| it.read()),
     statement("update", By::Backend,
-        "update TABLE PAGES [hold as PIN]",
-        "Read pages and change each, with a WAL record.",
+        "update TABLE PAGES [ring RING] [hold as PIN]",
+        "Read pages and change each, with a WAL record: what an UPDATE does whose new rows fit in the same \
+         pages. Leaves out how the rows are found and the visibility map.",
         "alice: update orders zipf(1.1) times 20", |it| it.update()),
     statement("hint", By::Backend,
-        "hint TABLE PAGES [hold as PIN]",
+        "hint TABLE PAGES [ring RING] [hold as PIN]",
         "Read pages and set a hint bit in each.",
         "alice: hint orders 3", |it| it.hint()),
     statement("dirty", By::Backend,
@@ -107,16 +119,75 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "Mark a pinned page dirty: with a WAL record, by a hint bit, or without WAL.",
         "alice: dirty p", |it| it.dirty()),
     statement("extend", By::Backend,
-        "extend TABLE [hold as PIN]",
-        "Add a page at the end of a relation.",
-        "alice: extend orders", |it| it.extend()),
+        "extend TABLE [by NUMBER] [ring RING] [hold as PIN]",
+        "Add a page at the end of a relation; `by` adds several at once, from 16 on, or fewer if they are \
+         too many to pin.",
+        "alice: extend orders by 4", |it| it.extend()),
+    statement("seqscan", By::Backend,
+        "seqscan TABLE",
+        "Scan a table from its first page to its last. Over a quarter of shared_buffers it works in a \
+         bulkread ring; from 17 on it looks ahead. Leaves out synchronized scans, parallel workers, hint \
+         bits and pruning, and the second pin by which the executor holds a page with the row it works on.",
+        "alice: seqscan orders", |it| it.bulk(BulkKind::SeqScan)),
+    statement("bitmapscan", By::Backend,
+        "bitmapscan TABLE PAGES",
+        "Read the pages of a bitmap in their order, without a ring; from 18 on it looks ahead. Leaves out \
+         the index that made the bitmap, and the advice to the kernel before 18.",
+        "alice: bitmapscan orders 3, 9..11", |it| it.bulk(BulkKind::BitmapScan)),
+    statement("indexscan", By::Backend,
+        "indexscan INDEX PAGES [update]",
+        "Look up a row in each of these pages of the table: from the root to a leaf, page by page, then the \
+         table's page, which `update` changes. A backend reads the index's metapage once. Leaves out the \
+         planner, and rows that lie next to each other.",
+        "index orders_pkey on orders\nalice: indexscan orders_pkey uniform times 3", |it| it.indexscan()),
+    statement("insert", By::Backend,
+        "insert TABLE [times NUMBER]",
+        "Insert rows, 61 to a page: into the page that took the last one, else the last page, and when that is \
+         full into a new one. Leaves out indexes and the free space map.",
+        "alice: insert orders times 100", |it| it.insert()),
+    statement("copy", By::Backend,
+        "copy TABLE pages=NUMBER",
+        "COPY FROM: fill pages at the table's end with rows in a bulkwrite ring, a WAL record a page. From \
+         16 on the table grows by more and more pages at once. Leaves out indexes and the free space map.",
+        "alice: copy orders pages=30", |it| it.bulk(BulkKind::CopyIn)),
+    statement("vacuum", By::Backend,
+        "vacuum TABLE [buffer_usage_limit=SIZE]",
+        "VACUUM's first pass over a table that no VACUUM has seen: read and change every page in a \
+         vacuum ring, whose size can be chosen from 16 on (0 is none); from 18 on it looks ahead. Leaves out \
+         indexes, the second pass, the visibility map, and cutting the table's end.",
+        "alice: vacuum orders", |it| it.bulk(BulkKind::Vacuum)),
+    statement("prewarm", By::Backend,
+        "prewarm TABLE",
+        "pg_prewarm: read every page of a table into the pool, without a ring; from 17 on it looks ahead.",
+        "alice: prewarm orders", |it| it.bulk(BulkKind::Prewarm)),
+    statement("truncate", By::Backend,
+        "truncate TABLE [to NUMBER]",
+        "Cut a relation to so many pages, or to none: what lies behind is dropped from the buffers unwritten, \
+         then from the disk.",
+        "alice: truncate orders to 100", |it| it.truncate()),
+    statement("drop", By::Backend,
+        "drop TABLE",
+        "Drop a relation: its pages are dropped from the buffers unwritten, and the name is free.",
+        "table old pages=5\nalice: drop old", |it| it.drop_table()),
+    statement("ring", By::Backend,
+        "ring NAME bulkread | bulkwrite | vacuum [size=SIZE]",
+        "Make a buffer ring of the size that the version has for it; from 16 on the size can be chosen.",
+        "alice: ring r bulkread\nalice: read orders 0..40 ring r", |it| it.ring()),
+    statement("free", By::Backend,
+        "free RING",
+        "Give up a buffer ring; the pages in it stay where they are.",
+        "alice: ring r vacuum size=256kB\nalice: free r", |it| it.free()),
+    statement("evict", By::Backend,
+        "evict BUFFER",
+        "pg_buffercache_evict, from 17 on: empty a buffer, from 1 as pg_buffercache counts them, unless it is pinned.",
+        "alice: evict 1", |it| it.evict()),
     statement("unpin", By::Backend,
         "unpin PIN",
         "Release a pin.",
         "alice: unpin p", |it| it.unpin()),
     statement("flush", By::Backend,
-        "flush PIN",
-        "Write a pinned page out, if it is dirty.",
+        "flush PIN | TABLE",
+        "Write a pinned page out, if it is dirty, or all dirty pages of a table.",
         "alice: flush p", |it| it.flush()),
     statement("checkpoint", By::Server,
         "checkpoint",
@@ -136,6 +207,11 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "Create a memory context, without `in` under the current one. The allocator decides how its \
          chunks are cut and kept; a slab's chunks all have one size.",
         "alice: create context Scratch in TopMemoryContext slab block=8kB chunk=64", |it| it.create_context()),
+    statement("create table", By::Backend,
+        "create table NAME as pages=NUMBER",
+        "CREATE TABLE AS: a new table whose pages are filled in a bulkwrite ring, as with `copy`. Leaves \
+         out the query that makes the rows, and catalogs.",
+        "alice: create table summary as pages=30", |it| it.bulk(BulkKind::CreateTableAs)),
     statement("switch to", By::Backend,
         "switch to CONTEXT",
         "Make a memory context the current one.",
@@ -193,10 +269,12 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "Say what a memory context is for; the text is kept in the context's own memory.",
         "alice: identify Work \"select 1\"", |it| it.identify()),
     statement("show", By::Backend,
-        "show contexts | stats [CONTEXT] | log | fragmentation | malloc",
+        "show contexts | stats [CONTEXT] | log | fragmentation | malloc | VIEW",
         "Show memory contexts: the rows of pg_backend_memory_contexts, what MemoryContextStats writes or \
          pg_log_backend_memory_contexts logs, where each context's bytes are, or what plain malloc and \
-         free would have cost.",
+         free would have cost. Or a view of the server, in the version's columns: pg_buffercache, \
+         pg_buffercache_summary and pg_buffercache_usage_counts (from 16 on), pg_stat_io (from 16 on), \
+         pg_stat_bgwriter, pg_stat_checkpointer (from 17 on), pg_statio_user_tables.",
         "alice: show contexts", |it| it.show()),
     statement("begin", By::Backend,
         "begin",
@@ -247,7 +325,8 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "Do statements again and again.",
         "repeat 1000 { alice: read orders zipf(1.1) }", |it| it.repeat()),
     statement("expect", By::Either,
-        "expect METRIC COMPARISON NUMBER, or expect error \"TEXT\"",
-        "Say what must be true here, or which error the last operation must have given.",
+        "expect METRIC COMPARISON NUMBER, or expect VIEW([KEY,] COLUMN) COMPARISON NUMBER, or expect error \"TEXT\"",
+        "Say what must be true here, or which error the last operation must have given. Of a view with many \
+         rows the keys choose one: `pg_statio_user_tables(orders, heap_blks_read)`.",
         "expect hit_ratio >= 0", |it| it.expect()),
 ];

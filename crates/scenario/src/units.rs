@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
+use pgscope_core::server::settings::{MIN_SHARED_BUFFERS, MIN_TEMP_BUFFERS};
 
 use crate::decimal::Decimal;
 use crate::diagnostic::{Problem, Span};
@@ -116,6 +116,20 @@ pub(crate) const SHARED_BUFFERS: Setting = Setting {
     base: 8192,
     min: MIN_SHARED_BUFFERS,
     max: 1_073_741_823,
+};
+pub(crate) const TEMP_BUFFERS: Setting = Setting {
+    name: "temp_buffers",
+    unit: " 8kB",
+    base: 8192,
+    min: MIN_TEMP_BUFFERS,
+    max: 1_073_741_823,
+};
+pub(crate) const VACUUM_BUFFER_USAGE_LIMIT: Setting = Setting {
+    name: "vacuum_buffer_usage_limit",
+    unit: " kB",
+    base: 1024,
+    min: 128,
+    max: 16_777_216,
 };
 pub(crate) const BGWRITER_DELAY: Setting =
     Setting { name: "bgwriter_delay", unit: " ms", base: 1_000, min: 10, max: 10_000 };

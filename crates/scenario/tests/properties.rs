@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use pgscope_core::server::Settings;
 use pgscope_core::{Error, Server};
 use pgscope_scenario::link::{self, Link};
 use pgscope_scenario::{
@@ -169,6 +168,19 @@ fn statement() -> impl Strategy<Value = String> {
             "show fragmentation; show malloc"
         ])
         .prop_map(str::to_owned),
+        select(vec![
+            "seqscan t; prewarm l; seqscan l",
+            "vacuum t; vacuum t buffer_usage_limit=128kB",
+            "bitmapscan t 3..5,4,12; truncate t to 15",
+            "insert t times 3; copy t pages=3; extend t by 4",
+            "indexscan i sequential times 2 update; indexscan i hot(3,0.50)",
+            "ring r BULKREAD size=256kB; update t loop(9) times 12 ring r; free r",
+            "ring r vacuum; extend t ring r; evict 3; flush t; free r; free r",
+            "show pg_buffercache; show pg_stat_io; show pg_statio_user_tables",
+            "show pg_buffercache_summary; show pg_stat_bgwriter",
+            "expect pg_stat_io( \"client backend\", relation, \"normal\", reads)>=0.0",
+        ])
+        .prop_map(str::to_owned),
         Just("bgwriter delay = 1s maxpages=7".to_owned()),
         Just("expect  hit_ratio<=0.50; expect error \"a \"\"b\"\"\"".to_owned()),
         Just("expect used(alice ,TopMemoryContext) != 1kB".to_owned()),
@@ -194,7 +206,8 @@ fn valid_script() -> impl Strategy<Value = String> {
     });
     let items = vec(block.prop_map(|block| format!("alice: repeat 2 {{ {block} }}\n")), 0..6);
     items.prop_map(|items| {
-        format!("table t pages=20\nbackend alice\nalice: extend t\n{}", items.concat())
+        let head = "table t pages=20\nindex i on t\nbackend alice\nalice: temp table l pages=9";
+        format!("{head}\nalice: extend t\n{}", items.concat())
     })
 }
 
@@ -259,7 +272,7 @@ proptest! {
     fn the_machine_knows_every_number(source in prop_oneof![valid_script(), token_soup()]) {
         let Ok(program) = compile(&source) else { return Ok(()) };
         let config = program.config();
-        let settings = Settings::with_shared_buffers(config.shared_buffers);
+        let settings = config.settings();
         let started = Server::start(config.version, settings, config.seed);
         prop_assert!(started.is_ok());
         let Ok(mut server) = started else { return Ok(()) };

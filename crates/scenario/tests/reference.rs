@@ -29,7 +29,9 @@ comment that runs to the end of the line. What a backend does has its name in fr
 
 Names begin with a letter or an underscore, have at most 63 bytes, and keep their case. Sizes take
 PostgreSQL's units: `B`, `kB`, `MB`, `GB`. Pages are a number, a range `0..15`, a list `3, 5, 9..11`,
-or drawn from the scenario's seed: `uniform`, `zipf(1.1)`, with `times 20` for more than one.
+or drawn from the scenario's seed, with `times 20` for more than one: `uniform`, `zipf(1.1)`, `sequential`
+(one after the other, and again), `loop(20)` (the same over the first 20 pages), `hot(20, 0.9)` (nine of ten
+from the first 20 pages, the others a sequential scan of the rest).
 Errors name line and column, mark the place, and suggest the nearest word.
 
 This page is written by a test from the tables that the parser uses, and each example is compiled by it.

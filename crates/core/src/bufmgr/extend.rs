@@ -30,11 +30,13 @@ impl BufferAccess<'_> {
         }
         let block = self.pool.smgr.nblocks(rel, 1)?;
         let tag = BufferTag { rel, block };
+        self.pool.smgr.count_read(rel, false);
         let buffer = if self.is_temporary(rel)? {
             self.local_buffer_alloc(tag)?.0.into()
         } else {
             self.buffer_alloc(tag, strategy)?.0.into()
         };
+        self.count_io(buffer, strategy, |io| io.extends += 1);
         self.grow(buffer, tag)?;
         self.load(buffer, tag, PageVersion::default(), false)?;
         Ok(buffer)
@@ -96,13 +98,20 @@ impl BufferAccess<'_> {
                 self.get_victim_buffer(strategy)?.into()
             });
         }
-        let first = self.pool.smgr.nblocks(rel, buffers.len() as u32)?;
+        let count = buffers.len() as u32;
+        let first = self.pool.smgr.nblocks(rel, count)?;
         for (buffer, block) in buffers.iter_mut().flatten().zip(first..) {
             let tag = BufferTag { rel, block };
             *buffer = match *buffer {
                 Buffer::Shared(victim) => self.claim_new_block(victim, tag, strategy)?.into(),
                 Buffer::Local(victim) => self.claim_new_local_block(victim, tag)?.into(),
             };
+        }
+        if let Some(&head) = buffers.first().and_then(Option::as_ref) {
+            self.count_io(head, strategy, |io| {
+                io.extends += u64::from(count);
+                io.extended_with_others += u64::from(count) - 1;
+            });
         }
         for (&mut buffer, block) in buffers.iter_mut().flatten().zip(first..) {
             self.grow(buffer, BufferTag { rel, block })?;
@@ -142,14 +151,20 @@ impl BufferAccess<'_> {
         }
     }
 
-    /// `LimitAdditionalPins`: this backend's share of the pool, less the pins that it may have
-    /// already: all that the array could hold, and those counted outside of it.
-    fn limit_additional_pins(&self, count: u32) -> u32 {
-        if count <= 1 {
-            return count;
-        }
-        let share = self.pool.nbuffers() / self.profile.processes;
+    /// `LimitAdditionalPins`: one pin is always allowed.
+    pub(super) fn limit_additional_pins(&self, count: u32) -> u32 {
+        if count <= 1 { count } else { count.min(self.additional_pin_limit().max(1)) }
+    }
+
+    /// `GetPinLimit`: this backend's share of the pool.
+    pub(super) fn pin_limit(&self) -> u32 {
+        self.pool.nbuffers() / self.profile.processes
+    }
+
+    /// `GetAdditionalPinLimit`: its share, less the pins that it may have already: all that the
+    /// array could hold, and those counted outside of it.
+    pub(super) fn additional_pin_limit(&self) -> u32 {
         let held = self.local.pins.overflowed() + REFCOUNT_ARRAY_ENTRIES as u32;
-        count.min(share.saturating_sub(held).max(1))
+        self.pin_limit().saturating_sub(held)
     }
 }

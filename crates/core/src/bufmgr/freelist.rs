@@ -138,6 +138,12 @@ impl BufferAccessStrategy {
         let slots = (u64::from(size_kb) * 1024 / BLCKSZ).min(u64::from(nbuffers / 8));
         Self { kind, current: 0, buffers: vec![None; slots as usize], from_ring: false }
     }
+
+    /// `GetAccessStrategyPinLimit`.
+    pub(super) fn pin_limit(&self) -> u32 {
+        let slots = self.buffers.len() as u32;
+        if self.kind == StrategyKind::BulkRead { slots } else { slots / 2 }
+    }
 }
 
 impl LocalBufferState {
@@ -145,6 +151,16 @@ impl LocalBufferState {
     pub fn ring(&self, slot: StrategySlot) -> Option<(usize, &[Option<BufferId>])> {
         let ring = self.strategies.get(slot.0 as usize)?.as_ref()?;
         Some((ring.current, &ring.buffers))
+    }
+
+    /// What a ring is for.
+    pub(super) fn ring_kind(&self, slot: usize) -> Option<StrategyKind> {
+        Some(self.strategies.get(slot)?.as_ref()?.kind)
+    }
+
+    /// Whether the last buffer taken came out of the ring.
+    pub(super) fn is_from_ring(&self, slot: usize) -> bool {
+        matches!(self.strategies.get(slot), Some(Some(ring)) if ring.from_ring)
     }
 
     /// The variables that hold a ring.

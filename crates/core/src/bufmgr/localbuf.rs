@@ -17,8 +17,10 @@ use crate::op::Persistence;
 
 /// `temp_buffers` unless it is set: 8 MB.
 pub const DEFAULT_TEMP_BUFFERS: u32 = 1024;
-/// The most that a backend of the playground may have.
-const MAX_TEMP_BUFFERS: usize = 131_072;
+/// The most that all backends of the playground together may have.
+const MAX_LOCAL_BUFFERS: u32 = 262_144;
+/// The most that one may have.
+pub const MAX_TEMP_BUFFERS: u32 = 131_072;
 
 /// One backend's local buffers; none until the first use of a temporary relation.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +35,8 @@ pub struct LocalBufferPool {
     next_free: u32,
     /// `NLocalPinnedBuffers`: buffers pinned at least once.
     pinned: u32,
+    /// `temp_buffers`, if it is set.
+    temp_buffers: Option<u32>,
 }
 
 impl LocalBufferPool {
@@ -46,9 +50,14 @@ impl LocalBufferPool {
         }
     }
 
+    /// A pool that will have this many buffers once they are needed.
+    pub(crate) fn of_size(temp_buffers: u32) -> Self {
+        Self { temp_buffers: Some(temp_buffers), ..Self::default() }
+    }
+
     /// A pool as it was found on a real server, nothing pinned.
     pub(crate) fn found(buffers: &[Option<PoolBuffer>], next_free: u32) -> Result<Self, Error> {
-        if buffers.len() > MAX_TEMP_BUFFERS || next_free as usize >= buffers.len() {
+        if buffers.len() > MAX_TEMP_BUFFERS as usize || next_free as usize >= buffers.len() {
             return Err(Error::Protocol("the local pool's state contradicts itself"));
         }
         let mut pool = Self::new(buffers.len() as u32);
@@ -115,6 +124,24 @@ impl LocalBufferPool {
         self.pins.get(buffer.index()).copied().unwrap_or(0)
     }
 
+    /// `temp_buffers`, which are made when they are needed.
+    fn size(&self) -> u32 {
+        match self.nbuffers() {
+            0 => self.temp_buffers.unwrap_or(DEFAULT_TEMP_BUFFERS),
+            nbuffers => nbuffers,
+        }
+    }
+
+    /// `GetLocalPinLimit`.
+    pub(super) fn pin_limit(&self) -> u32 {
+        self.size() / 4
+    }
+
+    /// `GetAdditionalLocalPinLimit`.
+    pub(super) fn additional_pin_limit(&self) -> u32 {
+        self.pin_limit().saturating_sub(self.pinned)
+    }
+
     pub(super) fn is_valid(&self, buffer: LocalBufferId) -> bool {
         self.desc(buffer).is_some_and(|desc| desc.is(BM_VALID))
     }
@@ -157,8 +184,15 @@ impl BufferAccess<'_> {
         if self.local.temp.nbuffers() > 0 {
             return Ok(());
         }
-        self.local.temp = LocalBufferPool::new(DEFAULT_TEMP_BUFFERS);
-        self.emit_local(LocalBufferEvent::Initialized { buffers: DEFAULT_TEMP_BUFFERS })
+        let buffers = self.local.temp.size();
+        let all = self.pool.local_buffers + buffers;
+        if all > MAX_LOCAL_BUFFERS {
+            let limit = MAX_LOCAL_BUFFERS.into();
+            return Err(Error::Limit { what: "local buffers of all backends", limit });
+        }
+        self.pool.local_buffers = all;
+        self.local.temp = LocalBufferPool::new(buffers);
+        self.emit_local(LocalBufferEvent::Initialized { buffers })
     }
 
     /// `LocalBufferAlloc`: a pinned buffer that belongs to the page; whether its bytes are
@@ -189,6 +223,7 @@ impl BufferAccess<'_> {
             self.local.local_usage.written += 1;
         }
         if let Some(tag) = self.local.temp.forget(buffer) {
+            self.count_io(buffer.into(), None, |io| io.evictions += 1);
             self.emit_local(LocalBufferEvent::Unhashed { buffer, tag })?;
         }
         Ok(buffer)
@@ -282,8 +317,7 @@ impl BufferAccess<'_> {
     /// `LimitAdditionalLocalPins`: as many as there are buffers without a pin.
     pub(super) fn limit_additional_local_pins(&mut self, count: u32) -> u32 {
         let pool = &self.local.temp;
-        let nbuffers = if pool.nbuffers() > 0 { pool.nbuffers() } else { DEFAULT_TEMP_BUFFERS };
-        if count <= 1 { count } else { count.min(nbuffers - pool.pinned) }
+        if count <= 1 { count } else { count.min(pool.size() - pool.pinned) }
     }
 
     /// `MarkLocalBufferDirty`: no WAL, and no flag that tells when.

@@ -23,9 +23,9 @@ pub struct RangeRead {
 }
 
 /// One round: blocks that it covers, and how many of them, the first ones, are to be read.
-struct Round {
-    blocks: u32,
-    misses: u32,
+pub(super) struct Round {
+    pub(super) blocks: u32,
+    pub(super) misses: u32,
 }
 
 impl BufferAccess<'_> {
@@ -71,13 +71,13 @@ impl BufferAccess<'_> {
     ) -> Result<u32, Error> {
         let round = self.start_read_buffers(first, most, strategy, rule, buffers, done)?;
         let to_read = &buffers[done as usize..(done + round.misses) as usize];
-        self.wait_read_buffers(first, to_read)?;
+        self.wait_read_buffers(first, to_read, strategy)?;
         Ok(round.blocks)
     }
 
     /// `StartReadBuffers`: pin the buffers of one round. A buffer that the last round pinned
     /// and left over is in `buffers` already, behind the ones that are done.
-    fn start_read_buffers(
+    pub(super) fn start_read_buffers(
         &mut self,
         first: BufferTag,
         most: u32,
@@ -105,9 +105,18 @@ impl BufferAccess<'_> {
     }
 
     /// `WaitReadBuffers`: read consecutive blocks into their buffers.
-    fn wait_read_buffers(&mut self, first: BufferTag, buffers: &[Buffer]) -> Result<(), Error> {
+    pub(super) fn wait_read_buffers(
+        &mut self,
+        first: BufferTag,
+        buffers: &[Buffer],
+        strategy: Option<usize>,
+    ) -> Result<(), Error> {
         let Some(&head) = buffers.first() else { return Ok(()) };
         let blocks = buffers.len() as u32;
+        self.count_io(head, strategy, |io| {
+            io.reads += u64::from(blocks);
+            io.read_with_others += u64::from(blocks) - 1;
+        });
         self.usage_of(head).read += u64::from(blocks);
         match head {
             Buffer::Shared(_) => self.emit(BufferEvent::ReadStarted { tag: first, blocks })?,

@@ -35,6 +35,7 @@ impl BufferAccess<'_> {
             return Ok(buffer);
         }
         self.usage_of(buffer).read += 1;
+        self.count_io(buffer, strategy, |io| io.reads += 1);
         match self.pool.smgr.read(tag) {
             Ok(page) => self.load(buffer, tag, page, true)?,
             Err(error) => return self.abort(&[buffer], error),
@@ -58,6 +59,10 @@ impl BufferAccess<'_> {
             (buffer.into(), found)
         };
         self.usage_of(buffer).hit += u64::from(found);
+        self.pool.smgr.count_read(tag.rel, found);
+        if found {
+            self.count_io(buffer, strategy, |io| io.hits += 1);
+        }
         Ok((buffer, found))
     }
 
@@ -66,7 +71,7 @@ impl BufferAccess<'_> {
     /// # Errors
     /// [`Error::OtherTempRelation`] if they go to another backend's.
     #[inline]
-    pub(super) fn is_temporary(&self, rel: RelId) -> Result<bool, Error> {
+    pub(crate) fn is_temporary(&self, rel: RelId) -> Result<bool, Error> {
         match self.pool.smgr.relation(rel).map(|relation| relation.persistence) {
             Some(Persistence::Temporary(owner)) if owner == self.who => Ok(true),
             Some(Persistence::Temporary(_)) => Err(Error::OtherTempRelation),
@@ -144,7 +149,14 @@ impl BufferAccess<'_> {
                     self.unpin_buffer(buffer)?;
                     continue;
                 }
+                self.count_io(buffer.into(), strategy, |io| io.writes += 1);
                 self.flush_buffer(buffer, WriteReason::Eviction)?;
+            }
+            if self.desc(buffer).is(BM_VALID) {
+                let reused = strategy.is_some_and(|slot| self.local.is_from_ring(slot));
+                self.count_io(buffer.into(), strategy, |io| {
+                    *if reused { &mut io.reuses } else { &mut io.evictions } += 1;
+                });
             }
             if self.desc(buffer).is(BM_TAG_VALID) && !self.profile.insert_first {
                 self.local.evictions += 1;

@@ -34,8 +34,28 @@ pub struct Relation {
     pub nblocks: BlockNumber,
     /// It belongs to no database: a catalog that all databases share.
     pub shared: bool,
-    /// Pages that were written since the start.
+    /// It was dropped: nothing asks for it any more.
+    pub dropped: bool,
+    /// Pages that were read (`heap_blks_read` in `pg_statio_user_tables`).
+    pub reads: u64,
+    /// Pages that were in memory already (`heap_blks_hit`).
+    pub hits: u64,
+    /// The B-tree that it is, if it is an index.
+    pub index: Option<IndexOf>,
+    /// Pages written since the start.
     written: HashMap<BlockNumber, PageVersion>,
+    /// Pages that rows were added to and that have room for more, and how many rows are in them;
+    /// in the order of the pages.
+    open: Vec<(BlockNumber, u32)>,
+}
+
+/// What an index was built over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexOf {
+    /// The table.
+    pub table: RelId,
+    /// Blocks that the table had.
+    pub nblocks: BlockNumber,
 }
 
 /// Which state of a page lies on disk.
@@ -91,8 +111,18 @@ impl Smgr {
             return Err(Error::Limit { what: "relations", limit: MAX_RELATIONS as u64 });
         }
         check_blocks(nblocks)?;
-        let written = HashMap::new();
-        self.relations.push(Relation { name, persistence, nblocks, shared: false, written });
+        self.relations.push(Relation {
+            name,
+            persistence,
+            nblocks,
+            shared: false,
+            dropped: false,
+            reads: 0,
+            hits: 0,
+            index: None,
+            written: HashMap::new(),
+            open: Vec::new(),
+        });
         Ok(())
     }
 
@@ -192,10 +222,74 @@ impl Smgr {
     ///
     /// # Errors
     /// No such relation; it could not hold `more` blocks more.
-    pub(super) fn nblocks(&self, rel: RelId, more: u32) -> Result<BlockNumber, Error> {
+    pub(crate) fn nblocks(&self, rel: RelId, more: u32) -> Result<BlockNumber, Error> {
         let relation = self.relation(rel).ok_or(Error::Protocol("there is no such relation"))?;
         check_blocks(relation.nblocks.saturating_add(more))?;
         Ok(relation.nblocks)
+    }
+
+    /// A page was asked for, and found in memory or not (`pgstat_count_buffer_read`,
+    /// `pgstat_count_buffer_hit`).
+    #[inline]
+    pub(super) fn count_read(&mut self, rel: RelId, hit: bool) {
+        self.count_reads(rel, hit.into(), (!hit).into());
+    }
+
+    /// The same, of several pages.
+    #[inline]
+    pub(super) fn count_reads(&mut self, rel: RelId, hits: u64, reads: u64) {
+        if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
+            relation.hits += hits;
+            relation.reads += reads;
+        }
+    }
+
+    /// The relation is an index.
+    pub(crate) fn set_index(&mut self, rel: RelId, index: IndexOf) {
+        if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
+            relation.index = Some(index);
+        }
+    }
+
+    /// Rows in a page that has room for more.
+    pub(crate) fn rows(&self, rel: RelId, block: BlockNumber) -> Option<u32> {
+        let open = &self.relation(rel)?.open;
+        let at = open.binary_search_by_key(&block, |it| it.0).ok()?;
+        open.get(at).map(|(_, rows)| *rows)
+    }
+
+    /// A page has so many rows now, and room for more; or none is left.
+    pub(crate) fn set_rows(&mut self, rel: RelId, block: BlockNumber, rows: Option<u32>) {
+        if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
+            let open = &mut relation.open;
+            match (open.binary_search_by_key(&block, |it| it.0), rows) {
+                (Ok(at), Some(rows)) => open[at] = (block, rows),
+                (Ok(at), None) => {
+                    open.remove(at);
+                }
+                (Err(at), Some(rows)) => open.insert(at, (block, rows)),
+                (Err(_), None) => {}
+            }
+        }
+    }
+
+    /// `smgrdounlinkall`: the relation's file is gone.
+    pub(crate) fn unlink(&mut self, rel: RelId) {
+        self.truncate(rel, 0);
+        if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
+            relation.dropped = true;
+        }
+    }
+
+    /// `smgrtruncate`: blocks from this one on are gone.
+    pub(crate) fn truncate(&mut self, rel: RelId, nblocks: BlockNumber) {
+        if let Some(relation) = self.relations.get_mut(rel.0 as usize) {
+            relation.nblocks = relation.nblocks.min(nblocks);
+            let before = relation.written.len();
+            relation.written.retain(|block, _| *block < nblocks);
+            self.written -= before - relation.written.len();
+            relation.open.retain(|(block, _)| *block < nblocks);
+        }
     }
 
     /// `smgrextend`: one block more.

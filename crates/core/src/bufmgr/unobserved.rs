@@ -83,6 +83,7 @@ impl BufferPool {
         local.usage.hit += hits as u64;
         local.usage.read += reads as u64;
         local.evictions += evictions;
+        self.smgr.count_reads(rel, hits as u64, reads as u64);
         (read, BufferId(last))
     }
 }

@@ -125,12 +125,12 @@ impl BufferAccess<'_> {
     }
 
     /// `CheckPointBuffers`, `BufferSync`: mark every page that is dirty now, then write the
-    /// marked ones in the order of their files and blocks. `all` includes unlogged relations,
-    /// as a shutdown does.
+    /// marked ones in the order of their files and blocks; how many. `all` includes unlogged
+    /// relations, as a shutdown does.
     ///
     /// # Errors
     /// [`Error::Stopped`] only.
-    pub fn checkpoint_buffers(&mut self, all: bool) -> Result<(), Error> {
+    pub fn checkpoint_buffers(&mut self, all: bool) -> Result<u32, Error> {
         let mask = if all { BM_DIRTY } else { BM_DIRTY | BM_PERMANENT };
         // Plain numbers, as malloc's free chunks have them: the page carries one kind of set.
         let mut to_write = BTreeSet::new();
@@ -152,6 +152,7 @@ impl BufferAccess<'_> {
                 written += 1;
             }
         }
-        self.emit(BufferEvent::CheckpointDone { written })
+        self.emit(BufferEvent::CheckpointDone { written })?;
+        Ok(written)
     }
 }

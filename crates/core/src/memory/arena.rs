@@ -232,7 +232,8 @@ impl Arena {
     }
 
     /// The unsigned 64-bit integer at `addr`.
-    #[inline]
+    #[cfg_attr(not(target_family = "wasm"), inline)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn read_u64(&self, addr: Addr) -> u64 {
         match self.near.heap.words().get(index(self.near.heap.base(), addr)) {
             Some(word) => u64::from_le_bytes(*word),
@@ -253,13 +254,15 @@ impl Arena {
     }
 
     /// The unsigned 32-bit integer at `addr`.
-    #[inline]
+    #[cfg_attr(not(target_family = "wasm"), inline)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn read_u32(&self, addr: Addr) -> u32 {
         (self.read_u64(word_of(addr)) >> shift_of(addr)) as u32
     }
 
     /// The byte at `addr`.
-    #[inline]
+    #[cfg_attr(not(target_family = "wasm"), inline)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn read_u8(&self, addr: Addr) -> u8 {
         (self.read_u64(word_of(addr)) >> shift_of(addr)) as u8
     }
@@ -287,7 +290,8 @@ impl Arena {
     }
 
     /// Store a 64-bit integer.
-    #[inline]
+    #[cfg_attr(not(target_family = "wasm"), inline)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn write_u64(&mut self, addr: Addr, value: u64) {
         let at = index(self.near.heap.base(), addr);
         match self.near.heap.words_mut().get_mut(at) {
@@ -308,13 +312,15 @@ impl Arena {
     }
 
     /// Store a 32-bit integer.
-    #[inline]
+    #[cfg_attr(not(target_family = "wasm"), inline)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn write_u32(&mut self, addr: Addr, value: u32) {
         self.set_part(addr, u32::MAX.into(), value.into());
     }
 
     /// Store a byte.
-    #[inline]
+    #[cfg_attr(not(target_family = "wasm"), inline)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn write_u8(&mut self, addr: Addr, value: u8) {
         self.set_part(addr, u8::MAX.into(), value.into());
     }

@@ -29,19 +29,22 @@ pub trait Words {
     }
 
     /// The unsigned 32-bit integer at `addr`.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     fn half(&self, addr: Addr) -> u32 {
         (self.word(word_of(addr)) >> shift_of(addr)) as u32
     }
 
     /// Store a 32-bit integer.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     fn set_half(&mut self, addr: Addr, value: u32) {
         self.set_part(addr, u32::MAX.into(), value.into());
     }
 
     /// Store an integer in the bits of its word that `mask` has.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     fn set_part(&mut self, addr: Addr, mask: u64, value: u64) {
         let (word, shift) = (word_of(addr), shift_of(addr));
         let others = self.word(word) & !(mask << shift);

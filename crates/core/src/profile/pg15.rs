@@ -14,6 +14,7 @@ pub(super) static PROFILE: Profile = Profile {
     bufmgr: BUFMGR,
     shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
     lmgr: LmgrProfile::OF_15,
+    views: &super::views::OF_15,
     routines: super::routines::OF_15,
 };
 
@@ -28,6 +29,7 @@ pub(super) static PROFILE_20: Profile = Profile {
     bufmgr: BUFMGR,
     shmem: ShmemProfile::BEFORE_IO_ALIGNMENT,
     lmgr: LmgrProfile::OF_15,
+    views: &super::views::OF_15,
     routines: super::routines::OF_15,
 };
 
@@ -52,6 +54,7 @@ const BUFMGR: BufmgrProfile = BufmgrProfile {
     insert_first: true,
     bulk_extend: false,
     read_rounds: None,
+    read_stream: None,
     evict: false,
     local_flush_counted: false,
     processes: 14 + 5,

@@ -3,7 +3,7 @@
 use super::contexts::start_of_17;
 use super::{
     BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, Profile,
-    ReadRounds, ShmemProfile, StartStep, TransactionEnd, Version,
+    ReadRounds, ReadStreamProfile, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
@@ -29,11 +29,18 @@ pub(super) static PROFILE: Profile = Profile {
         insert_first: false,
         bulk_extend: true,
         read_rounds: Some(ReadRounds::IncludeHit),
+        read_stream: Some(ReadStreamProfile {
+            effective_io_concurrency: 1,
+            maintenance_io_concurrency: 10,
+            distance_follows_advice: true,
+            more_users: false,
+        }),
         evict: true,
         local_flush_counted: true,
         processes: 15 + 6,
     },
     shmem: ShmemProfile::ALIGNED,
     lmgr: LmgrProfile::OF_17,
+    views: &super::views::OF_17,
     routines: super::routines::OF_17,
 };

@@ -3,7 +3,7 @@
 use super::contexts::start_of_17;
 use super::{
     BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, Profile,
-    ReadRounds, ShmemProfile, StartStep, TransactionEnd, Version,
+    ReadRounds, ReadStreamProfile, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
@@ -29,18 +29,27 @@ pub(super) static PROFILE: Profile = Profile {
         insert_first: false,
         bulk_extend: true,
         read_rounds: Some(ReadRounds::StopBeforeHit),
+        read_stream: Some(READ_STREAM),
         evict: true,
         local_flush_counted: true,
         processes: BACKENDS_AND_AUX_PROCS,
     },
     shmem: ShmemProfile::ASYNCHRONOUS,
     lmgr: LmgrProfile::OF_18,
+    views: &super::views::OF_18,
     routines: &[],
 };
 
 /// `MaxBackends` and the auxiliary processes of a server with the defaults that the traces
 /// were recorded with (max_connections 10).
 pub(super) const BACKENDS_AND_AUX_PROCS: u32 = 28 + 38;
+
+pub(super) const READ_STREAM: ReadStreamProfile = ReadStreamProfile {
+    effective_io_concurrency: 16,
+    maintenance_io_concurrency: 16,
+    distance_follows_advice: false,
+    more_users: true,
+};
 
 /// 256 kB, and a page for each I/O that may be under way (`io_combine_limit` 16 times
 /// `effective_io_concurrency` 16), within a backend's share of the pool (`GetPinLimit`).

@@ -30,11 +30,14 @@ pub(super) static PROFILE: Profile = Profile {
         insert_first: false,
         bulk_extend: true,
         read_rounds: Some(ReadRounds::StopBeforeHit),
+        // 19rc1's streams are 18's here: no trace has them.
+        read_stream: Some(super::pg18::READ_STREAM),
         evict: true,
         local_flush_counted: true,
         processes: super::pg18::BACKENDS_AND_AUX_PROCS,
     },
     shmem: ShmemProfile::WIDE_STATE,
     lmgr: LmgrProfile::OF_19,
+    views: &super::views::OF_18,
     routines: &[],
 };

@@ -7,16 +7,20 @@ mod query;
 mod start;
 mod transaction;
 
+use std::rc::Rc;
+
 use super::Server;
 use super::at_hand::SHORT_WAYS;
 use super::backend::Backend;
+use crate::access::Access;
 use crate::bufmgr::bgwriter::BgWriterResult;
 use crate::bufmgr::invalidate::Eviction;
 use crate::bufmgr::range::RangeRead;
+use crate::bufmgr::smgr::IndexOf;
 use crate::bufmgr::{BufferAccess, LocalBufferState};
 use crate::error::Error;
 use crate::event::Event;
-use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, RelId};
+use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, Name, RelId};
 use crate::memory::Addr;
 use crate::mmgr::Process;
 use crate::op::{AllocFlags, Op, Persistence, ReadMode};
@@ -184,6 +188,29 @@ impl Server {
                 self.pool.create(rel, name.clone(), nblocks, persistence)?;
                 self.log.emit(Event::RelationCreated(rel))?;
             }
+            Op::CreateIndex { rel, ref name, table } => self.create_index(rel, name, table)?,
+            Op::BulkBegin { backend, rel, ref bulk } => {
+                self.table_access(backend)?.bulk_begin(rel, bulk)?;
+            }
+            Op::BulkNext { backend, pages } => {
+                let buffer = self.table_access(backend)?.bulk_next(pages)?;
+                return Ok(buffer.map_or(Outcome::Done, Outcome::Buffer));
+            }
+            Op::BulkEnd { backend } => self.table_access(backend)?.bulk_end()?,
+            Op::Insert { backend, rel } => {
+                return Ok(self.table_access(backend)?.heap_insert(rel)?.into());
+            }
+            Op::IndexScan { backend, index, block, update } => {
+                return Ok(self.table_access(backend)?.index_scan(index, block, update)?.into());
+            }
+            Op::Truncate { backend, rel, nblocks } => {
+                let from = nblocks.unwrap_or_default();
+                self.access(backend)?.drop_relation_buffers(rel, from)?;
+                match nblocks {
+                    Some(nblocks) => self.pool.smgr.truncate(rel, nblocks),
+                    None => self.pool.smgr.unlink(rel),
+                }
+            }
             Op::Connect { backend, ref name } => self.connect(backend, name)?,
             Op::Read { .. }
             | Op::Extend { .. }
@@ -213,13 +240,20 @@ impl Server {
                     self.log.emit(crate::event::BufferEvent::WalFlushed { upto })?;
                 }
             }
-            Op::Checkpoint { all } => self.auxiliary_access().checkpoint_buffers(all)?,
+            Op::Checkpoint { all } => {
+                let written = self.auxiliary_access().checkpoint_buffers(all)?;
+                self.stats.checkpoints += 1;
+                self.stats.checkpoint_buffers += u64::from(written);
+            }
             Op::BackgroundWriter { backend, ref round } => {
                 let mut access = match backend {
                     Some(backend) => self.access(backend)?,
                     None => self.auxiliary_access(),
                 };
                 let result = access.bg_buffer_sync(round)?;
+                self.stats.bgwriter_buffers += u64::from(result.written);
+                self.stats.bgwriter_stops += u64::from(result.maxwritten);
+                self.stats.allocs += u64::from(result.allocs);
                 return Ok(Outcome::BgWriter(result));
             }
             Op::CreateContext { backend, context, parent, ref name, allocator } => {
@@ -319,6 +353,29 @@ impl Server {
             log: &mut self.log,
             profile: &self.profile.bufmgr,
         })
+    }
+
+    /// The same, for what uses tables and indexes.
+    fn table_access(&mut self, id: BackendId) -> Result<Access<'_>, Error> {
+        let backend =
+            self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))?;
+        let buffers = BufferAccess {
+            who: id,
+            pool: &mut self.pool,
+            local: &mut backend.buffers,
+            log: &mut self.log,
+            profile: &self.profile.bufmgr,
+        };
+        Ok(Access { buffers, state: Rc::make_mut(&mut backend.access) })
+    }
+
+    fn create_index(&mut self, rel: RelId, name: &Name, table: RelId) -> Result<(), Error> {
+        let of = self.pool.smgr.relation(table).ok_or(Error::Protocol("there is no such table"))?;
+        let (nblocks, persistence) = (of.nblocks, of.persistence);
+        let pages = crate::access::index_pages(nblocks);
+        self.pool.smgr.create(rel, name.clone(), pages, persistence)?;
+        self.pool.smgr.set_index(rel, IndexOf { table, nblocks });
+        Ok(self.log.emit(Event::RelationCreated(rel))?)
     }
 
     fn auxiliary_access(&mut self) -> BufferAccess<'_> {

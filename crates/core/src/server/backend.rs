@@ -1,8 +1,12 @@
 //! A backend: one process, and what it keeps to itself.
 
+use std::rc::Rc;
+
 use super::session::Session;
 use super::variables::{ChunkVar, ContextVar, Variables};
+use crate::access::AccessState;
 use crate::bufmgr::LocalBufferState;
+use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::error::Error;
 use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
 use crate::memory::Addr;
@@ -19,6 +23,8 @@ pub struct Backend {
     pub memory: LocalMemory,
     /// Its pins and counters.
     pub buffers: LocalBufferState,
+    /// What it remembers from one access to tables and indexes to the next.
+    pub access: Rc<AccessState>,
     /// Its variables that hold contexts and chunks.
     pub(super) variables: Variables,
     pub(super) pins: Vec<Option<Buffer>>,
@@ -39,11 +45,13 @@ pub struct Call {
 }
 
 impl Backend {
-    pub(super) fn new(name: Name, memory: LocalMemory) -> Self {
+    pub(super) fn new(name: Name, memory: LocalMemory, temp_buffers: u32) -> Self {
+        let temp = LocalBufferPool::of_size(temp_buffers);
         Self {
             name,
             memory,
-            buffers: LocalBufferState::default(),
+            buffers: LocalBufferState { temp, ..LocalBufferState::default() },
+            access: Rc::default(),
             variables: Variables::default(),
             pins: Vec::new(),
             calls: Vec::new(),

@@ -12,6 +12,7 @@ pub(super) use parse::INTEGER_RANGE_HINT;
 
 use std::rc::Rc;
 
+use crate::bufmgr::localbuf::{DEFAULT_TEMP_BUFFERS, MAX_TEMP_BUFFERS};
 use crate::error::Error;
 use crate::profile::Version;
 use crate::profile::parameters::{MAX_BACKENDS, Parameter, Setting};
@@ -22,6 +23,9 @@ use crate::profile::segment::SegmentProfile;
 pub const MAX_SHARED_BUFFERS: u32 = 131_072;
 /// The least that PostgreSQL starts with.
 pub const MIN_SHARED_BUFFERS: u32 = 16;
+
+/// The least `temp_buffers`.
+pub const MIN_TEMP_BUFFERS: u32 = 100;
 
 /// Settings that count processes, until autovacuum had slots.
 const PROCESSES: [Setting; 4] = [
@@ -36,6 +40,8 @@ const PROCESSES: [Setting; 4] = [
 pub struct Settings {
     /// `shared_buffers`, in buffers of 8 kB.
     pub shared_buffers: u32,
+    /// `temp_buffers`, likewise.
+    pub temp_buffers: u32,
     /// The others that were given. Snapshots of a server share them.
     given: Option<Rc<Vec<(Setting, i32)>>>,
 }
@@ -50,7 +56,7 @@ impl Default for Settings {
 impl Settings {
     /// The defaults, but for the size of the pool.
     pub fn with_shared_buffers(shared_buffers: u32) -> Self {
-        Self { shared_buffers, given: None }
+        Self { shared_buffers, temp_buffers: DEFAULT_TEMP_BUFFERS, given: None }
     }
 
     /// Whether a server of the playground can have them.
@@ -58,16 +64,16 @@ impl Settings {
     /// # Errors
     /// [`Error::SettingOutOfRange`].
     pub fn check(&self) -> Result<(), Error> {
-        let (min, max) = (MIN_SHARED_BUFFERS, MAX_SHARED_BUFFERS);
-        if (min..=max).contains(&self.shared_buffers) {
-            return Ok(());
+        let settings = [
+            ("shared_buffers", self.shared_buffers, MIN_SHARED_BUFFERS, MAX_SHARED_BUFFERS),
+            ("temp_buffers", self.temp_buffers, MIN_TEMP_BUFFERS, MAX_TEMP_BUFFERS),
+        ];
+        for (name, value, min, max) in settings {
+            if !(min..=max).contains(&value) {
+                return Err(Error::SettingOutOfRange { name, value, min, max });
+            }
         }
-        Err(Error::SettingOutOfRange {
-            name: "shared_buffers",
-            value: self.shared_buffers,
-            min,
-            max,
-        })
+        Ok(())
     }
 
     /// A line of `postgresql.conf` (`parse_and_validate_value`).

@@ -1,5 +1,7 @@
 //! What a scenario says about memory contexts.
 
+use pgscope_core::views::View;
+
 use crate::units::Quantity;
 
 /// A memory context's allocator.
@@ -60,6 +62,8 @@ pub enum Shown {
     Fragmentation,
     /// `malloc`: what it cost, and what it would have cost without contexts.
     Malloc,
+    /// A view of the server: `pg_buffercache`.
+    View(View),
 }
 
 impl Shown {
@@ -74,7 +78,10 @@ impl Shown {
 
     /// The word for it.
     pub fn word(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, shown)| *shown == self).map_or("", |(word, _)| word)
+        match self {
+            Self::View(view) => view.name(),
+            _ => Self::WORDS.iter().find(|(_, shown)| *shown == self).map_or("", |(word, _)| word),
+        }
     }
 }
 

@@ -74,7 +74,7 @@ impl Checker {
         let within = if utility { Within::Utility } else { Within::Query };
         let executed = self.sequence(rest, Place { top: false, within, ..place });
         let backend = place.backend.known()?;
-        let mut frame = Frame { statement, line: span.line, steps: Sequence::default() };
+        let mut frame = Frame::new(statement, span.line);
         frame.op(span.line, Op::QueryBegin { backend });
         frame.body(planned);
         let columns = (!utility).then_some(1);
@@ -134,7 +134,7 @@ impl Checker {
         let statement = self.statements.saturating_sub(1);
         let inner = self.inner(body, place);
         let [begin, end] = ops?;
-        let mut frame = Frame { statement, line: span.line, steps: Sequence::default() };
+        let mut frame = Frame::new(statement, span.line);
         frame.op(span.line, begin);
         frame.body(inner);
         frame.op(body.close.line, end);
@@ -155,16 +155,28 @@ impl Checker {
 }
 
 /// The steps of one statement.
-struct Frame {
+pub(super) struct Frame {
     statement: u32,
     line: u32,
     steps: Sequence,
 }
 
 impl Frame {
-    fn op(&mut self, line: u32, op: Op) {
+    pub(super) fn new(statement: u32, line: u32) -> Self {
+        Self { statement, line, steps: Sequence::default() }
+    }
+
+    pub(super) fn op(&mut self, line: u32, op: Op) {
         let body = Body::Once(StepKind::Op(op));
         self.steps.push(Node { line, statement: self.statement, body }, 1);
+    }
+
+    /// The same again and again.
+    pub(super) fn times(&mut self, op: Op, times: u64) {
+        let (line, statement) = (self.line, self.statement);
+        if times > 0 {
+            self.steps.push(Node { line, statement, body: Body::Once(StepKind::Op(op)) }, times);
+        }
     }
 
     fn body(&mut self, inner: Sequence) {
@@ -175,7 +187,7 @@ impl Frame {
         }
     }
 
-    fn compiled(self) -> Compiled {
+    pub(super) fn compiled(self) -> Compiled {
         let steps = self.steps.len();
         Some((Body::Repeated(self.steps), steps))
     }

@@ -1,6 +1,6 @@
 //! Looking names up, and what to say about one that isn't there.
 
-use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot, PinSlot, RelId};
+use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot, PinSlot, RelId, StrategySlot};
 
 use super::Checker;
 use crate::ast::Name;
@@ -67,6 +67,16 @@ impl Checker {
         })
     }
 
+    pub(super) fn ring(&mut self, backend: BackendId, name: &Name) -> Option<StrategySlot> {
+        let number = self.names.locals(backend)?.rings.number(&name.text);
+        let found = number.map(|number| StrategySlot(StrategySlot::FIRST_USER.0 + number));
+        found.or_else(|| {
+            self.news(name)?;
+            let help = format!("make it before: ring {name} bulkread");
+            self.unknown_handle(backend, name, help, [RING, PIN])
+        })
+    }
+
     /// There is no handle of the first kind; perhaps there is one of the other.
     fn unknown_handle<T>(
         &mut self,
@@ -104,6 +114,7 @@ impl Checker {
 type Handles = (&'static str, fn(&Locals) -> &Register);
 
 const PIN: Handles = ("pin", |locals| &locals.pins);
+const RING: Handles = ("ring", |locals| &locals.rings);
 const CHUNK: Handles = ("chunk", |locals| &locals.chunks);
 
 fn missing(kind: &str, name: &Name) -> Problem {

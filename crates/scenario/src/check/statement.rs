@@ -1,12 +1,13 @@
 //! What each statement compiles to.
 
 use pgscope_core::Op;
+use pgscope_core::bufmgr::localbuf::MAX_TEMP_BUFFERS;
 use pgscope_core::ids::{BackendId, BlockNumber, BufferTag, PinSlot, RelId};
 use pgscope_core::op::{BgWriterRound, DirtyKind, Persistence};
 use pgscope_core::profile::Version;
 use pgscope_core::server::settings::MAX_SHARED_BUFFERS;
 
-use super::{Backend, Checker, Compiled, Place};
+use super::{Backend, Checker, Compiled, Place, TableSize};
 use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
 use crate::decimal::Decimal;
 use crate::diagnostic::{Problem, Span};
@@ -15,7 +16,7 @@ use crate::metrics::Metric;
 use crate::names::Locals;
 use crate::program::{Blocks, Body, Expectation, Read, StepKind};
 use crate::random::{Distribution, Zipf};
-use crate::units::{BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, Quantity, SHARED_BUFFERS};
+use crate::units::{BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, Quantity, SHARED_BUFFERS, TEMP_BUFFERS};
 
 /// Steeper than this, nearly all draws are block 0.
 const MAX_EXPONENT: f64 = 10.0;
@@ -39,9 +40,18 @@ impl Checker {
                 self.server(server);
                 None
             }
-            Action::Table { name, pages, unlogged } => {
+            Action::Table { name, pages, unlogged, temporary } => {
                 self.only_at_top(span, place, "a table is created");
-                self.create_table(name, *pages, *unlogged)
+                let persistence = match (temporary, unlogged) {
+                    (true, _) => Persistence::Temporary(place.backend.known()?),
+                    (_, true) => Persistence::Unlogged,
+                    _ => Persistence::Permanent,
+                };
+                self.create_table(name, *pages, persistence).and_then(op)
+            }
+            Action::Index { name, table } => {
+                self.only_at_top(span, place, "an index is created");
+                self.create_index(name, table)
             }
             Action::Backend(name) => {
                 self.only_at_top(span, place, "a backend connects");
@@ -65,13 +75,23 @@ impl Checker {
             Action::Spi(body) => self.spi(body, span, place),
             Action::Call { function, body } => self.call(&function.text, body, span, place),
             Action::Expect { metric, comparison, value } => {
-                let metric = self.metric(metric)?;
                 let comparison = *comparison;
                 let value = value.amount(1);
+                if let Measured::View(view, words) = metric {
+                    let (view, words) = (*view, words.clone());
+                    self.check_column(view, &words, span)?;
+                    return expect(Expectation::View { view, words, comparison, value });
+                }
+                let metric = self.metric(metric)?;
                 expect(Expectation::Compare { metric, comparison, value })
             }
             Action::ExpectError(text) => expect(Expectation::Error(text.clone())),
             action => match place.backend {
+                Backend::Known(backend)
+                    if matches!(action, Action::Bulk { .. } | Action::Drop(_)) =>
+                {
+                    self.bulk_action(action, backend, span, place)
+                }
                 Backend::Known(backend) => self.backend_action(action, backend),
                 Backend::Unknown | Backend::None => None,
             },
@@ -82,16 +102,20 @@ impl Checker {
     /// error in it doesn't make them unknown.
     fn backend_action(&mut self, action: &Action, backend: BackendId) -> Compiled {
         match action {
-            Action::Read { purpose, table, pages, hold } => {
+            Action::Read { purpose, table, pages, ring, hold } => {
                 let pin = self.define_pin(backend, hold.as_ref());
-                let rel = self.table(table)?;
+                let strategy = self.given_ring(backend, ring)?;
+                let by_index = matches!(purpose, Purpose::IndexScan { .. });
+                let rel = self.table_or_index(table, by_index)?;
                 let dirty = match purpose {
-                    Purpose::Read => None,
-                    Purpose::Update => Some(DirtyKind::Wal { end: None }),
+                    Purpose::Read | Purpose::IndexScan { update: false } => None,
+                    Purpose::Update | Purpose::IndexScan { update: true } => {
+                        Some(DirtyKind::Wal { end: None })
+                    }
                     Purpose::Hint => Some(DirtyKind::Hint),
                 };
                 let size = self.fixed_size(&table.text, rel);
-                let read = Read { backend, rel, dirty, pin };
+                let read = Read { backend, rel, strategy, dirty, pin, by_index };
                 let (body, steps) = self.read(read, table, pages, size)?;
                 match hold {
                     Some(name) if steps != 1 => {
@@ -111,18 +135,31 @@ impl Checker {
                 };
                 op(Op::MarkDirty { backend, pin: self.pin(backend, pin)?, kind })
             }
-            Action::Extend { table, hold } => {
+            Action::Extend { table, by, ring, hold } => {
                 let pin = self.define_pin(backend, hold.as_ref());
-                op(Op::Extend {
-                    backend,
-                    rel: self.table(table)?,
-                    strategy: None,
-                    dirty: None,
-                    pin,
+                let strategy = self.given_ring(backend, ring)?;
+                let rel = self.table_or_index(table, false)?;
+                op(match by {
+                    Some(by) => {
+                        let count = u32::try_from(*by).unwrap_or(u32::MAX);
+                        Op::ExtendBy { backend, rel, count, strategy }
+                    }
+                    None => Op::Extend { backend, rel, strategy, dirty: None, pin },
                 })
             }
             Action::Unpin(pin) => op(Op::Unpin { backend, pin: self.pin(backend, pin)? }),
-            Action::Flush(pin) => op(Op::FlushBuffer { backend, pin: self.pin(backend, pin)? }),
+            Action::Flush(name) => {
+                let table = self.names.find_table(&name.text);
+                op(match table.filter(|_| self.names.find_pin(backend, &name.text).is_none()) {
+                    Some(rel) => Op::FlushRelation { backend, rel },
+                    None => Op::FlushBuffer { backend, pin: self.pin(backend, name)? },
+                })
+            }
+            Action::Insert { .. }
+            | Action::Truncate { .. }
+            | Action::Ring { .. }
+            | Action::Free(_)
+            | Action::Evict(_) => self.page_action(action, backend),
             action => self.memory_action(action, backend),
         }
     }
@@ -151,26 +188,44 @@ impl Checker {
             }
             self.config.shared_buffers = buffers;
         }
+        if let Some(size) = &server.temp_buffers
+            && let Some(buffers) = self.noted(size.setting(&TEMP_BUFFERS))
+        {
+            if buffers > MAX_TEMP_BUFFERS {
+                let message =
+                    format!("pgscope has room for {MAX_TEMP_BUFFERS} local buffers, not {buffers}");
+                self.problems.push(Problem::new(size.span, message).help("at most 1GB"));
+            }
+            self.config.temp_buffers = buffers;
+        }
         self.config.seed = server.seed.unwrap_or_default();
     }
 
-    fn only_at_top(&mut self, span: Span, place: Place, what: &str) {
+    pub(super) fn only_at_top(&mut self, span: Span, place: Place, what: &str) {
         if !place.top {
             let message = format!("{what} outside of braces only");
             self.problems.push(Problem::new(span, message));
         }
     }
 
-    fn create_table(&mut self, name: &Name, pages: BlockNumber, unlogged: bool) -> Compiled {
+    pub(super) fn create_table(
+        &mut self,
+        name: &Name,
+        pages: BlockNumber,
+        persistence: Persistence,
+    ) -> Option<Op> {
+        let rel = self.new_relation(name, TableSize { pages, index: false })?;
+        Some(Op::CreateRelation { rel, name: name.text.clone(), nblocks: pages, persistence })
+    }
+
+    pub(super) fn new_relation(&mut self, name: &Name, size: TableSize) -> Option<RelId> {
         if self.names.find_table(&name.text).is_some() {
             let message = format!("there is a table \"{name}\" already");
             self.problems.push(Problem::new(name.span, message));
             return None;
         }
-        let rel = RelId(self.names.tables.define(&name.text));
-        self.tables.push(pages);
-        let persistence = if unlogged { Persistence::Unlogged } else { Persistence::Permanent };
-        op(Op::CreateRelation { rel, name: name.text.clone(), nblocks: pages, persistence })
+        self.tables.push(size);
+        Some(RelId(self.names.tables.define(&name.text)))
     }
 
     fn connect(&mut self, name: &Name) -> Compiled {
@@ -234,7 +289,7 @@ impl Checker {
             }
             Pages::Drawn { generator, times, span } => {
                 let rel = usize::try_from(read.rel.0).ok()?;
-                let pages = self.tables.get(rel).copied().unwrap_or_default();
+                let pages = self.tables.get(rel).map_or(0, |size| size.pages);
                 if pages == 0 {
                     let message = format!("table \"{table}\" has no pages to draw from");
                     self.problems.push(Problem::new(*span, message));
@@ -242,6 +297,18 @@ impl Checker {
                 }
                 let distribution = match *generator {
                     Generator::Uniform => Distribution::Uniform { pages },
+                    Generator::Sequential => Distribution::Loop { pages },
+                    Generator::Loop { pages: most } => {
+                        Distribution::Loop { pages: pages.min(most) }
+                    }
+                    Generator::Hot { pages: hot, share } if hot > 0 && share <= 1.0 => {
+                        Distribution::Hot { hot: hot.min(pages), pages, share }
+                    }
+                    Generator::Hot { .. } => {
+                        let message = "hot takes some pages, and a part of the reads up to 1";
+                        self.problems.push(Problem::new(*span, message));
+                        return None;
+                    }
                     Generator::Zipf { exponent } if exponent > 0.0 && exponent <= MAX_EXPONENT => {
                         Distribution::Zipf(Zipf::new(exponent, pages))
                     }
@@ -258,7 +325,7 @@ impl Checker {
     }
 
     /// A block past the end of a table that never grows can't be meant.
-    fn check_block(
+    pub(super) fn check_block(
         &mut self,
         table: &Name,
         range: &PageRange,
@@ -277,6 +344,7 @@ impl Checker {
 
     fn metric(&mut self, metric: &Measured) -> Option<Metric> {
         Some(match metric {
+            Measured::View(..) => return None,
             Measured::Server(metric) => Metric::Server(*metric),
             Measured::Page(metric, table, page) => {
                 let rel = self.table(table)?;

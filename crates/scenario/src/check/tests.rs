@@ -1,8 +1,12 @@
 //! Checking: from scripts to the operations they mean, and what is refused.
 
 use pgscope_core::Op;
-use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot, PinSlot, RelId};
-use pgscope_core::op::{Allocator, BgWriterRound, DirtyKind, Persistence, ReadMode};
+use pgscope_core::ids::{
+    BackendId, BufferId, ChunkSlot, ContextSlot, PinSlot, RelId, StrategySlot,
+};
+use pgscope_core::op::{
+    Allocator, BgWriterRound, Bulk, DirtyKind, Persistence, ReadMode, StrategyKind,
+};
 
 use crate::{
     Comparison, ContextMetric, Expectation, Metric, Program, STATEMENTS, ServerMetric, StepKind,
@@ -95,6 +99,83 @@ fn pages() {
         Op::Extend { backend: ALICE, rel: RelId(0), strategy: None, dirty: None, pin: Some(pin) },
     ];
     assert_eq!(found, wanted);
+}
+
+#[test]
+fn statements_over_many_pages() {
+    let backend = ALICE;
+    let statement = |rel: u32, bulk: Bulk, pages: u32, steps: usize| {
+        let begin = Op::BulkBegin { backend, rel: RelId(rel), bulk };
+        let next = Op::BulkNext { backend, pages };
+        let steps = std::iter::repeat_n(next, steps);
+        [begin].into_iter().chain(steps).chain([Op::BulkEnd { backend }]).collect::<Vec<_>>()
+    };
+    // Twenty pages are twenty steps.
+    assert_eq!(ops("alice: seqscan t"), statement(0, Bulk::SeqScan, 1, 20));
+    // A table that grows somewhere has as many as it turns out to have.
+    let found = ops("alice: prewarm t\nalice: extend t");
+    assert_eq!(found[..3], statement(0, Bulk::Prewarm, u32::MAX, 1));
+    let ranges = Bulk::BitmapScan(std::rc::Rc::new([(2, 5), (5, 8), (9, 10)]));
+    assert_eq!(ops("alice: bitmapscan t 9, 3..7, 2..4"), statement(0, ranges, 1, 7));
+    let vacuum = |limit| statement(0, Bulk::Vacuum { size_kb: limit }, 1, 20);
+    assert_eq!(ops("alice: vacuum t"), vacuum(None));
+    assert_eq!(ops("alice: vacuum t buffer_usage_limit=0"), vacuum(Some(0)));
+    assert_eq!(ops("alice: vacuum t buffer_usage_limit=1MB"), vacuum(Some(1024)));
+    let found = ops("alice: create table c as pages=3");
+    assert!(matches!(found[0], Op::CreateRelation { rel: RelId(1), nblocks: 0, .. }));
+    assert_eq!(found[1..], statement(1, Bulk::CreateTableAs, 1, 3));
+}
+
+#[test]
+fn rings_tables_and_indexes() {
+    let (backend, rel) = (ALICE, RelId(0));
+    let strategy = StrategySlot::FIRST_USER;
+    let found =
+        ops("alice: ring r vacuum size=256kB; alice: extend t by 4 ring r; alice: free r\n\
+                     index i on t\nalice: indexscan i 3 update; alice: evict 7; alice: flush t\n\
+                     alice: truncate t to 4; alice: drop t");
+    let wanted = [
+        Op::CreateStrategy { backend, strategy, kind: StrategyKind::Vacuum, size_kb: Some(256) },
+        Op::ExtendBy { backend, rel, count: 4, strategy: Some(strategy) },
+        Op::FreeStrategy { backend, strategy },
+        Op::CreateIndex { rel: RelId(1), name: "i".into(), table: rel },
+        Op::IndexScan { backend, index: RelId(1), block: 3, update: true },
+        Op::Evict { backend, buffer: BufferId(6) },
+        Op::FlushRelation { backend, rel },
+        Op::Truncate { backend, rel, nblocks: Some(4) },
+        Op::Truncate { backend, rel, nblocks: None },
+    ];
+    assert_eq!(found, wanted);
+    // A dropped table's name is free, and means nothing until it is used again.
+    let again = "alice: drop t\nalice: read t 1\ntable t pages=3\nalice: read t 2";
+    assert_eq!(errors(&format!("{HEAD}{again}")), ["5:13: there is no table \"t\""]);
+}
+
+#[test]
+fn generators_count_their_turns() {
+    let blocks = |source: &str| {
+        let blocks = ops(source).into_iter().filter_map(|op| match op {
+            Op::Read { block, .. } => Some(block),
+            _ => None,
+        });
+        blocks.collect::<Vec<_>>()
+    };
+    assert_eq!(blocks("alice: read t loop(3) times 5"), [0, 1, 2, 0, 1]);
+    let nested = "repeat 2 { repeat 2 { alice: read t sequential times 2 }; checkpoint }";
+    assert_eq!(blocks(nested), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert!(blocks("alice: read t hot(4, 1) times 50").iter().all(|block| *block < 4));
+    let cold = blocks("alice: read t hot(4, 0) times 18");
+    assert_eq!(cold, [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 4, 5]);
+}
+
+#[test]
+fn views_have_the_versions_columns() {
+    let said = |version: u32, view: &str| errors(&format!("server {version}\nexpect {view} = 0"));
+    assert_eq!(said(15, "pg_stat_io(hits)"), ["2:1: PostgreSQL 15 has no pg_stat_io"]);
+    let wrong = "2:1: pg_stat_bgwriter has no column \"buffers_backend\"";
+    assert_eq!(said(18, "pg_stat_bgwriter(buffers_backend)"), [wrong]);
+    program("server 15\nexpect pg_stat_bgwriter(buffers_backend) = 0");
+    program("server 17\nexpect pg_buffercache_usage_counts(5, buffers) = 0");
 }
 
 #[test]

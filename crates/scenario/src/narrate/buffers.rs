@@ -22,6 +22,9 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             };
             let page = scene.page(BufferTag { rel: *rel, block: *block });
             narration.say(Tone::Who, format!("{} {verb} {page}", who(backend)));
+            if scene.events.iter().all(|event| matches!(event, Event::Failed(_))) {
+                return narration.say(Tone::Plain, " in vain");
+            }
             narration.say(Tone::Plain, ": ");
             arrive(narration, scene);
         }
@@ -65,7 +68,8 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         }
         Op::CreateStrategy { backend, .. } => {
             narration.say(Tone::Who, format!("{} makes a buffer ring", who(backend)));
-            narration.say(Tone::Plain, ".");
+            let slots = scene.ring().map_or(String::new(), |slots| format!(" of {slots}"));
+            narration.say(Tone::Plain, format!("{slots}."));
         }
         Op::FreeStrategy { backend, .. } => {
             narration.say(Tone::Who, format!("{} gives up a buffer ring", who(backend)));
@@ -80,14 +84,24 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         Op::ExtendBy { backend, rel, .. } => {
             let table = scene.names.table(*rel).map_or("the table", |name| name);
             let extended = |event: &&BufferEvent| matches!(event, BufferEvent::Extended { .. });
-            let added = count(scene.buffer_events().filter(extended).count() as u32, "page");
+            let local =
+                |event: &&LocalBufferEvent| matches!(event, LocalBufferEvent::Extended { .. });
+            let added = scene.buffer_events().filter(extended).count()
+                + scene.local_events().filter(local).count();
+            let added = count(added as u32, "page");
             narration.say(Tone::Who, format!("{} extends {table} by {added}", who(backend)));
             narration.say(Tone::Plain, ".");
         }
-        Op::DropRelation { backend, .. } | Op::DropDatabase { backend } => {
+        Op::DropRelation { backend, .. }
+        | Op::DropDatabase { backend }
+        | Op::Truncate { backend, .. } => {
             let dropped = |event: &&BufferEvent| matches!(event, BufferEvent::Dropped { .. });
-            let dropped = count(scene.buffer_events().filter(dropped).count() as u32, "page");
-            narration.say(Tone::Who, format!("{} drops {dropped} from the pool", who(backend)));
+            let local =
+                |event: &&LocalBufferEvent| matches!(event, LocalBufferEvent::Dropped { .. });
+            let dropped = scene.buffer_events().filter(dropped).count()
+                + scene.local_events().filter(local).count();
+            let dropped = count(dropped as u32, "page");
+            narration.say(Tone::Who, format!("{} drops {dropped} from memory", who(backend)));
             narration.say(Tone::Plain, ", without writing them.");
         }
         Op::FlushRelation { backend, .. } | Op::FlushDatabase { backend } => {
@@ -119,12 +133,20 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
 }
 
 impl Scene<'_> {
-    fn page(&self, tag: BufferTag) -> String {
+    /// The size of a ring that was made.
+    pub(super) fn ring(&self) -> Option<String> {
+        self.buffer_events().find_map(|event| match event {
+            BufferEvent::RingCreated { slots, .. } => Some(count(*slots, "buffer")),
+            _ => None,
+        })
+    }
+
+    pub(super) fn page(&self, tag: BufferTag) -> String {
         let table = self.names.table(tag.rel).map_or("?", |name| name);
         format!("{table} {}", tag.block)
     }
 
-    fn buffer_events(&self) -> impl Iterator<Item = &BufferEvent> {
+    pub(super) fn buffer_events(&self) -> impl Iterator<Item = &BufferEvent> {
         self.events.iter().filter_map(|event| match event {
             Event::Buffer(event) => Some(event),
             _ => None,
@@ -149,7 +171,10 @@ impl Scene<'_> {
 }
 
 /// A page on its way into a buffer: hit, or victim and load.
-fn arrive(narration: &mut Narration, scene: &Scene<'_>) {
+pub(super) fn arrive(narration: &mut Narration, scene: &Scene<'_>) {
+    if super::local::arrive(narration, scene) {
+        return;
+    }
     let mut sweep = Sweep::default();
     let mut written = false;
     for event in scene.buffer_events() {

@@ -5,7 +5,7 @@ use pgscope_core::Error;
 use pgscope_core::ids::{BackendId, ContextSlot};
 use pgscope_core::memory::Addr;
 use pgscope_core::mmgr::StatsForm;
-use pgscope_core::views::{self, Costs, Fragmentation};
+use pgscope_core::views::{self, Costs, Fragmentation, View};
 
 use crate::ast::Shown;
 use crate::compare::{Replay, replay};
@@ -53,6 +53,21 @@ pub(super) fn tell(
             let text = scene.server.context_stats(top, STATS_LIMITS, StatsForm::Log);
             narration.listing = text.lines().map(|line| format!("LOG:  {line}")).collect();
             narration.at(version, ("ProcessLogMemoryContextInterrupt", MCXT));
+        }
+        Shown::View(view) => {
+            let columns = view.columns(scene.server.profile());
+            if columns.is_empty() {
+                let error = Error::NotInVersion(view.name());
+                return refused(narration, &error);
+            }
+            narration.say(Tone::Plain, format!("the rows of {}.", view.name()));
+            let mut rows = head(columns);
+            rows.extend(views::view_rows(scene.server, view, MAX_ROWS));
+            let more = match view {
+                View::Buffercache => scene.server.pool().nbuffers() as usize,
+                _ => 0,
+            };
+            narration.listing = table(&rows, more.saturating_sub(MAX_ROWS));
         }
         Shown::Fragmentation | Shown::Malloc => {
             let steps = history.position().op;

@@ -2,10 +2,12 @@
 //! chunks.
 
 mod memory;
+mod pages;
 
 use std::rc::Rc;
 
 use pgscope_core::ids::BlockNumber;
+use pgscope_core::views::View;
 
 use super::{Expected, Parser};
 use crate::ast::{
@@ -40,6 +42,8 @@ impl Parser<'_> {
         loop {
             if self.option("shared_buffers", server.shared_buffers.is_some())? {
                 server.shared_buffers = Some(self.quantity(MEMORY_UNITS)?);
+            } else if self.option("temp_buffers", server.temp_buffers.is_some())? {
+                server.temp_buffers = Some(self.quantity(MEMORY_UNITS)?);
             } else if self.option("seed", server.seed.is_some())? {
                 server.seed = Some(self.integer()?);
             } else {
@@ -49,15 +53,19 @@ impl Parser<'_> {
     }
 
     pub(crate) fn table(&mut self) -> Result<Action, Problem> {
+        self.table_that_is(false)
+    }
+
+    pub(super) fn table_that_is(&mut self, temporary: bool) -> Result<Action, Problem> {
         let name = self.name(Class::Table, TABLE)?;
         let (mut pages, mut unlogged) = (None, false);
         loop {
             if self.option("pages", pages.is_some())? {
                 pages = Some(self.block_number()?);
-            } else if !unlogged && self.keyword("unlogged") {
+            } else if !temporary && !unlogged && self.keyword("unlogged") {
                 unlogged = true;
             } else if let Some(pages) = pages {
-                return Ok(Action::Table { name, pages, unlogged });
+                return Ok(Action::Table { name, pages, unlogged, temporary });
             } else {
                 return Err(self.unexpected());
             }
@@ -83,8 +91,9 @@ impl Parser<'_> {
     fn read_for(&mut self, purpose: Purpose) -> Result<Action, Problem> {
         let table = self.name(Class::Table, TABLE)?;
         let pages = self.pages()?;
+        let ring = self.in_ring()?;
         let hold = self.hold()?;
-        Ok(Action::Read { purpose, table, pages, hold })
+        Ok(Action::Read { purpose, table, pages, ring, hold })
     }
 
     pub(crate) fn dirty(&mut self) -> Result<Action, Problem> {
@@ -99,8 +108,10 @@ impl Parser<'_> {
 
     pub(crate) fn extend(&mut self) -> Result<Action, Problem> {
         let table = self.name(Class::Table, TABLE)?;
-        let hold = self.hold()?;
-        Ok(Action::Extend { table, hold })
+        let by = self.keyword("by").then(|| self.integer()).transpose()?;
+        let ring = self.in_ring()?;
+        let hold = if by.is_none() { self.hold()? } else { None };
+        Ok(Action::Extend { table, by, ring, hold })
     }
 
     pub(crate) fn unpin(&mut self) -> Result<Action, Problem> {
@@ -207,10 +218,14 @@ impl Parser<'_> {
     /// A metric with its arguments.
     fn measured(&mut self) -> Result<Measured, Problem> {
         let span = self.peek().span;
+        if let Some(&view) = View::ALL.iter().find(|view| self.keyword(view.name())) {
+            return self.view_column(view);
+        }
         let Some(info) = METRICS.iter().find(|info| self.keyword(info.name)) else {
             self.expected.clear();
             let message = format!("expected what to look at, found {}", self.found());
-            let names = METRICS.iter().map(|info| info.name).chain(["error"]);
+            let views = View::ALL.iter().map(|view| view.name());
+            let names = METRICS.iter().map(|info| info.name).chain(views).chain(["error"]);
             return Err(Problem::new(span, message).suggest(nearest(self.text_of(span), names)));
         };
         if let MetricKind::Server(metric) = info.kind {
@@ -279,6 +294,20 @@ impl Parser<'_> {
             Generator::Zipf { exponent }
         } else if self.keyword("uniform") {
             Generator::Uniform
+        } else if self.keyword("sequential") {
+            Generator::Sequential
+        } else if self.keyword("loop") {
+            self.symbol("(")?;
+            let pages = self.block_number()?;
+            self.symbol(")")?;
+            Generator::Loop { pages }
+        } else if self.keyword("hot") {
+            self.symbol("(")?;
+            let pages = self.block_number()?;
+            self.symbol(",")?;
+            let share = self.quantity(&[])?.value;
+            self.symbol(")")?;
+            Generator::Hot { pages, share }
         } else {
             return self.listed_pages();
         };
@@ -288,6 +317,10 @@ impl Parser<'_> {
     }
 
     fn listed_pages(&mut self) -> Result<Pages, Problem> {
+        self.ranges().map(Pages::Listed)
+    }
+
+    fn ranges(&mut self) -> Result<Vec<PageRange>, Problem> {
         let mut ranges = Vec::new();
         loop {
             let start = self.peek().span;
@@ -300,7 +333,7 @@ impl Parser<'_> {
             }
             ranges.push(PageRange { first, last, span });
             if !self.symbol_if(",") {
-                return Ok(Pages::Listed(ranges));
+                return Ok(ranges);
             }
         }
     }

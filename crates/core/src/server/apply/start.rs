@@ -26,7 +26,11 @@ impl Server {
             return Err(Error::Limit { what: "backends", limit: MAX_BACKENDS as u64 }.into());
         }
         Allocator::check_plain(self.profile)?;
-        self.backends.push(Backend::new(name.clone(), LocalMemory::new(id)));
+        self.backends.push(Backend::new(
+            name.clone(),
+            LocalMemory::new(id),
+            self.settings.temp_buffers,
+        ));
         self.log.emit(Event::BackendStarted(id))?;
 
         let default = Allocator::PLAIN;

@@ -1,6 +1,7 @@
 //! The grammar of the statements about memory contexts and chunks.
 
 use pgscope_core::op::AllocFlags;
+use pgscope_core::views::View;
 
 use super::{CHUNK, CONTEXT, FUNCTION};
 use crate::ast::{Action, ContextKind, ContextSizes, Family, Name, Shown};
@@ -205,6 +206,10 @@ impl Parser<'_> {
     pub(crate) fn show(&mut self) -> Result<Action, Problem> {
         let mut known = Shown::WORDS.iter();
         let what = known.find(|(word, _)| self.keyword(word)).map(|(_, what)| *what);
+        let mut views = View::ALL.iter();
+        let what = what.or_else(|| {
+            views.find(|view| self.keyword(view.name())).map(|view| Shown::View(*view))
+        });
         let what = what.ok_or_else(|| self.unexpected())?;
         let named = matches!(self.peek().kind, TokenKind::Word | TokenKind::Text);
         let named = named && what == Shown::Stats;
