@@ -122,6 +122,24 @@ pub(crate) enum ViewName {
     /// Every buffer: its page, usage count, pins
     #[value(name = "pg_buffercache")]
     Buffercache,
+    /// The pool in a line: buffers used, dirty, pinned
+    #[value(name = "pg_buffercache_summary")]
+    BuffercacheSummary,
+    /// How many buffers have each usage count
+    #[value(name = "pg_buffercache_usage_counts")]
+    BuffercacheUsageCounts,
+    /// Reads, writes and extends by kind of process, from 16 on
+    #[value(name = "pg_stat_io")]
+    StatIo,
+    /// What the background writer did
+    #[value(name = "pg_stat_bgwriter")]
+    StatBgwriter,
+    /// What the checkpointer did, from 17 on
+    #[value(name = "pg_stat_checkpointer")]
+    StatCheckpointer,
+    /// Blocks of each table that were found in the pool, and read
+    #[value(name = "pg_statio_user_tables")]
+    StatioUserTables,
     /// A backend's memory contexts
     #[value(name = "pg_backend_memory_contexts")]
     BackendMemoryContexts,

@@ -3,10 +3,9 @@
 use std::io::{BufWriter, Write as _};
 
 use pgscope_core::Server;
-use pgscope_core::bufmgr::smgr::Smgr;
 use pgscope_core::ids::BackendId;
 use pgscope_core::server::segment::Segment;
-use pgscope_core::views::{self, BufferRow};
+use pgscope_core::views::{self, View};
 use pgscope_scenario::{History, Position};
 
 use crate::args::{ViewArgs, ViewName};
@@ -34,7 +33,15 @@ pub(crate) fn view(args: &ViewArgs) -> Result<Outcome, Trouble> {
 fn table(args: &ViewArgs, name: &str, history: &History) -> Result<Table, Trouble> {
     let server = history.server();
     match args.name {
-        ViewName::Buffercache => Ok(buffercache(server)),
+        ViewName::Buffercache => statistics(View::Buffercache, name, server),
+        ViewName::BuffercacheSummary => statistics(View::BuffercacheSummary, name, server),
+        ViewName::BuffercacheUsageCounts => {
+            statistics(View::BuffercacheUsageCounts, name, server)
+        }
+        ViewName::StatIo => statistics(View::StatIo, name, server),
+        ViewName::StatBgwriter => statistics(View::StatBgwriter, name, server),
+        ViewName::StatCheckpointer => statistics(View::StatCheckpointer, name, server),
+        ViewName::StatioUserTables => statistics(View::StatioUserTables, name, server),
         ViewName::BackendMemoryContexts => {
             let backend = backend(args.backend.as_deref(), name, history)?;
             Ok(memory_contexts(server, backend))
@@ -94,33 +101,13 @@ fn shmem_allocations(segment: &Segment) -> Table {
     Table { columns, rows: rows.collect() }
 }
 
-fn buffercache(server: &Server) -> Table {
-    let columns = head(&[
-        "bufferid",
-        "relfilenode",
-        "reltablespace",
-        "reldatabase",
-        "relforknumber",
-        "relblocknumber",
-        "isdirty",
-        "usagecount",
-        "pinning_backends",
-    ]);
-    let rows = views::buffers(server).map(|row| buffer(&server.pool().smgr, row));
-    Table { columns, rows: rows.collect() }
-}
-
-/// An empty buffer has a number and nothing else.
-fn buffer(smgr: &Smgr, row: BufferRow) -> Vec<String> {
-    let mut cells = vec![row.buffer.to_string()];
-    match row.tag {
-        None => cells.resize(9, String::new()),
-        Some(tag) => {
-            let [tablespace, database, file] = smgr.locator(tag.rel);
-            cells.extend([file, tablespace, database, 0, tag.block].map(|it| it.to_string()));
-            cells.push(if row.dirty { "t" } else { "f" }.to_owned());
-            cells.extend([row.usage_count.into(), row.pins].map(|it: u32| it.to_string()));
-        }
+/// One of the views that scenarios show too.
+fn statistics(view: View, name: &str, server: &Server) -> Result<Table, Trouble> {
+    let columns = view.columns(server.profile());
+    if columns.is_empty() {
+        let version = server.profile().version.number();
+        let message = format!("PostgreSQL {version} has no {}", view.name());
+        return Err(Trouble::with(name, message));
     }
-    cells
+    Ok(Table { columns: head(columns), rows: views::view_rows(server, view, usize::MAX) })
 }
