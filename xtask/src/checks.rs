@@ -25,11 +25,19 @@ pub(crate) fn test() -> Result<(), String> {
             run(process::cargo().args(host), screen, MEND)
         })
         .step("clippy, wasm", |_, screen| {
-            let web = ["clippy", "-p", "pgscope-web", "--all-targets", "--target", TRIPLE];
-            run(process::cargo().args(web).args(["--", "-D", "warnings"]), screen, MEND)
+            let web = ["clippy", "-p", "pgscope-web", "-p", "pgscope-later", "--all-targets"];
+            run(
+                process::cargo()
+                    .args(web)
+                    .args(["--target", TRIPLE])
+                    .args(["--", "-D", "warnings"]),
+                screen,
+                MEND,
+            )
         })
-        .step("tests of core, scenario and xtask", |_, screen| {
-            let packages = ["-p", "pgscope-core", "-p", "pgscope-scenario", "-p", "xtask"];
+        .step("tests of core, scenario, examples and xtask", |_, screen| {
+            let packages = ["pgscope-core", "pgscope-scenario", "pgscope-later", "xtask"];
+            let packages = packages.iter().flat_map(|name| ["-p", name]);
             run(process::cargo().arg("test").args(packages), screen, MEND)
         })
         .step("tests of the core with other features", |_, screen| {
