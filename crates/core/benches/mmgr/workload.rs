@@ -121,7 +121,7 @@ impl Run {
     }
 
     /// Free what a variable holds, allocate anew.
-    #[inline(always)]
+    #[inline(never)]
     fn replace(
         &mut self,
         count: u64,
@@ -144,7 +144,7 @@ impl Run {
     }
 
     /// Only allocate, and reset now and then.
-    #[inline(always)]
+    #[inline(never)]
     fn fill(
         &mut self,
         count: u64,

@@ -1,7 +1,7 @@
 //! The part of a heap that is at hand: where a process finds nearly all that it asks for.
 
 use std::cell::Cell;
-use std::hint::cold_path;
+use std::hint::{cold_path, select_unpredictable};
 
 use super::Addr;
 use super::segment::{WORD, Word};
@@ -82,6 +82,12 @@ impl<'a> Window<'a> {
         words.first_chunk().map(Fields)
     }
 
+    /// A single word, as a structure: of the structure at `addr`, the one at an offset.
+    #[inline(always)]
+    pub(crate) fn field(self, addr: Addr, offset: u64) -> Option<Fields<'a, 1>> {
+        self.word_at(self.index(addr).wrapping_add(offset as usize / WORD))
+    }
+
     /// A single word, as a structure.
     #[inline(always)]
     pub(crate) fn word_at(self, index: usize) -> Option<Fields<'a, 1>> {
@@ -157,7 +163,12 @@ impl<'a> Windows<'a> {
     /// other.
     #[inline(always)]
     pub(crate) fn of(self, block: Addr) -> Window<'a> {
-        if block < self.mapped.base { self.heap } else { self.mapped }
+        let Self { heap, mapped } = self;
+        let is_heap = block < mapped.base;
+        Window {
+            words: select_unpredictable(is_heap, heap.words, mapped.words),
+            base: select_unpredictable(is_heap, heap.base, mapped.base),
+        }
     }
 
     /// A structure of `N` words, wherever it is at hand.

@@ -7,7 +7,7 @@ use crate::memory::{Addr, Arena, Fields, Window};
 use crate::mmgr::chunk::{ChunkHeader, MCTX_GENERATION_ID};
 use crate::mmgr::maxalign;
 use crate::mmgr::short_way::{ContextFields, Quick, ShortWay};
-use crate::profile::{ChunkHeaders, GenerationProfile, Layout};
+use crate::profile::{ChunkHeaders, Layout};
 
 /// Words of `GenerationBlock`, in the longer form: the shorter one is followed by a chunk.
 const BLOCK: usize = 7;
@@ -31,23 +31,28 @@ impl Quick for Generation {
         let chunk_size = maxalign(size);
         let required = chunk_size.wrapping_add(layout.generation.chunk);
         let window = windows.of(active);
-        let block = Block::at::<L>(window, active)?;
-        let chunk = block.ptr(FREEPTR);
-        if block.ptr(ENDPTR).since(chunk) < required {
+        let block = window.fields::<BLOCK>(active)?;
+        let (chunk, counts) = (block.ptr(field::<L>(FREEPTR)), block.word(field::<L>(NCHUNKS)));
+        let (free, most) = (block.ptr(field::<L>(ENDPTR)).since(chunk), u32::MAX);
+        if free < required || counts as u32 == most {
             return None;
         }
+        let count = || {
+            block.set_word(field::<L>(NCHUNKS), counts + 1);
+            block.set_ptr(field::<L>(FREEPTR), chunk.offset(required));
+        };
         // In the order of the long way, in case that somebody wrote over the block's header.
         match layout.chunk_headers {
             ChunkHeaders::Owner => {
                 let header = window.fields::<OWNED>(chunk)?;
-                block.count_chunk(chunk.offset(required));
+                count();
                 header.set_word(0, chunk_size);
                 header.set_ptr(8, active);
                 header.set_ptr(16, way.start.addr);
             }
             ChunkHeaders::Packed => {
                 let header = window.fields::<1>(chunk)?;
-                block.count_chunk(chunk.offset(required));
+                count();
                 let word = ChunkHeader::new(chunk.since(active), chunk_size, MCTX_GENERATION_ID);
                 header.set_word(0, word.0);
             }
@@ -63,7 +68,7 @@ impl Quick for Generation {
         match layout.chunk_headers {
             ChunkHeaders::Owner => {
                 let header = window.fields::<OWNED>(chunk)?;
-                let block = Block::at::<L>(window, header.ptr(8))?;
+                let block = Counts::of::<L>(window, header.ptr(8))?;
                 if block.is_last() {
                     return None;
                 }
@@ -75,7 +80,7 @@ impl Quick for Generation {
                 if header.method() != MCTX_GENERATION_ID || header.is_external() {
                     return None;
                 }
-                let block = Block::at::<L>(window, chunk.back(header.block_offset()))?;
+                let block = Counts::of::<L>(window, chunk.back(header.block_offset()))?;
                 if block.is_last() {
                     return None;
                 }
@@ -86,55 +91,31 @@ impl Quick for Generation {
     }
 }
 
-/// A block's header, all of it at hand. Its fields are called by their distance from the end.
-#[derive(Clone, Copy)]
-struct Block<'a> {
-    fields: Fields<'a, BLOCK>,
-    end: u64,
+/// A block's fields are called by their distance from its header's end: here, by their offsets.
+const fn field<L: Layout>(back: u64) -> u64 {
+    L::PROFILE.mmgr.generation.block - back
 }
 
-impl<'a> Block<'a> {
-    #[inline(always)]
-    fn at<L: Layout>(window: Window<'a>, addr: Addr) -> Option<Self> {
-        let GenerationProfile { block: end, .. } = L::PROFILE.mmgr.generation;
-        Some(Self { fields: window.fields(addr)?, end })
-    }
+/// How many chunks a block has, and in the upper half of the word how many of them were freed.
+#[derive(Clone, Copy)]
+struct Counts<'a>(Fields<'a, 1>);
 
-    /// Count a new chunk, behind which the free space begins.
+impl<'a> Counts<'a> {
     #[inline(always)]
-    fn count_chunk(self, free_start: Addr) {
-        let counts = self.counts();
-        let nchunks = u64::from((counts as u32).wrapping_add(1));
-        self.set_counts(counts >> 32 << 32 | nchunks);
-        self.fields.set_ptr(self.end - FREEPTR, free_start);
+    fn of<L: Layout>(window: Window<'a>, block: Addr) -> Option<Self> {
+        window.field(block, field::<L>(NCHUNKS)).map(Self)
     }
 
     /// Whether one more freed chunk is the last.
     #[inline(always)]
     fn is_last(self) -> bool {
-        let counts = self.counts();
+        let counts = self.0.word(0);
         ((counts >> 32) as u32).wrapping_add(1) >= counts as u32
     }
 
     /// Count a freed chunk.
     #[inline(always)]
     fn count_free(self) {
-        self.set_counts(self.counts().wrapping_add(1 << 32));
-    }
-
-    /// The chunks, and in the upper half the freed ones.
-    #[inline(always)]
-    fn counts(self) -> u64 {
-        self.fields.word(self.end - NCHUNKS)
-    }
-
-    #[inline(always)]
-    fn set_counts(self, counts: u64) {
-        self.fields.set_word(self.end - NCHUNKS, counts);
-    }
-
-    #[inline(always)]
-    fn ptr(self, back: u64) -> Addr {
-        self.fields.ptr(self.end - back)
+        self.0.set_word(0, self.0.word(0).wrapping_add(1 << 32));
     }
 }
