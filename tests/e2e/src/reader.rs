@@ -105,13 +105,6 @@ impl Reader {
         self.devtools("Network.setBlockedURLs", json!({ "urls": addresses })).await
     }
 
-    /// Forgets the errors so far that speak of `part`, which a test made on purpose; there must be some.
-    pub async fn forgive(&self, part: &str) -> Result<()> {
-        let before = self.console().await?.len();
-        self.console.borrow_mut().retain(|message| !message.contains(part));
-        if self.console.borrow().len() < before { Ok(()) } else { Err("nothing to forgive".into()) }
-    }
-
     /// Goes to the page with `rest` (query, fragment) behind its address and waits until it is ready.
     pub async fn visit(&self, rest: &str) -> Result<()> {
         self.go(&format!("{}{rest}", self.page)).await?;

@@ -71,7 +71,6 @@ fn a_reader_is_told_when_it_cannot_be_had_and_can_try_again() {
         reader.click("button[aria-label='To start']").await?;
         reader.until_text("#position", |text| text.starts_with("op 0 ")).await?;
         assert!(reader.address().await?.ends_with(&fragment), "the link is still there");
-        reader.forgive("later.js").await?;
 
         reader.block(&[]).await?;
         reader.allow_clipboard().await?;

@@ -29,11 +29,10 @@ pub struct AppProps {
 /// its reader left here; else with the guide. Only what is packed is waited for.
 pub fn mount() {
     let query = address::query();
-    let (rescued, kept) = match query.embed {
-        true => (None, None),
-        false => (storage::rescued(), storage::scenario()),
-    };
-    let fragment = address::fragment().filter(|_| rescued.is_none());
+    let fragment = address::fragment();
+    let kept = if query.embed { None } else { storage::scenario() };
+    // A link is newer than a panic, which took the one before out of the address.
+    let rescued = if query.embed || fragment.is_some() { None } else { storage::rescued() };
     let packed = fragment.is_some() || matches!(kept, Some(Kept::Packed(_)));
     let render = move |later: Option<Later>| {
         let open = |fragment: &str| address::open(later.as_ref(), fragment);
