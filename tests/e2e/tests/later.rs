@@ -66,6 +66,11 @@ fn a_reader_is_told_when_it_cannot_be_had_and_can_try_again() {
         copy_link(&reader).await?;
         reader.until_text("[role=alert]", missing).await?;
 
+        // What an older build kept can't be shown now, and its reader hears why.
+        reader.script(&format!("localStorage.setItem('pgscope.scenario', '{fragment}')")).await?;
+        reader.visit("").await?;
+        reader.until_text("[role=alert]", missing).await?;
+
         reader.visit(&format!("#{fragment}")).await?;
         reader.until_text("[role=alert]", missing).await?;
         reader.click("button[aria-label='To start']").await?;

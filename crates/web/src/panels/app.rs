@@ -36,10 +36,17 @@ pub fn mount() {
     let packed = fragment.is_some() || matches!(kept, Some(Kept::Packed(_)));
     let render = move |later: Option<Later>| {
         let open = |fragment: &str| address::open(later.as_ref(), fragment);
-        let link = rescued.map(Ok).or_else(|| fragment.as_deref().map(open));
+        let mut link = rescued.map(Ok).or_else(|| fragment.as_deref().map(open));
         let left = match kept {
             Some(Kept::Whole(link)) => Some(link),
-            Some(Kept::Packed(fragment)) => open(&fragment).ok(),
+            Some(Kept::Packed(fragment)) => {
+                let kept = open(&fragment);
+                if later.is_none() {
+                    // Said before the reader writes over it.
+                    link = link.or(kept.clone().err().map(Err));
+                }
+                kept.ok()
+            }
             None => None,
         };
         if let Some(root) = mount_point() {
