@@ -25,8 +25,15 @@ pub(crate) fn test() -> Result<(), String> {
             run(process::cargo().args(host), screen, MEND)
         })
         .step("clippy, wasm", |_, screen| {
-            let web = ["clippy", "-p", "pgscope-web", "--all-targets", "--target", TRIPLE];
-            run(process::cargo().args(web).args(["--", "-D", "warnings"]), screen, MEND)
+            let web = ["clippy", "-p", "pgscope-web", "-p", "pgscope-later", "--all-targets"];
+            run(
+                process::cargo()
+                    .args(web)
+                    .args(["--target", TRIPLE])
+                    .args(["--", "-D", "warnings"]),
+                screen,
+                MEND,
+            )
         })
         .step("tests of every crate that needs no browser", |_, screen| {
             // The workspace's default members: a new crate is in without a word here.

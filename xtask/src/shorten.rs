@@ -1,14 +1,14 @@
-//! Short names for what the page's wasm imports.
+//! Short names for what the page's two wasms import.
 //!
 //! wasm-bindgen names each import after what it calls and a hash (`__wbg_focus_2f77051f98540625`),
 //! once in the wasm and once in the JavaScript that goes with it. Nobody reads these names, and a
-//! hash doesn't compress: together they weigh as much as a panel of the page. Both files of a
+//! hash doesn't compress: together they weigh as much as a panel of the page. The files of a
 //! release are written anew with names of two letters, the JavaScript without indentation, and the wasm
 //! without the sections that no browser reads.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::steps::Outcome;
 use crate::trouble::Trouble;
@@ -23,7 +23,7 @@ const HEAD: usize = 8;
 /// The kind of an import that is a function.
 const FUNCTION: u8 = 0;
 
-/// The release in `dist`, with short names.
+/// The release in `dist`, with short names: each wasm there, with the script beside it.
 pub(crate) fn release(dist: &Path) -> Outcome {
     let trouble = |what: &str| {
         Trouble::new(
@@ -31,24 +31,26 @@ pub(crate) fn release(dist: &Path) -> Outcome {
             "xtask/src/shorten.rs knows what wasm-bindgen writes; see what changed there",
         )
     };
-    let file = |ending: &str| only(dist, ending).ok_or_else(|| trouble(&format!("no {ending}")));
-    let (wasm, script) = (file("wasm")?, file("js")?);
     let failed = |error: std::io::Error| trouble(&format!("a file cannot be changed: {error}"));
-    let (bytes, names) = shorten(&fs::read(&wasm).map_err(failed)?)
-        .ok_or_else(|| trouble("imports that cannot be read"))?;
-    let text = fs::read_to_string(&script).map_err(failed)?;
-    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
-    let text = rename(&lines.join("\n"), &names);
-    fs::write(wasm, bytes).map_err(failed)?;
-    fs::write(script, text).map_err(failed)?;
-    Ok(format!("{} imports", names.len()))
-}
-
-/// The only file with this ending.
-fn only(folder: &Path, ending: &str) -> Option<PathBuf> {
-    let paths = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut found = paths.filter(|path| path.extension().is_some_and(|it| it == ending));
-    found.next().filter(|_| found.next().is_none())
+    let mut count = 0;
+    for entry in fs::read_dir(dist).map_err(failed)? {
+        let wasm = entry.map_err(failed)?.path();
+        let name = wasm.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(name) = name.strip_suffix("_bg.wasm") else { continue };
+        let script = wasm.with_file_name(format!("{name}.js"));
+        let (bytes, names) = shorten(&fs::read(&wasm).map_err(failed)?)
+            .ok_or_else(|| trouble("imports that cannot be read"))?;
+        let text = fs::read_to_string(&script).map_err(failed)?;
+        let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+        let text = rename(&lines.join("\n"), &names);
+        fs::write(wasm, bytes).map_err(failed)?;
+        fs::write(script, text).map_err(failed)?;
+        count += names.len();
+    }
+    match count {
+        0 => Err(trouble("no wasm with imports")),
+        count => Ok(format!("{count} imports")),
+    }
 }
 
 /// A wasm file whose imported functions have short names, and these by the long ones.

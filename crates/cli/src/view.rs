@@ -35,9 +35,7 @@ fn table(args: &ViewArgs, name: &str, history: &History) -> Result<Table, Troubl
     match args.name {
         ViewName::Buffercache => statistics(View::Buffercache, name, server),
         ViewName::BuffercacheSummary => statistics(View::BuffercacheSummary, name, server),
-        ViewName::BuffercacheUsageCounts => {
-            statistics(View::BuffercacheUsageCounts, name, server)
-        }
+        ViewName::BuffercacheUsageCounts => statistics(View::BuffercacheUsageCounts, name, server),
         ViewName::StatIo => statistics(View::StatIo, name, server),
         ViewName::StatBgwriter => statistics(View::StatBgwriter, name, server),
         ViewName::StatCheckpointer => statistics(View::StatCheckpointer, name, server),

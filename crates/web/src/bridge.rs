@@ -11,6 +11,7 @@ pub mod crash;
 pub mod editor;
 pub mod host;
 pub mod keys;
+pub mod later;
 pub mod observe;
 pub mod storage;
 pub mod theme;

@@ -21,7 +21,5 @@ pub mod state;
 /// Take over the page.
 pub fn start() {
     bridge::crash::install();
-    if let Some(root) = bridge::mount_point() {
-        yew::Renderer::<panels::app::App>::with_root(root).render();
-    }
+    panels::app::mount();
 }

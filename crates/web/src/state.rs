@@ -9,11 +9,9 @@
 //! - [`compose`]: the statements that the buttons write
 //! - [`timeline`]: a history of any length, summed up in a bounded number of columns
 //! - [`guide`]: the scenario of a first visit
-//! - [`examples`]: the scenarios that the page offers
 //! - `words`: the small types that actions are made of
 
 pub mod compose;
-pub mod examples;
 pub mod guide;
 pub mod run;
 pub mod timeline;
@@ -26,7 +24,7 @@ use std::rc::Rc;
 use pgscope_core::ids::{BackendId, BufferId};
 use pgscope_core::memory::Addr;
 use pgscope_scenario::Position;
-use pgscope_scenario::link::{Link, LinkError};
+use pgscope_scenario::link::Link;
 use pgscope_scenario::{Diagnostic, compile};
 use yew::Reducible;
 
@@ -64,8 +62,8 @@ pub enum Action {
     Open(Option<Addr>),
     /// Look at a chunk, or at none.
     Chunk(Option<Addr>),
-    /// A link was opened.
-    Link(Result<Link, LinkError>),
+    /// A link was opened, or can't be for this reason.
+    Link(Result<Link, Rc<str>>),
     /// Tell the reader something.
     Tell(Notice),
     /// The reader has read it.
@@ -81,6 +79,15 @@ const NORMAL_SPEED: usize = 1;
 
 /// Farther than this many operations ahead is run in slices, so that the page stays awake.
 const FAR: u64 = 2_000;
+
+/// A reason as a sentence.
+pub fn sentence(reason: &str) -> Rc<str> {
+    let mut text = [reason, "."].concat();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text.into()
+}
 
 /// Everything the page knows.
 #[derive(Clone)]
@@ -115,6 +122,8 @@ pub struct State {
     pub dialog: Option<Dialog>,
     /// The page's colours.
     pub theme: Theme,
+    /// The script as the last link brought it.
+    sent: Option<Rc<str>>,
 }
 
 impl State {
@@ -136,6 +145,7 @@ impl State {
             notice: None,
             dialog: None,
             theme,
+            sent: None,
         };
         state.start(position);
         state
@@ -143,13 +153,22 @@ impl State {
 
     /// The page as a link asks for it. Without one, or with its error on top: as its reader left
     /// it, or as on a first visit.
-    pub fn opened(link: Option<Result<Link, LinkError>>, left: Option<Link>, theme: Theme) -> Self {
+    pub fn opened(link: Option<Result<Link, Rc<str>>>, left: Option<Link>, theme: Theme) -> Self {
         let mut state = Self::new(guide::TEXT, guide::POSITION, theme);
-        let left = left.filter(|_| !matches!(link, Some(Ok(_)))).map(Ok);
-        for link in left.into_iter().chain(link) {
+        if let Some(left) = left.filter(|_| !matches!(link, Some(Ok(_)))) {
+            state.follow(Ok(left));
+            state.sent = None;
+        }
+        if let Some(link) = link {
             state.follow(link);
         }
         state
+    }
+
+    /// Whether the script is what the last link brought: its sender's, until the reader writes
+    /// something into it.
+    pub fn is_sent(&self) -> bool {
+        self.sent.as_ref() == Some(&self.text)
     }
 
     /// The link to what is shown.
@@ -171,21 +190,18 @@ impl State {
         Draft::new(kind, program, server, self.backend)
     }
 
-    fn follow(&mut self, link: Result<Link, LinkError>) {
+    fn follow(&mut self, link: Result<Link, Rc<str>>) {
         match link {
             Ok(link) => {
                 self.text = link.text.into();
+                self.sent = Some(Rc::clone(&self.text));
                 self.notice = None;
                 self.activity = Activity::Resting;
                 self.start(Position { op: link.op, event: link.event });
             }
             Err(error) => {
-                let mut message = error.to_string();
-                if let Some(first) = message.get_mut(..1) {
-                    first.make_ascii_uppercase();
-                }
-                message += ". What you see is not from this link.";
-                self.notice = Some(Notice::Failed(message.into()));
+                let message = sentence(&format!("{error}. What you see is not from this link"));
+                self.notice = Some(Notice::Failed(message));
             }
         }
     }

@@ -6,7 +6,8 @@ use pgscope_core::event::{BufferEvent, Event, Tick};
 use pgscope_core::ids::BufferId;
 use pgscope_scenario::Teller;
 use pgscope_scenario::link::Link;
-use pgscope_web::bridge::address::{Query, of};
+use pgscope_web::bridge::address::{Query, of, with_fragment};
+use pgscope_web::bridge::storage::Kept;
 use pgscope_web::bridge::told::Plain;
 use pgscope_web::bridge::{editor, storage};
 use pgscope_web::state::{State, Theme, guide};
@@ -26,19 +27,35 @@ fn the_query_says_how_to_show() {
 }
 
 #[wasm_bindgen_test]
-fn an_address_holds_a_link_that_opens() {
-    let link = Link { text: "backend a\n".into(), op: 1, ..Link::default() };
-    let address = of(&link, "?embed");
-    let (page, fragment) = address.split_once('#').expect("a link is a fragment");
-    assert!(page.ends_with("?embed"));
-    assert_eq!(pgscope_scenario::link::decode(fragment), Ok(link));
+fn an_address_is_that_of_the_page_with_query_and_fragment() {
+    let address = with_fragment("s1=abc", "?embed");
+    assert!(address.starts_with("http") && address.ends_with("?embed#s1=abc"), "{address}");
+    // Nothing here can pack a link.
+    assert!(!of(&guide::link(), "").contains('#'));
 }
 
 #[wasm_bindgen_test]
 fn what_is_kept_is_found_again() {
-    let link = Link { text: "backend a\n".into(), op: 1, ..Link::default() };
-    assert!(storage::keep_scenario(&link));
-    assert_eq!(storage::scenario(), Some(link));
+    for text in ["backend a\n", "", "\n\n5 5 5\n"] {
+        let link = Link { text: text.into(), op: u64::MAX, event: 2, panels: 3 };
+        assert!(storage::keep_scenario(&link));
+        assert_eq!(storage::scenario(), Some(Kept::Whole(link)));
+    }
+    let local = web_sys::window().and_then(|it| it.local_storage().ok().flatten());
+    let local = local.expect("a test's page has a storage");
+    let older = "s1=AAAA";
+    for (value, kept) in [(older, Some(Kept::Packed(older.into()))), ("x", None), ("1 2\nt", None)]
+    {
+        local.set_item("pgscope.scenario", value).expect("room");
+        assert_eq!(storage::scenario(), kept);
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_rescued_script_is_found_once() {
+    assert!(storage::rescue("backend a\n".into()));
+    assert_eq!(storage::rescued().map(|link| link.text), Some("backend a\n".into()));
+    assert_eq!(storage::rescued(), None);
 }
 
 #[wasm_bindgen_test]

@@ -4,11 +4,10 @@ use std::rc::Rc;
 
 use pgscope_core::event::{BufferEvent, Event, Tick};
 use pgscope_core::profile::Version;
-use pgscope_scenario::link::{self, Link, LinkError};
+use pgscope_scenario::link::Link;
 use pgscope_scenario::{Mark, Position};
 use pgscope_web::bridge::keys::{Wish, wish};
 use pgscope_web::state::compose::{BUTTONS, Blank, Kind, Setting, with_setting};
-use pgscope_web::state::examples::EXAMPLES;
 use pgscope_web::state::run::View;
 use pgscope_web::state::timeline::{COLUMNS, Timeline};
 use pgscope_web::state::{Action, Activity, Move, Notice, State, Theme, guide};
@@ -201,18 +200,24 @@ fn the_version_is_written_into_the_script() {
 #[wasm_bindgen_test]
 fn a_link_brings_script_and_place_and_a_bad_one_a_message() {
     let at = after(&page(SMALL), [Action::Go(Move::To(4)), Action::Go(Move::StepEvent)]);
-    let fragment = link::encode(&at.link());
-    let opened = State::opened(Some(link::decode(&fragment)), None, Theme::Light);
+    let opened = State::opened(Some(Ok(at.link())), None, Theme::Light);
     assert_eq!(&*opened.text, SMALL);
     assert_eq!(view(&opened).position, view(&at).position);
 
-    let bad = State::opened(Some(Err(LinkError::Damaged)), None, Theme::Dark);
-    assert!(matches!(&bad.notice, Some(Notice::Failed(text)) if text.contains("damaged")));
+    assert!(opened.is_sent());
+    let written = after(&Rc::new(opened), [Action::Edit("backend b\n".into())]);
+    assert!(!written.is_sent());
+
+    let damaged = || Some(Err("this link is damaged".into()));
+    let bad = State::opened(damaged(), None, Theme::Dark);
+    let said = "This link is damaged. What you see is not from this link.";
+    assert_eq!(bad.notice, Some(Notice::Failed(said.into())));
     assert_eq!(&*bad.text, guide::TEXT);
     // What the reader had written before is still there, and not the guide.
-    let bad = State::opened(Some(Err(LinkError::Damaged)), Some(at.link()), Theme::Dark);
+    let bad = State::opened(damaged(), Some(at.link()), Theme::Dark);
     assert!(bad.notice.is_some());
     assert_eq!(&*bad.text, SMALL);
+    assert!(!bad.is_sent());
     let far = Link { text: SMALL.into(), op: u64::MAX, event: u32::MAX, panels: 7 };
     let far = Rc::new(State::opened(Some(Ok(far)), None, Theme::Dark));
     let far = after(&far, [Action::Slice(u64::MAX)]);
@@ -258,16 +263,4 @@ fn every_kind_of_context_can_be_written() {
     let older = page("server 15\nbackend alice\n").draft(Kind::NewContext);
     let kinds = older.fields.iter().find(|field| field.blank == Blank::Allocator);
     assert_eq!(kinds.map(|field| field.choices.len()), Some(3));
-}
-
-#[wasm_bindgen_test]
-fn an_example_is_a_scenario_without_what_tests_need() {
-    for example in EXAMPLES {
-        assert!(!example.text.contains("--= "), "{}", example.text);
-        assert!(!example.text.contains("expect "), "{}", example.text);
-        let link = example.link();
-        let state = page(&link.text);
-        assert!(state.diagnostics.is_empty(), "{}", example.text);
-        assert!(view(&state).len > link.op, "{}", example.name);
-    }
 }

@@ -94,6 +94,17 @@ impl Reader {
         self.devtools("Browser.grantPermissions", allowed).await
     }
 
+    /// Runs `script` from now on at the start of each page, before anything of its own.
+    pub async fn at_each_start(&self, script: &str) -> Result<()> {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await
+    }
+
+    /// From now on, files with such addresses (`*` stands for anything) can't be loaded.
+    pub async fn block(&self, addresses: &[&str]) -> Result<()> {
+        self.devtools("Network.enable", json!({})).await?;
+        self.devtools("Network.setBlockedURLs", json!({ "urls": addresses })).await
+    }
+
     /// Goes to the page with `rest` (query, fragment) behind its address and waits until it is ready.
     pub async fn visit(&self, rest: &str) -> Result<()> {
         self.go(&format!("{}{rest}", self.page)).await?;

@@ -6,11 +6,14 @@
 //!
 //! An embed never changes its own address; that is up to whoever calls [`keep`].
 
+use std::rc::Rc;
+
 use gloo_events::EventListener;
-use pgscope_scenario::link::{self, Link, LinkError};
+use pgscope_scenario::link::Link;
 use wasm_bindgen::JsValue;
 use web_sys::UrlSearchParams;
 
+use super::later::{self, Later, MISSING};
 use super::window;
 use crate::state::Theme;
 
@@ -43,22 +46,32 @@ pub fn query() -> Query {
     search.map_or_else(Query::default, |search| Query::parse(&search))
 }
 
-/// The link in the address, if there is any.
-pub fn link() -> Option<Result<Link, LinkError>> {
-    match link::decode(&window()?.location().hash().ok()?) {
-        Err(LinkError::Empty) => None,
-        link => Some(link),
-    }
+/// The fragment of the address, if there is any.
+pub fn fragment() -> Option<String> {
+    let hash = window()?.location().hash().ok()?;
+    (!hash.trim_matches('#').is_empty()).then_some(hash)
 }
 
-/// The address of the page for `link`, with this query.
+/// What a fragment says, or the reason why it can't be opened.
+pub fn open(later: Option<&Later>, fragment: &str) -> Result<Link, Rc<str>> {
+    later.ok_or(MISSING)?.unpack(fragment)
+}
+
+/// The address of the page for `link`, with this query. As long as nothing can pack links, it is
+/// that of the page itself.
 pub fn of(link: &Link, query: &str) -> String {
+    with_fragment(&later::now().map(|later| later.pack(link)).unwrap_or_default(), query)
+}
+
+/// The address of the page with this query and fragment.
+pub fn with_fragment(fragment: &str, query: &str) -> String {
     let location = window().map(|window| window.location());
     let part = |get: fn(&web_sys::Location) -> Result<String, JsValue>| {
         location.as_ref().and_then(|location| get(location).ok()).unwrap_or_default()
     };
     let (origin, path) = (part(web_sys::Location::origin), part(web_sys::Location::pathname));
-    format!("{origin}{path}{query}#{}", link::encode(link))
+    let mark = if fragment.is_empty() { "" } else { "#" };
+    [&*origin, &path, query, mark, fragment].concat()
 }
 
 /// Put `address` into the address bar, without a step for the browser's back button.
@@ -69,29 +82,30 @@ pub fn keep(address: &str) {
     }
 }
 
-/// Go to another scenario. The browser's back button leads back to the one that was shown.
-pub fn go(from: &Link, to: &Link) {
+/// Go to the scenario of a fragment. The browser's back button leads back to the one that was shown.
+pub fn go(from: &Link, to: &str) {
     let Some(location) = window().map(|window| window.location()) else { return };
     keep(&of(from, &location.search().unwrap_or_default()));
     // Where it can't be set, the page stays as it is.
-    let _ = location.set_hash(&link::encode(to));
+    let _ = location.set_hash(to);
 }
 
 /// Take the link out of the address bar: what is shown is no longer what it says.
 pub fn forget_link() {
     let Some(location) = window().map(|window| window.location()) else { return };
-    if location.hash().is_ok_and(|hash| !hash.is_empty()) {
+    if fragment().is_some() {
         let part = |part: Result<String, JsValue>| part.unwrap_or_default();
         keep(&format!("{}{}", part(location.pathname()), part(location.search())));
     }
 }
 
 /// Call `heed` whenever another link is put into the address.
-pub fn on_link(heed: impl Fn(Result<Link, LinkError>) + 'static) -> Option<EventListener> {
+pub fn on_link(heed: impl Fn(Result<Link, Rc<str>>) + 'static) -> Option<EventListener> {
+    let heed = Rc::new(heed);
     let listener = EventListener::new(&window()?.into(), "hashchange", move |_| {
-        if let Some(link) = link() {
-            heed(link);
-        }
+        let Some(fragment) = fragment() else { return };
+        let heed = Rc::clone(&heed);
+        later::with(move |later| heed(open(later.as_ref(), &fragment)));
     });
     Some(listener)
 }

@@ -8,11 +8,10 @@ use std::cell::RefCell;
 use std::panic::PanicHookInfo;
 
 use js_sys::{Function, Reflect};
-use pgscope_scenario::link::Link;
 use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, HtmlElement};
 
-use super::{address, document, window};
+use super::{address, document, storage, window};
 
 thread_local! {
     static SCRIPT: RefCell<String> = const { RefCell::new(String::new()) };
@@ -35,15 +34,16 @@ pub fn install() {
 fn show(panic: &PanicHookInfo<'_>) -> Option<()> {
     let document = document()?;
     let script = SCRIPT.try_with(|kept| kept.try_borrow().map(|it| it.clone())).ok()?.ok()?;
-    let (notice, restart) = notice(&document, &panic.to_string(), &script)?;
+    // From its beginning: where it stood may be what brought us here. An embed opens its link again.
+    let embed = address::query().embed;
+    let kept = embed || storage::rescue(script.clone());
+    let (notice, restart) = notice(&document, &panic.to_string(), &script, kept)?;
     let body = document.body()?;
     body.set_inner_html("");
     body.append_child(&notice).ok()?;
 
-    // From its beginning: where it stood may be what brought us here. An embed keeps its address.
-    if !address::query().embed {
-        let search = window()?.location().search().unwrap_or_default();
-        address::keep(&address::of(&Link { text: script, ..Link::default() }, &search));
+    if kept && !embed {
+        address::forget_link();
     }
     let location = window()?.location();
     let reload = Reflect::get(&location, &"reload".into()).ok()?.dyn_into::<Function>().ok()?;
@@ -52,7 +52,12 @@ fn show(panic: &PanicHookInfo<'_>) -> Option<()> {
 }
 
 /// The notice, and the button in it that is to restart the page.
-fn notice(document: &Document, message: &str, script: &str) -> Option<(Element, HtmlElement)> {
+fn notice(
+    document: &Document,
+    message: &str,
+    script: &str,
+    kept: bool,
+) -> Option<(Element, HtmlElement)> {
     let notice = document.create_element("main").ok()?;
     notice.set_class_name("crash");
     notice.set_attribute("role", "alert").ok()?;
@@ -65,7 +70,15 @@ fn notice(document: &Document, message: &str, script: &str) -> Option<(Element, 
     add("h1", "pgscope has stopped")?;
     add("p", "This is a mistake in pgscope, not in your scenario. Please report these lines:")?;
     add("pre", message)?;
-    add("p", "Your script is here, nothing of it is lost. Start again with it, or copy it first.")?;
+    add("p", "Your script is here, nothing of it is lost.")?;
+    add(
+        "p",
+        if kept {
+            "Start again with it, or copy it first."
+        } else {
+            "Copy it before you start again."
+        },
+    )?;
     let field = add("textarea", script)?;
     field.set_attribute("aria-label", "Scenario").ok()?;
     field.set_attribute("readonly", "").ok()?;
@@ -81,7 +94,7 @@ mod tests {
     fn the_notice_has_the_message_the_script_and_a_way_on() {
         let document = super::document().expect("a document");
         let (notice, restart) =
-            super::notice(&document, "<b>index</b>", "backend a\n").expect("a notice");
+            super::notice(&document, "<b>index</b>", "backend a\n", true).expect("a notice");
         let text = notice.text_content().unwrap_or_default();
         assert!(text.contains("<b>index</b>") && text.contains("backend a\n"));
         assert_eq!(restart.inner_text(), "Restart");

@@ -1,27 +1,70 @@
 //! The root: the one state, what acts on it from outside, and which form of the page is shown.
 
+use std::rc::Rc;
+
+use pgscope_scenario::link::Link;
 use yew::prelude::*;
 
-use crate::bridge::address::{self, Query};
-use crate::bridge::{storage, theme};
+use crate::bridge::address::Query;
+use crate::bridge::later::{self, Later};
+use crate::bridge::storage::{self, Kept};
+use crate::bridge::{address, mount_point, theme};
 use crate::panels::effects;
 use crate::panels::embed::Embed;
 use crate::panels::page::Page;
 use crate::state::{Action, State};
 
-/// The state of a page that was just opened: what its link says; else, unless it is an embed,
-/// what its reader left here; else the guide.
-fn opened(query: Query) -> State {
-    let link = address::link();
-    let left = if query.embed { None } else { storage::scenario() };
-    State::opened(link, left, theme::current())
+/// What the page begins with.
+#[derive(Clone, PartialEq, Properties)]
+pub struct AppProps {
+    /// How to show it.
+    query: Query,
+    /// What the address says.
+    link: Option<Result<Link, Rc<str>>>,
+    /// What its reader left here.
+    left: Option<Link>,
+}
+
+/// Take over the page. It begins with what its link says; else, unless it is an embed, with what
+/// its reader left here; else with the guide. Only what is packed is waited for.
+pub fn mount() {
+    let query = address::query();
+    let fragment = address::fragment();
+    let kept = if query.embed { None } else { storage::scenario() };
+    // A link is newer than a panic, which took the one before out of the address.
+    let rescued = if query.embed || fragment.is_some() { None } else { storage::rescued() };
+    let packed = fragment.is_some() || matches!(kept, Some(Kept::Packed(_)));
+    let render = move |later: Option<Later>| {
+        let open = |fragment: &str| address::open(later.as_ref(), fragment);
+        let mut link = rescued.map(Ok).or_else(|| fragment.as_deref().map(open));
+        let left = match kept {
+            Some(Kept::Whole(link)) => Some(link),
+            Some(Kept::Packed(fragment)) => {
+                let kept = open(&fragment);
+                if later.is_none() {
+                    // Said before the reader writes over it.
+                    link = link.or(kept.clone().err().map(Err));
+                }
+                kept.ok()
+            }
+            None => None,
+        };
+        if let Some(root) = mount_point() {
+            yew::Renderer::<App>::with_root_and_props(root, AppProps { query, link, left })
+                .render();
+        }
+    };
+    if packed { later::with(render) } else { render(None) }
 }
 
 /// The page.
 #[component]
-pub fn App() -> Html {
-    let query = *use_memo((), |()| address::query());
-    let state = use_reducer(move || opened(query));
+pub fn App(props: &AppProps) -> Html {
+    let query = props.query;
+    let state = {
+        let AppProps { link, left, .. } = props.clone();
+        use_reducer(move || State::opened(link, left, theme::current()))
+    };
     let dispatcher = state.dispatcher();
     let act = use_callback((), move |action: Action, ()| dispatcher.dispatch(action));
 

@@ -7,8 +7,9 @@ use super::icons;
 use crate::bridge::address;
 use crate::bridge::clipboard;
 use crate::bridge::keys::KEYS;
+use crate::bridge::later::{self, Later, MISSING};
 use crate::state::compose::BUTTONS;
-use crate::state::{Action, Dialog, Notice, State};
+use crate::state::{Action, Dialog, Notice, State, sentence};
 
 /// Which dialog, and what it needs to know.
 #[derive(Clone, PartialEq, Properties)]
@@ -23,16 +24,27 @@ pub struct DialogsProps {
     pub act: Callback<Action>,
 }
 
+/// Do what needs the later part of the page, or tell the reader that it isn't here.
+pub fn with_later(act: &Callback<Action>, then: impl FnOnce(&Later) + 'static) {
+    let act = act.clone();
+    later::with(move |later| match &later {
+        Some(later) => then(later),
+        None => act.emit(Action::Tell(Notice::Failed(sentence(MISSING)))),
+    });
+}
+
 /// Copy, and tell the reader how that went; where it can't be, show the link to copy by hand.
 pub fn copy_link(state: &State, act: &Callback<Action>) {
-    let link = address::of(&state.link(), "");
-    address::keep(&link);
-    let act = act.clone();
-    clipboard::copy(&link, move |copied| {
-        act.emit(if copied {
-            Action::Tell(Notice::Done("Link copied".into()))
-        } else {
-            Action::Show(Some(Dialog::Link))
+    let (link, told) = (state.link(), act.clone());
+    with_later(act, move |later| {
+        let link = address::with_fragment(&later.pack(&link), "");
+        address::keep(&link);
+        clipboard::copy(&link, move |copied| {
+            told.emit(if copied {
+                Action::Tell(Notice::Done("Link copied".into()))
+            } else {
+                Action::Show(Some(Dialog::Link))
+            });
         });
     });
 }

@@ -1,12 +1,15 @@
 //! What acts on the state from outside, and what the state does to the world outside: hooks that
 //! tie the reducer to the [`bridge`](crate::bridge).
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use gloo_timers::callback::Timeout;
 use yew::prelude::*;
 
 use crate::bridge::address::{self, Query};
 use crate::bridge::keys::{self, Wish};
-use crate::bridge::{announce_ready, clock, crash, storage, theme};
+use crate::bridge::{announce_ready, clock, crash, later, storage, theme};
 use crate::state::{Action, Activity, Notice, SPEEDS, State};
 
 /// Milliseconds of each frame that a run may take.
@@ -127,14 +130,12 @@ pub fn use_keys(state: &UseReducerHandle<State>, query: Query, act: &Callback<Ac
 /// editor says leaves the address, once the script is safe.
 #[hook]
 pub fn use_memory_of_the_script(state: &State, query: Query) {
-    let link = state.link();
+    let (link, sent) = (state.link(), state.is_sent());
     let first = use_mut_ref(|| true);
     use_effect_with(state.text.clone(), move |text| {
         crash::remember(text);
         let opened = first.replace(false);
-        // What came by a link is its sender's, until the reader writes something into it.
-        let shown = address::link().and_then(Result::ok);
-        let sent = shown.is_some_and(|shown| *shown.text == **text);
+        let sent = sent && address::fragment().is_some();
         if !query.embed && !opened && !sent && storage::keep_scenario(&link) {
             address::forget_link();
         }
@@ -153,16 +154,20 @@ pub fn use_title(state: &State) {
     });
 }
 
-/// Say when the first picture is drawn.
+/// Say when the first picture is drawn; what is needed later is fetched in a frame behind it.
 #[hook]
 pub fn use_ready() {
     use_effect_with((), |()| {
         // The first frame draws it, the second comes when that is done.
-        let second = std::rc::Rc::new(std::cell::RefCell::new(None));
-        let slot = std::rc::Rc::clone(&second);
+        let later = Rc::new(RefCell::new(None));
+        let slot = Rc::clone(&later);
         let first = clock::next_frame(move || {
-            *slot.borrow_mut() = clock::next_frame(announce_ready);
+            let third = Rc::clone(&slot);
+            *slot.borrow_mut() = clock::next_frame(move || {
+                announce_ready();
+                *third.borrow_mut() = clock::next_frame(later::fetch);
+            });
         });
-        move || drop((first, second))
+        move || drop((first, later))
     });
 }

@@ -29,10 +29,11 @@ fn size(buffers: u32) -> String {
     }
 }
 
-/// The header. `on_copy` copies the link; `on_script` goes to the script where it is out of sight.
+/// The header. `on_embed` shows the code that embeds, `on_copy` copies the link; `on_script` goes to the script where it is out of sight.
 pub fn header(
     state: &State,
     act: &Callback<Action>,
+    on_embed: &Callback<()>,
     on_copy: &Callback<()>,
     on_script: &Callback<()>,
 ) -> Html {
@@ -54,10 +55,11 @@ pub fn header(
     let sizes = SIZES.iter().map(|&(count, name)| {
         html! { <option value={name} selected={count == buffers}>{ name }</option> }
     });
-    let show = |dialog| act.reform(move |_: MouseEvent| Action::Show(Some(dialog)));
+    let keys = act.reform(move |_: MouseEvent| Action::Show(Some(Dialog::Keys)));
     let other = state.theme.other();
     let turn = act.reform(move |_: MouseEvent| Action::Theme(other));
     let script = on_script.reform(|_: MouseEvent| ());
+    let embed = on_embed.reform(|_: MouseEvent| ());
     let copy = on_copy.reform(|_: MouseEvent| ());
     html! {
         <header class="top">
@@ -78,14 +80,14 @@ pub fn header(
             </label>
             <nav aria-label="Share and settings">
                 <button type="button" class="script-button" onclick={script}>{ "Script" }</button>
-                <button type="button" class="embed-button" onclick={show(Dialog::Embed)}>
+                <button type="button" class="embed-button" onclick={embed}>
                     { "Embed" }
                 </button>
                 <button type="button" class="primary" onclick={copy}>{ "Copy link" }</button>
                 <button type="button" class="square" title="Dark, light (t)" onclick={turn}
                     aria-label={format!("Use the {} theme", other.name())}>{ icons::theme() }</button>
                 <button type="button" class="square help-button" title="Keys (?)"
-                    aria-label="Keyboard shortcuts" onclick={show(Dialog::Keys)}>{ "?" }</button>
+                    aria-label="Keyboard shortcuts" onclick={keys}>{ "?" }</button>
             </nav>
         </header>
     }

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
+use pgscope_later::examples::NAMES;
 use web_sys::{HtmlElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use super::actions::Actions;
 use super::dial::Dial;
-use super::dialogs::{Dialogs, copy_link};
+use super::dialogs::{Dialogs, copy_link, with_later};
 use super::editor::Editor;
 use super::header::header;
 use super::memory::Memory;
@@ -18,9 +19,8 @@ use super::transport::transport;
 use crate::bridge::address;
 use crate::paint::words;
 use crate::state::compose::{BUTTONS, Draft};
-use crate::state::examples::EXAMPLES;
 use crate::state::run::View;
-use crate::state::{Action, Activity, Move, State};
+use crate::state::{Action, Activity, Dialog, Move, State, guide};
 
 /// What the page shows.
 #[derive(Clone, Properties)]
@@ -47,6 +47,13 @@ pub fn Page(props: &PageProps) -> Html {
     let on_copy = {
         let (state, act) = (state.clone(), act.clone());
         Callback::from(move |()| copy_link(&state, &act))
+    };
+    let on_embed = {
+        let act = act.clone();
+        Callback::from(move |()| {
+            let show = act.clone();
+            with_later(&act, move |_| show.emit(Action::Show(Some(Dialog::Embed))));
+        })
     };
     let program = state.view.as_ref().map(|view| &view.program);
     let on_line = {
@@ -81,13 +88,13 @@ pub fn Page(props: &PageProps) -> Html {
     let line = state.view.as_ref().filter(|_| diagnostics.is_empty()).and_then(|view| view.line);
     html! {
         <div class="page">
-            { header(state, act, &on_copy, &on_script) }
+            { header(state, act, &on_embed, &on_copy, &on_script) }
             { notices(state.notice.as_ref(), act) }
             <main>
                 <section class="panel script" aria-labelledby="script-heading" ref={script}>
                     <header>
                         <h2 id="script-heading">{ "Scenario" }</h2>
-                        { examples(state) }
+                        { examples(state, act) }
                         { status(state) }
                     </header>
                     <Editor text={state.text.clone()} {line} {failed} field={field.clone()}
@@ -115,21 +122,31 @@ pub fn Page(props: &PageProps) -> Html {
     }
 }
 
-/// The examples to choose from. What stood in the script is a step back in the browser.
-fn examples(state: &State) -> Html {
-    let from = state.link();
+/// The examples to choose from, the guide first. What stood in the script is a step back in the
+/// browser.
+fn examples(state: &State, act: &Callback<Action>) -> Html {
+    let (from, act) = (state.link(), act.clone());
     let onchange = Callback::from(move |event: Event| {
         let select = event.target_unchecked_into::<HtmlSelectElement>();
         let chosen = usize::try_from(select.selected_index() - 1).ok();
-        if let Some(example) = chosen.and_then(|chosen| EXAMPLES.get(chosen)) {
-            address::go(&from, &example.link());
+        if let Some(chosen) = chosen {
+            let from = from.clone();
+            with_later(&act, move |later| {
+                let to = match chosen.checked_sub(1) {
+                    Some(place) => later.example(place),
+                    None => Some(later.pack(&guide::link())),
+                };
+                if let Some(to) = to {
+                    address::go(&from, &to);
+                }
+            });
         }
         select.set_selected_index(0);
     });
     html! {
         <select class="examples" aria-label="Examples" {onchange}>
             <option selected=true>{ "Examples" }</option>
-            { for EXAMPLES.iter().map(|example| html! { <option>{ example.name }</option> }) }
+            { for [guide::NAME].iter().chain(&NAMES).map(|name| html! { <option>{ *name }</option> }) }
         </select>
     }
 }

@@ -1,6 +1,10 @@
 //! The scenario of a first visit: a running story, standing at the moment that explains the rest.
 
 use pgscope_scenario::Position;
+use pgscope_scenario::link::Link;
+
+/// What it is about.
+pub const NAME: &str = "One lap of the clock";
 
 /// Two backends, two tables, sixteen buffers, and a page too many.
 pub const TEXT: &str = "\
@@ -54,3 +58,8 @@ alice: reset Work
 
 /// Where it stands at first.
 pub const POSITION: Position = Position { op: 33, event: 0 };
+
+/// The link to it.
+pub fn link() -> Link {
+    Link { text: TEXT.into(), op: POSITION.op, event: POSITION.event, panels: 0 }
+}

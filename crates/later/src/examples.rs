@@ -1,11 +1,9 @@
-//! The examples that the page offers: golden scenarios of the project's own tests, and the guide.
+//! The examples that the page offers besides its guide: golden scenarios of the project's own tests.
 //!
 //! What a test needs and a reader doesn't is left out when the page is compiled: the narration at a
 //! golden scenario's end and its expectations, which the tests hold to be true.
 
 use pgscope_scenario::link::Link;
-
-use super::guide;
 
 /// A scenario, and where to stand in it.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +27,7 @@ impl Example {
 macro_rules! golden {
     ($name:literal, $file:literal, $op:literal) => {{
         const GOLDEN: &[u8] =
-            include_bytes!(concat!("../../../../tests/scenarios/", $file, ".pgscope"));
+            include_bytes!(concat!("../../../tests/scenarios/", $file, ".pgscope"));
         const SHOWN: ([u8; GOLDEN.len()], usize) = shown(GOLDEN);
         static TEXT: [u8; SHOWN.1] = *SHOWN.0.first_chunk().expect("it is a part");
         const READ: &str = match std::str::from_utf8(&TEXT) {
@@ -42,7 +40,6 @@ macro_rules! golden {
 
 /// The examples, in the order of a textbook.
 pub const EXAMPLES: &[Example] = &[
-    Example { name: "One lap of the clock", text: guide::TEXT, op: guide::POSITION.op },
     golden!("Size classes", "size-classes", 8),
     golden!("Freelists", "aset-freelist", 9),
     golden!("Reset and the keeper block", "aset-reset", 103),
@@ -52,6 +49,17 @@ pub const EXAMPLES: &[Example] = &[
     golden!("A transaction's contexts", "transaction-contexts", 4),
     golden!("A query's contexts", "query-contexts", 10),
 ];
+
+/// Their names, which the page's menu has without the texts.
+pub const NAMES: [&str; EXAMPLES.len()] = {
+    let mut names = [""; EXAMPLES.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = EXAMPLES[place].name;
+        place += 1;
+    }
+    names
+};
 
 /// The lines for a reader, and how many bytes they are.
 const fn shown<const N: usize>(golden: &[u8]) -> ([u8; N], usize) {
@@ -93,4 +101,30 @@ const fn begins(text: &[u8], at: usize, with: &[u8]) -> bool {
         place += 1;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::rc::Rc;
+
+    use pgscope_scenario::{History, Position, compile};
+
+    use super::{EXAMPLES, NAMES};
+
+    #[test]
+    fn an_example_is_a_scenario_without_what_tests_need() {
+        for (example, name) in EXAMPLES.iter().zip(NAMES) {
+            assert_eq!(example.name, name);
+            assert!(!example.text.contains("--= "), "{}", example.text);
+            assert!(!example.text.contains("expect "), "{}", example.text);
+            let program = compile(&example.link().text).unwrap();
+            let mut history = History::new(Rc::new(program)).unwrap();
+            assert!(history.len() > example.op, "{name}");
+            let place = Position { op: example.op, event: 0 };
+            history.seek(place);
+            assert_eq!(history.position(), place, "{name}");
+        }
+    }
 }
