@@ -180,6 +180,7 @@ impl Server {
     #[cold]
     #[inline(never)]
     fn have_context_at_hand(&mut self, id: BackendId, slot: Option<ContextSlot>) -> Option<()> {
+        self.check_unwatched()?;
         let backend = self.backends.get_mut(usize::from(id.0))?;
         let alive = match slot {
             None => backend.variables.alive_at(backend.memory.current),
@@ -192,6 +193,7 @@ impl Server {
     }
 
     fn have_owner_at_hand(&mut self, id: BackendId, slot: ChunkSlot) -> Option<()> {
+        self.check_unwatched()?;
         let variables = &mut self.backends.get_mut(usize::from(id.0))?.variables;
         let context = variables.chunk(slot)?.context;
         let stamp = variables.place(slot)?.stamp();
@@ -210,11 +212,13 @@ impl Server {
         }
     }
 
-    /// How a backend's context can be used the short way, if nobody wants events.
+    /// Whether there are short ways now: nobody wants events, and headers can be trusted.
+    fn check_unwatched(&self) -> Option<()> {
+        (self.log.is_off() && !self.at_hand.distrusted).then_some(())
+    }
+
+    /// How a backend's context can be used the short way.
     fn short_way(&mut self, id: BackendId, context: Addr) -> Option<ShortWay> {
-        if !self.log.is_off() || self.at_hand.distrusted {
-            return None;
-        }
         self.lend(id);
         ShortWay::of(self.arena.windows(), self.profile, context)
     }

@@ -1,3 +1,5 @@
+//! Replays of small traces, held against a plain clock.
+
 use super::*;
 use std::collections::HashMap;
 

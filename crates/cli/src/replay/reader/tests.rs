@@ -1,3 +1,5 @@
+//! Traces of both formats, whole and broken.
+
 use std::io;
 
 use super::*;
