@@ -8,6 +8,7 @@ pub(crate) mod contexts;
 mod lmgr;
 mod mmgr;
 pub mod parameters;
+mod process;
 mod pg15;
 mod pg17;
 mod pg18;
@@ -23,6 +24,7 @@ pub use mmgr::{
     ChunkHeaders, ContextRows, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags,
     Recycling, SlabLists, SlabProfile, StatsDetail, TreeOrder,
 };
+pub use process::{BackendType, ProcessProfile};
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};
 pub use views::ViewColumns;
