@@ -506,9 +506,9 @@ impl fmt::Display for Error {
             Error::Setting(error) => write!(f, "{error}"),
             Error::TooManyClients => f.write_str("sorry, too many clients already"),
             Error::ReservedConnections(words) => f.write_str(words),
-            Error::NotConnected(End::CrashOfAnother) => f.write_str(
-                "terminating connection because of crash of another server process",
-            ),
+            Error::NotConnected(End::CrashOfAnother) => {
+                f.write_str("terminating connection because of crash of another server process")
+            }
             Error::NotConnected(End::Administrator) => {
                 f.write_str("terminating connection due to administrator command")
             }

@@ -214,6 +214,11 @@ impl Server {
         self.shmem.segment()
     }
 
+    /// Where the structures of the segment lie.
+    pub fn layout(&self) -> &ShmemLayout {
+        &self.shmem
+    }
+
     /// Who owns what: the areas of shared memory, and each backend's heap.
     pub fn regions(&self) -> Vec<Region> {
         let mut regions: Vec<_> = self.shmem.regions().collect();

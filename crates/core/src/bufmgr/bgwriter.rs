@@ -173,13 +173,7 @@ impl BgWriterState {
     }
 
     /// Buffers expected to be allocated until the next round.
-    fn upcoming(
-        &mut self,
-        allocs: u32,
-        estimate: i64,
-        nbuffers: u32,
-        round: &Round,
-    ) -> i64 {
+    fn upcoming(&mut self, allocs: u32, estimate: i64, nbuffers: u32, round: &Round) -> i64 {
         let allocs = allocs as f32;
         if self.smoothed_alloc <= allocs {
             self.smoothed_alloc = allocs;

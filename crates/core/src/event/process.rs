@@ -19,6 +19,19 @@ pub enum End {
     Refused,
 }
 
+impl End {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::Killed(_) => "killed",
+            Self::CrashOfAnother => "crash_of_another",
+            Self::Administrator => "administrator",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// What happened to processes and to what they share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessEvent {

@@ -63,11 +63,8 @@ static STACK: ProcessProfile = ProcessProfile {
     io_workers: false,
     reserved: "remaining connection slots are reserved for non-replication superuser connections",
 };
-static QUEUE: ProcessProfile = ProcessProfile {
-    stack: false,
-    io_workers: false,
-    reserved: FOR_SUPERUSERS,
-};
+static QUEUE: ProcessProfile =
+    ProcessProfile { stack: false, io_workers: false, reserved: FOR_SUPERUSERS };
 static IO_WORKERS: ProcessProfile =
     ProcessProfile { stack: false, io_workers: true, reserved: FOR_SUPERUSERS };
 

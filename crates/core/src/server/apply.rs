@@ -166,7 +166,9 @@ impl Server {
         blocks: &[BlockNumber],
     ) -> (usize, BufferId) {
         match self.backends.get_mut(usize::from(backend.0)) {
-            Some(backend) if backend.end().is_none() => self.pool.read_unobserved(&mut backend.buffers, rel, blocks),
+            Some(backend) if backend.end().is_none() => {
+                self.pool.read_unobserved(&mut backend.buffers, rel, blocks)
+            }
             _ => (0, BufferId(0)),
         }
     }

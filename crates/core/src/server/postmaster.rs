@@ -133,8 +133,8 @@ impl Server {
     /// (`InitPostgres`).
     pub(super) fn admit(&mut self, superuser: bool) -> Result<ClientProcess, Error> {
         let setting = |setting| self.setting(None, setting).max(0) as usize;
-        let reserved = setting(Setting::SuperuserReservedConnections)
-            + setting(Setting::ReservedConnections);
+        let reserved =
+            setting(Setting::SuperuserReservedConnections) + setting(Setting::ReservedConnections);
         let words = self.profile.version.processes().reserved;
         let postmaster = Rc::make_mut(&mut self.postmaster);
         let pid = postmaster.pid();

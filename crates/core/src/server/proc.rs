@@ -120,7 +120,13 @@ mod tests {
 
     fn procs(stack: bool) -> ProcGlobal {
         let client = FreeList { fresh: 0..3, returned: VecDeque::new() };
-        ProcGlobal { client, auxiliary: vec![false; 2], auxiliary_base: 9, stack, ..Default::default() }
+        ProcGlobal {
+            client,
+            auxiliary: vec![false; 2],
+            auxiliary_base: 9,
+            stack,
+            ..Default::default()
+        }
     }
 
     #[test]

@@ -8,14 +8,14 @@
 
 use std::rc::Rc;
 
-use super::page::render_page;
 use super::Server;
+use super::page::render_page;
 use super::segment::Segment;
 use crate::bufmgr::BLCKSZ;
 use crate::bufmgr::desc::BufferDesc;
+use crate::error::Error;
 use crate::ids::BufferId;
 use crate::memory::{Addr, Owner};
-use crate::error::Error;
 use crate::profile::{ContentLock, Profile, ShmemProfile};
 
 /// A named part of the arena.

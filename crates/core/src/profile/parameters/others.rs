@@ -76,11 +76,7 @@ pub(in crate::profile) static EVERYWHERE: [Parameter; 27] = [
     blocks(Setting::BgwriterFlushAfter, "bgwriter_flush_after", 64, 0, MAX_PENDING_FLUSHES)
         .changes(Context::Sighup),
     time(Unit::Seconds, number(Setting::CheckpointTimeout, "checkpoint_timeout", 300, 30, 86_400)),
-    real(
-        Setting::CheckpointCompletionTarget,
-        "checkpoint_completion_target",
-        [0.9, 0.0, 1.0],
-    ),
+    real(Setting::CheckpointCompletionTarget, "checkpoint_completion_target", [0.9, 0.0, 1.0]),
     blocks(Setting::CheckpointFlushAfter, "checkpoint_flush_after", 32, 0, MAX_PENDING_FLUSHES)
         .changes(Context::Sighup),
     time(Unit::Seconds, number(Setting::CheckpointWarning, "checkpoint_warning", 30, 0, INT_MAX)),
@@ -89,8 +85,11 @@ pub(in crate::profile) static EVERYWHERE: [Parameter; 27] = [
     megabytes(Setting::MinWalSize, "min_wal_size", 80),
     time(Unit::Milliseconds, number(Setting::WalWriterDelay, "wal_writer_delay", 200, 1, 10_000)),
     boolean(Setting::Autovacuum, "autovacuum"),
-    time(Unit::Milliseconds, number(Setting::DeadlockTimeout, "deadlock_timeout", 1000, 1, INT_MAX))
-        .changes(Context::Superuser),
+    time(
+        Unit::Milliseconds,
+        number(Setting::DeadlockTimeout, "deadlock_timeout", 1000, 1, INT_MAX),
+    )
+    .changes(Context::Superuser),
     word(
         Setting::PlanCacheMode,
         "plan_cache_mode",
@@ -100,11 +99,7 @@ pub(in crate::profile) static EVERYWHERE: [Parameter; 27] = [
     .changes(Context::User),
     preset(Unit::None, Setting::BlockSize, "block_size"),
     preset(Unit::Bytes(1 << 20), Setting::SharedMemorySize, "shared_memory_size"),
-    preset(
-        Unit::None,
-        Setting::SharedMemorySizeInHugePages,
-        "shared_memory_size_in_huge_pages",
-    ),
+    preset(Unit::None, Setting::SharedMemorySizeInHugePages, "shared_memory_size_in_huge_pages"),
 ];
 
 const fn io(effective: i32, maintenance: i32) -> [Parameter; 2] {

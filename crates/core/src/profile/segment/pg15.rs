@@ -1,7 +1,7 @@
 //! PostgreSQL 15: `ipci.c` and what it calls.
 
-use super::super::parameters::{AUTOVACUUM_WORKERS, COMMON, GROWING_LOCKS, OLD_SNAPSHOT, Setting};
 use super::super::parameters::others::{ADVICE, EVERYWHERE, SMALLEST_1MB};
+use super::super::parameters::{AUTOVACUUM_WORKERS, COMMON, GROWING_LOCKS, OLD_SNAPSHOT, Setting};
 use super::Count::{self, Fixed, Of, SlruShare};
 use super::{
     Allocator, Estimate, SHMEM_INDEX, SegmentProfile, Share, SlruProfile, Structure, Words, array,

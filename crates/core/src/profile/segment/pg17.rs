@@ -1,9 +1,9 @@
 //! PostgreSQL 17: `ipci.c` and what it calls, of a build without GSSAPI.
 
+use super::super::parameters::others::{ADVICE, COMBINED, EVERYWHERE, SMALLEST_64KB};
 use super::super::parameters::{
     AUTOVACUUM_WORKERS, COMMON, GROWING_LOCKS, SLRU_BUFFERS, SLRU_MAX_ALLOWED_BUFFERS, Setting,
 };
-use super::super::parameters::others::{ADVICE, COMBINED, EVERYWHERE, SMALLEST_64KB};
 use super::Count::{self, Fixed, Of, SlruSetting};
 use super::pg18::WORDS;
 use super::{

@@ -1,7 +1,7 @@
 //! PostgreSQL 18: `ipci.c` and what it calls, of a build without GSSAPI.
 
-use super::super::parameters::{ASYNCHRONOUS_IO, COMMON, GROWING_LOCKS, SLRU_BUFFERS, Setting};
 use super::super::parameters::others::{EVERYWHERE, READ_AHEAD, SMALLEST_64KB, WORKERS};
+use super::super::parameters::{ASYNCHRONOUS_IO, COMMON, GROWING_LOCKS, SLRU_BUFFERS, Setting};
 use super::Count::{self, Fixed, Of};
 use super::pg17::{BANKS, COMMIT_TIMESTAMP, SUBTRANSACTION, TRANSACTION};
 use super::{

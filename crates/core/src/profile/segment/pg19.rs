@@ -1,9 +1,9 @@
 //! PostgreSQL 19, as its recorded views and `subsystemlist.h` have it.
 
+use super::super::parameters::others::{EVERYWHERE, READ_AHEAD, SMALLEST_64KB, WORKERS};
 use super::super::parameters::{
     ASYNCHRONOUS_IO, COMMON, FIXED_LOCKS, REPACK, SLRU_BUFFERS, Setting,
 };
-use super::super::parameters::others::{EVERYWHERE, READ_AHEAD, SMALLEST_64KB, WORKERS};
 use super::Count::{self, Fixed, Of};
 use super::pg17::{BANKS, COMMIT_TIMESTAMP, SUBTRANSACTION, TRANSACTION};
 use super::pg18::WORDS;

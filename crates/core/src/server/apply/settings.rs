@@ -43,7 +43,11 @@ impl Server {
     }
 
     /// `pg_settings.source`.
-    pub fn setting_source(&self, backend: Option<BackendId>, parameter: &Parameter) -> &'static str {
+    pub fn setting_source(
+        &self,
+        backend: Option<BackendId>,
+        parameter: &Parameter,
+    ) -> &'static str {
         let own = backend.and_then(|id| self.backend(id));
         let profile = self.profile.version.segment();
         match parameter.setting {
@@ -112,7 +116,8 @@ impl Server {
                 }
                 let parameter = self.settable(id, name)?;
                 let value = value.as_ref();
-                let value = value.map(|text| self.check_setting(id, parameter, text)).transpose()?;
+                let value =
+                    value.map(|text| self.check_setting(id, parameter, text)).transpose()?;
                 self.change_setting(id, parameter.setting, value, *local)
             }
         }
@@ -258,7 +263,8 @@ impl Server {
                     self.settings.take_over(parameter, &file);
                     if from != to {
                         self.follow(setting)?;
-                        let event = ProcessEvent::SettingChanged { backend: None, setting, from, to };
+                        let event =
+                            ProcessEvent::SettingChanged { backend: None, setting, from, to };
                         self.log.emit(Event::Process(event))?;
                     }
                 }

@@ -3,8 +3,8 @@
 //! The postmaster forks, so the first of them are copies of its own; `InitPostgres` makes the
 //! rest, within a transaction where it has to look at the catalogs, and `PostgresMain` the last.
 
-use crate::error::{Error, Fallible};
 use crate::bufmgr::localbuf::LocalBufferPool;
+use crate::error::{Error, Fallible};
 use crate::event::{Event, ProcessEvent};
 use crate::ids::{BackendId, ContextSlot};
 use crate::memory::Addr;
