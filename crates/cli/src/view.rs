@@ -5,12 +5,12 @@ use std::io::{BufWriter, Write as _};
 use pgscope_core::Server;
 use pgscope_core::ids::BackendId;
 use pgscope_core::views::{self, View};
+use pgscope_scenario::table::Table;
 use pgscope_scenario::{History, Position};
 
 use crate::args::{ViewArgs, ViewName};
 use crate::input::Source;
 use crate::outcome::{Outcome, Trouble};
-use crate::table::Table;
 
 pub(crate) fn view(args: &ViewArgs) -> Result<Outcome, Trouble> {
     let source = Source::read(&args.source)?;

@@ -108,7 +108,7 @@ pub fn use_keys(state: &UseReducerHandle<State>, query: Query, act: &Callback<Ac
         let listener = keys::listen(!query.embed, move |wish| {
             let state = latest.borrow().clone();
             match wish {
-                Wish::Act(Action::Show(_)) if query.embed => {}
+                Wish::Act(Action::Show(_) | Action::Pane(_)) if query.embed => {}
                 Wish::Act(action) => act.emit(action),
                 Wish::Theme => act.emit(Action::Theme(state.theme.other())),
                 Wish::Speed(steps) => {
@@ -140,6 +140,12 @@ pub fn use_memory_of_the_script(state: &State, query: Query) {
             address::forget_link();
         }
     });
+}
+
+/// Wear large type while the reader wants it.
+#[hook]
+pub fn use_projector(state: &State) {
+    use_effect_with(state.projector, |&on| theme::enlarge(on));
 }
 
 /// Name the tab after the scenario.

@@ -5,6 +5,7 @@ use pgscope_core::bufmgr::desc::{
     BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT, BM_TAG_VALID, BM_VALID,
 };
 use pgscope_core::ids::BufferId;
+use pgscope_core::memory::Addr;
 use pgscope_core::profile::ContentLock;
 use yew::prelude::*;
 
@@ -24,6 +25,7 @@ pub(super) fn card(
     server: &Server,
     buffer: BufferId,
     on_select: &Callback<Option<BufferId>>,
+    on_bytes: Option<&Callback<Addr>>,
 ) -> Html {
     let pool = server.pool();
     let (Some(desc), Some(cell)) = (pool.desc(buffer), cells::cell(server, buffer)) else {
@@ -48,6 +50,12 @@ pub(super) fn card(
     let fact =
         |name: &'static str, value: Html| html! { <div><dt>{ name }</dt><dd>{ value }</dd></div> };
     let mono = |text: String| html! { <code>{ text }</code> };
+    let bytes = |name: &'static str, at: Addr| {
+        on_bytes.map(|on_bytes| {
+            let onclick = on_bytes.reform(move |_: MouseEvent| at);
+            html! { <button type="button" {onclick}>{ name }</button> }
+        })
+    };
     let close = on_select.reform(|_: MouseEvent| None);
     html! {
         <section class="buffer-card" aria-label={format!("Buffer {buffer}")}>
@@ -77,6 +85,12 @@ pub(super) fn card(
                     if flags.is_empty() { "none".to_owned() } else { flags.join(" ") }
                 }</code></dd></div>
             </dl>
+            if on_bytes.is_some() {
+                <p class="card-bytes">
+                    { for bytes("Bytes of the page", layout.block(buffer)) }
+                    { for bytes("Bytes of the descriptor", layout.descriptor(buffer)) }
+                </p>
+            }
         </section>
     }
 }
