@@ -9,6 +9,8 @@
 //! Between two events of a step the machine is executed up to that event and stopped there
 //! ([`EventLog::stop_after`](pgscope_core::event::EventLog::stop_after)).
 
+mod breaks;
+
 use std::rc::Rc;
 
 use pgscope_core::bufmgr::BufferUsage;
@@ -19,6 +21,8 @@ use pgscope_core::{Error, Event, Op, Server};
 
 use crate::expect::{self, Failure};
 use crate::program::{Program, Step, StepKind};
+
+pub use breaks::{Breakpoint, EVENT_KINDS, EventKind, Ran};
 
 /// A place in a history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -407,7 +411,7 @@ impl History {
                     self.marks.push(mark(&op, point, before));
                 }
             }
-            StepKind::Show { .. } => {
+            StepKind::Show { .. } | StepKind::Note(_) | StepKind::Ask(_) => {
                 if first_time {
                     self.marks.push(Mark::Other);
                 }
@@ -478,5 +482,7 @@ fn mark(op: &Op, after: &Point, before: (BufferUsage, u64)) -> Mark {
     }
 }
 
+#[cfg(test)]
+mod breaks_tests;
 #[cfg(test)]
 mod tests;

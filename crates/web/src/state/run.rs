@@ -189,7 +189,9 @@ impl Run {
         let shown = history.shown();
         let op = shown.and_then(|op| self.program.step(op)).and_then(|step| match step.kind {
             StepKind::Op(op) => Some(op),
-            StepKind::Expect(_) | StepKind::Show { .. } => None,
+            StepKind::Expect(_) | StepKind::Show { .. } | StepKind::Note(_) | StepKind::Ask(_) => {
+                None
+            }
         });
         View {
             serial,
