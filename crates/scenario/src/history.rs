@@ -223,6 +223,18 @@ impl History {
         true
     }
 
+    /// Forward over the next step, but no farther than `end`. False once it is there.
+    pub fn step_towards(&mut self, end: Position) -> bool {
+        if self.base.op < end.op {
+            return self.step_op();
+        }
+        let further = self.position() < end && !self.at_end();
+        if further {
+            self.show(end.event);
+        }
+        further
+    }
+
     /// Forward by one event. False at the end.
     pub fn step_event(&mut self) -> bool {
         if self.at_end() {

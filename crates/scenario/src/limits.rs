@@ -22,5 +22,7 @@ pub const MAX_CHOICES: usize = 20;
 pub const LANGUAGE: u32 = 1;
 /// The longest link, in bytes.
 pub const MAX_LINK: usize = 64 * 1024;
+/// Past so many characters some chat programs cut a link: a file is better.
+pub const CHATS_CUT: usize = 8_000;
 /// The most backends, all of them with memory of their own.
 pub const MAX_BACKENDS: usize = 1_000;

@@ -218,6 +218,14 @@ impl History {
         if self.at_end() { Ran::Ended } else { Ran::Paused }
     }
 
+    /// Run on to the first breakpoint: where it stops, and which it is; nothing if it stops at none.
+    pub fn stopped_at(mut self, breakpoints: &[Breakpoint]) -> Option<(Position, usize)> {
+        match self.run_until(breakpoints, u64::MAX) {
+            Ran::Stopped(place) => Some((self.position(), place)),
+            Ran::Paused | Ran::Ended => None,
+        }
+    }
+
     /// Forward by one event. The breakpoint that it came to, if any; nothing happens at the end.
     pub fn step_event_until(&mut self, breakpoints: &[Breakpoint]) -> Option<usize> {
         let held: Vec<bool> = breakpoints.iter().map(|it| it.holds(self)).collect();
