@@ -5,6 +5,7 @@
 
 pub mod actions;
 pub mod app;
+pub mod breaks;
 pub mod dial;
 pub mod dialogs;
 pub mod editor;
@@ -18,6 +19,8 @@ pub mod narration;
 pub mod notice;
 pub mod page;
 pub mod problems;
+pub mod prose;
+pub mod question;
 mod theme;
 pub mod timeline;
 pub mod transport;

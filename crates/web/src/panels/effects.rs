@@ -145,7 +145,7 @@ pub fn use_memory_of_the_script(state: &State, query: Query) {
 /// Name the tab after the scenario.
 #[hook]
 pub fn use_title(state: &State) {
-    let title = state.title().to_owned();
+    let title = state.title();
     use_effect_with(title, |title| {
         let name = if title.is_empty() { "pgscope".into() } else { format!("{title} · pgscope") };
         if let Some(document) = web_sys::window().and_then(|window| window.document()) {

@@ -7,6 +7,7 @@ use web_sys::{HtmlElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use super::actions::Actions;
+use super::breaks::breaks;
 use super::dial::Dial;
 use super::dialogs::{Dialogs, copy_link, with_later};
 use super::editor::Editor;
@@ -15,6 +16,7 @@ use super::memory::Memory;
 use super::narration::sentence;
 use super::notice::notices;
 use super::problems::problems;
+use super::question::question;
 use super::transport::transport;
 use crate::bridge::address;
 use crate::paint::words;
@@ -97,10 +99,11 @@ pub fn Page(props: &PageProps) -> Html {
                         { examples(state, act) }
                         { status(state) }
                     </header>
-                    <Editor text={state.text.clone()} {line} {failed} field={field.clone()}
+                    <Editor text={state.text.clone()} {line} {failed} breaks={Rc::clone(&state.breaks.lines)} field={field.clone()}
                         diagnostics={if state.stale { Rc::new([]) } else { Rc::clone(diagnostics) }}
                         act={act.clone()} {on_line} />
                     { problems(state, &failures, &field, act) }
+                    if let Some(view) = &state.view { { breaks(state, view, act) } }
                     <Actions text={state.text.clone()} drafts={Rc::clone(&drafts)} act={act.clone()} />
                 </section>
                 if let Some(view) = &state.view {
@@ -111,12 +114,13 @@ pub fn Page(props: &PageProps) -> Html {
             if let Some(view) = &state.view {
                 <footer class="story">
                     { sentence(view, state.activity == Activity::Resting) }
+                    if let Some(asked) = &view.asked { { question(state, asked, act) } }
                     { transport(state, view, act) }
                 </footer>
             }
             if let Some(dialog) = state.dialog {
                 <Dialogs {dialog} link={address::of(&state.link(), "")}
-                    title={state.title().to_owned()} act={act.clone()} />
+                    title={state.title()} act={act.clone()} />
             }
         </div>
     }

@@ -17,6 +17,8 @@ pub enum Move {
     StepOp,
     /// To after the last operation.
     End,
+    /// On to the next breakpoint.
+    Break,
     /// To where so many operations are done.
     To(u64),
 }
