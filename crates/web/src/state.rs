@@ -74,6 +74,8 @@ pub enum Action {
     Chunk(Option<Addr>),
     /// A link was opened, or can't be for this reason.
     Link(Result<Link, Rc<str>>),
+    /// Go on with this script, from a file or kept before, from its begin.
+    Load(Rc<str>),
     /// Tell the reader something.
     Tell(Notice),
     /// The reader has read it.
@@ -138,6 +140,8 @@ pub struct State {
     pub dialog: Option<Dialog>,
     /// The page's colours.
     pub theme: Theme,
+    /// Scripts that were loaded: with each of them another draft begins.
+    pub loaded: u32,
     /// The script as the last link brought it.
     sent: Option<Rc<str>>,
 }
@@ -164,6 +168,7 @@ impl State {
             notice: None,
             dialog: None,
             theme,
+            loaded: 0,
             sent: None,
         };
         state.start(position);
@@ -216,6 +221,13 @@ impl State {
         let program = self.run.as_ref().map(Run::program);
         let server = self.view.as_ref().map(|view| &*view.frame.server);
         Draft::new(kind, program, server, self.backend)
+    }
+
+    /// Another script, which is the reader's own.
+    fn load(&mut self, text: Rc<str>) {
+        self.follow(Ok(Link { text: text.to_string(), ..Link::default() }));
+        self.sent = None;
+        self.loaded += 1;
     }
 
     fn follow(&mut self, link: Result<Link, Rc<str>>) {
@@ -474,6 +486,7 @@ impl Reducible for State {
             }
             Action::Chunk(chunk) => next.chunk = chunk,
             Action::Link(link) => next.follow(link),
+            Action::Load(text) => next.load(text),
             Action::Tell(notice) => next.notice = Some(notice),
             Action::Dismiss => next.notice = None,
             Action::Show(dialog) => next.dialog = dialog,

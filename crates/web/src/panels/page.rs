@@ -11,6 +11,7 @@ use super::breaks::breaks;
 use super::dial::Dial;
 use super::dialogs::{Dialogs, copy_link, with_later};
 use super::editor::Editor;
+use super::files::{Files, save};
 use super::header::header;
 use super::memory::Memory;
 use super::narration::sentence;
@@ -49,6 +50,10 @@ pub fn Page(props: &PageProps) -> Html {
     let on_copy = {
         let (state, act) = (state.clone(), act.clone());
         Callback::from(move |()| copy_link(&state, &act))
+    };
+    let on_save = {
+        let (state, act) = (state.clone(), act.clone());
+        Callback::from(move |()| save(&state, &act))
     };
     let on_embed = {
         let act = act.clone();
@@ -91,12 +96,13 @@ pub fn Page(props: &PageProps) -> Html {
     html! {
         <div class="page">
             { header(state, act, &on_embed, &on_copy, &on_script) }
-            { notices(state.notice.as_ref(), act) }
+            { notices(state.notice.as_ref(), &on_save, act) }
             <main>
                 <section class="panel script" aria-labelledby="script-heading" ref={script}>
                     <header>
                         <h2 id="script-heading">{ "Scenario" }</h2>
                         { examples(state, act) }
+                        <Files state={state.clone()} act={act.clone()} />
                         { status(state) }
                     </header>
                     <Editor text={state.text.clone()} {line} {failed} breaks={Rc::clone(&state.breaks.lines)} field={field.clone()}

@@ -51,6 +51,8 @@ pub enum Dialog {
 pub enum Notice {
     /// Something worked; it goes away by itself.
     Done(Rc<str>),
+    /// A link was copied that has so many characters: some programs cut it, a file is better.
+    Long(usize),
     /// Something didn't; it stays until it is dismissed.
     Failed(Rc<str>),
 }
