@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what palloc and pfree cost in the core, beside what they cost in a server;
-//! and what reading a page costs ([`buffers`]); and how fast the built page is ([`page`]).
+//! what reading a page costs ([`buffers`]); what time travel costs ([`history`]); and how fast the
+//! built page is ([`page`]).
 //!
 //! The same workloads run in turns: each run first inside a real server, by the oracle's extension
 //! (`tests/oracle/workload.c`), then through the whole core, by the core's own benchmark
@@ -8,6 +9,7 @@
 //! core's figures stand alone.
 
 mod buffers;
+mod history;
 mod page;
 mod wasm;
 
@@ -22,35 +24,41 @@ const MOST_TIMES: f64 = 1.5;
 /// Millions of operations that the core must do in a second with events on.
 const LEAST_WITH_EVENTS: f64 = 2.0;
 
+/// What to measure.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// palloc and pfree.
+    Memory,
+    /// Reading pages.
+    Buffers,
+    /// Time travel.
+    History,
+    /// The built page.
+    Page,
+}
+
+impl What {
+    /// As the command line calls it.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "mmgr" => Some(Self::Memory),
+            "bufmgr" => Some(Self::Buffers),
+            "history" => Some(Self::History),
+            "page" => Some(Self::Page),
+            _ => None,
+        }
+    }
+}
+
 /// What the command line says.
 pub(crate) struct Options {
-    /// Only these; `None` is both of the core's.
-    pub(crate) kind: Option<Kind>,
+    /// Only this; `None` is all of the core's.
+    pub(crate) what: Option<What>,
     /// The folder of a server's programs; `None` is the packaged PostgreSQL 15.
     pub(crate) pg_bin: Option<String>,
     pub(crate) steps: u32,
     pub(crate) runs: u32,
     pub(crate) reads: u32,
-}
-
-/// What is measured.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Kind {
-    Mmgr,
-    Bufmgr,
-    Page,
-}
-
-impl Kind {
-    /// As the command line calls it.
-    pub(crate) fn from_word(word: &str) -> Result<Self, String> {
-        match word {
-            "mmgr" => Ok(Self::Mmgr),
-            "bufmgr" => Ok(Self::Bufmgr),
-            "page" => Ok(Self::Page),
-            _ => Err(format!("there is no kind `{word}`, only `mmgr`, `bufmgr` and `page`")),
-        }
-    }
 }
 
 /// Each workload's name, and a row of numbers for each run.
@@ -68,14 +76,20 @@ struct Bench {
 
 /// Measure and print.
 pub(crate) fn run(options: Options) -> Result<(), String> {
-    let Options { kind, pg_bin, steps, runs, reads } = options;
-    if matches!(kind, None | Some(Kind::Mmgr)) {
+    let Options { what, pg_bin, steps, runs, reads } = options;
+    let wanted = |it| what.is_none_or(|what| what == it);
+    if wanted(What::Memory) {
         memory(pg_bin, steps, runs)?;
     }
-    match kind {
-        None | Some(Kind::Bufmgr) => buffers::run(reads),
-        Some(Kind::Page) => page::run(),
-        Some(Kind::Mmgr) => Ok(()),
+    if wanted(What::Buffers) {
+        buffers::run(reads)?;
+    }
+    if wanted(What::History) {
+        history::run()?;
+    }
+    match what {
+        Some(What::Page) => page::run(),
+        _ => Ok(()),
     }
 }
 
@@ -152,9 +166,14 @@ fn median(runs: &[Vec<f64>], number: usize) -> Option<f64> {
 
 /// One of the core's benchmarks with these options; what it prints.
 fn cargo_bench(name: &str, options: &[&str]) -> Result<String, Trouble> {
+    cargo_bench_of("pgscope-core", name, options)
+}
+
+/// The same of another package.
+fn cargo_bench_of(package: &str, name: &str, options: &[&str]) -> Result<String, Trouble> {
     let mut cargo = process::cargo();
-    cargo.args(["bench", "-q", "-p", "pgscope-core", "--bench", name]).args(options);
-    let way_out = format!("`cargo bench -p pgscope-core --bench {name}` shows the same alone");
+    cargo.args(["bench", "-q", "-p", package, "--bench", name]).args(options);
+    let way_out = format!("`cargo bench -p {package} --bench {name}` shows the same alone");
     let way_out = way_out.as_str();
     let output = cargo.stderr(std::process::Stdio::inherit()).output();
     let output = output.map_err(|error| Trouble::new(error.to_string(), way_out))?;

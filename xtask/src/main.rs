@@ -14,6 +14,7 @@
 //! | `oracle`      | [`oracle`]      | PostgreSQL, with `--install`  |
 //! | `record`      | [`record`]      | none                          |
 //! | `bench`       | [`bench`]       | none                          |
+//! | `fuzz`        | [`fuzz`]        | cargo-fuzz; a nightly compiler must be there |
 //! | `screenshots` | [`screenshots`] | all of these and a browser    |
 //!
 //! What it is not: a build system. Trunk builds the page, cargo builds the rest.
@@ -23,6 +24,7 @@ mod bench;
 mod checks;
 mod conformance;
 mod features;
+mod fuzz;
 mod oracle;
 mod page;
 mod postgres;
@@ -78,13 +80,18 @@ The commands of pgscope. Each sets up what it needs first, under target/.
         --out FILE    into this file instead of target/record/shmem.json
   cargo xtask bench [--kind KIND] [--pg-bin DIR] [--steps N] [--runs N] [--reads N]
       Time palloc and pfree in the core, beside the same work inside a real server if there is one;
-      and reads of pages, beside libCacheSim's Clock if pip can install it.
-        --kind KIND   only one of them, mmgr or bufmgr; or page: the built page in Chromium, from a
-                      key to the painted change, frames, ten million reads, and Lighthouse's scores
+      reads of pages, beside libCacheSim's Clock if pip can install it; and going back in a history
+      of a million events, native and as WebAssembly.
+        --kind KIND   only one of them: mmgr, bufmgr or history; or page: the built page in Chromium,
+                      from a key to the painted change, frames, ten million reads, and Lighthouse's scores
         --pg-bin DIR  as above
         --steps N     this many steps of each workload instead of 3000000
         --runs N      the median of this many runs instead of 7
         --reads N     this many reads instead of 20000000
+  cargo xtask fuzz [--runs N] [--seed S]
+      Have libFuzzer try to break the parser and what opens links; wants a nightly compiler.
+        --runs N      so many executions of each instead of 100000
+        --seed S      from this seed instead of 1
   cargo xtask size
       Print the size of what lies in dist/, compressed, against budget.toml.
   cargo xtask screenshots
@@ -161,10 +168,7 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         }
         "bench" => {
             let options = bench::Options {
-                kind: args
-                    .text("--kind", "page")?
-                    .map(|word| bench::Kind::from_word(&word))
-                    .transpose()?,
+                what: what(&mut args)?,
                 pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 steps: args.number("--steps")?.unwrap_or(3_000_000).max(1000),
                 runs: args.number("--runs")?.unwrap_or(7).max(1),
@@ -172,6 +176,14 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
             };
             args.finish(command)?;
             bench::run(options)
+        }
+        "fuzz" => {
+            let options = fuzz::Options {
+                runs: args.number("--runs")?.unwrap_or(100_000).max(1),
+                seed: args.number("--seed")?.unwrap_or(1),
+            };
+            args.finish(command)?;
+            fuzz::run(options)
         }
         "screenshots" => {
             args.finish(command)?;
@@ -181,6 +193,14 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
             "there is no command `{unknown}`\n  way out: `cargo xtask --help` lists the commands"
         )),
     }
+}
+
+fn what(args: &mut Args) -> Result<Option<bench::What>, String> {
+    let Some(word) = args.text("--kind", "history")? else { return Ok(None) };
+    let what = bench::What::from_word(&word);
+    what.map(Some).ok_or_else(|| {
+        format!("there is no kind `{word}`, only `mmgr`, `bufmgr`, `history` and `page`")
+    })
 }
 
 fn kind(args: &mut Args) -> Result<Option<oracle::Kind>, String> {

@@ -76,6 +76,12 @@ Examples:
   pgscope run tests/scenarios/dirty-victim.pgscope
   pgscope run 's1=qmUygo2Us...'
   pgscope run --json lesson.pgscope | jq -c 'select(.kind == \"unhashed\")'
+  pgscope run --break 'dirty eviction' lesson.pgscope
+  pgscope run --break 12 --break 'usage(orders, 3) > 4' lesson.pgscope
+
+Events to stop at: hit, miss, eviction, dirty eviction, write, pass, all pinned, checkpoint, block,
+block freed, reset, misuse, error. A condition is written as behind `expect`. It stops before a line,
+behind an event, and says where; it exits with 1 if it comes to no breakpoint.
 
 It exits with 1 if an `expect` does not hold. Errors that PostgreSQL raises are part of the story.")]
 pub(crate) struct RunArgs {
@@ -88,6 +94,9 @@ pub(crate) struct RunArgs {
     /// Print every event as a JSON object on a line of its own
     #[arg(long, conflicts_with = "all")]
     pub(crate) json: bool,
+    /// Stop at a line, at a kind of event or where a condition comes true; the first of several
+    #[arg(long = "break", value_name = "LINE|EVENT|CONDITION")]
+    pub(crate) breaks: Vec<String>,
 }
 
 /// Run a scenario and print one of PostgreSQL's views.
@@ -230,6 +239,9 @@ pub(crate) struct LinkArgs {
     /// The page's address; without it only what stands behind its # is printed
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) base: Option<String>,
+    /// Write the scenario into it readably, percent-encoded, to be changed by hand
+    #[arg(long, conflicts_with = "at")]
+    pub(crate) plain: bool,
     /// Where the link stands: operations done, events of the next done
     #[arg(long, value_name = "OP[.EVENT]", default_value = "0")]
     pub(crate) at: Place,
@@ -240,6 +252,7 @@ pub(crate) struct LinkArgs {
 #[command(after_help = "\
 Examples:
   pgscope unlink 'https://example.org/pgscope/#s1=qmUygo2Us...' > lesson.pgscope
+  pgscope unlink '#lesson=size-classes'
   xclip -o | pgscope unlink -")]
 pub(crate) struct UnlinkArgs {
     /// The link, whole or from its # on

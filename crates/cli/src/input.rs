@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::rc::Rc;
 
+use pgscope_later::examples::lesson;
 use pgscope_scenario::limits::{MAX_LINK, MAX_TEXT};
 use pgscope_scenario::link::{self, Link};
 use pgscope_scenario::{Diagnostic, History, compile};
@@ -93,10 +94,13 @@ pub(crate) fn open(link: &str) -> Result<Link, Trouble> {
     let fragment = link
         .split_once('#')
         .map_or_else(|| if link.contains("://") { "" } else { link }, |(_, fragment)| fragment);
+    if let Some(example) = link::lesson(fragment).and_then(|name| lesson(&name)) {
+        return Ok(example.link());
+    }
     link::decode(fragment).map_err(|error| Trouble::with("link", error))
 }
 
-/// `https://…`, `#s1=…` or `s1=…`: no scenario begins like that, and hardly a file's name.
+/// `https://…`, `#s1=…`, `s1=…`, `scenario=…` or `lesson=…`: no scenario begins like that, and hardly a file's name.
 fn looks_like_link(text: &str) -> bool {
     if text.contains(char::is_whitespace) {
         return false;
@@ -110,7 +114,8 @@ fn looks_like_link(text: &str) -> bool {
         let behind = rest.get(digits..).unwrap_or_default();
         digits > 0 && (behind.starts_with('=') || behind.starts_with("%3D"))
     });
-    scheme || mark || text.starts_with('#')
+    let by_hand = fragment.starts_with("scenario=") || fragment.starts_with("lesson=");
+    scheme || mark || by_hand || text.starts_with('#')
 }
 
 #[cfg(test)]
@@ -119,7 +124,15 @@ mod tests {
 
     #[test]
     fn links_are_told_from_files() {
-        for link in ["s1=abc", "#s1=abc", "https://x.org/y#s1=abc", "s2%3Dabc", "file:///x"] {
+        for link in [
+            "s1=abc",
+            "#s1=abc",
+            "https://x.org/y#s1=abc",
+            "s2%3Dabc",
+            "file:///x",
+            "lesson=bump",
+            "scenario=backend%20a",
+        ] {
             assert!(looks_like_link(link), "{link}");
         }
         for file in ["-", "s1.pgscope", "a/b.pgscope", "s=1", "server", "s1 = a", ""] {

@@ -3,15 +3,12 @@
 use std::io::Write as _;
 
 use pgscope_scenario::golden;
-use pgscope_scenario::limits::MAX_LINK;
+use pgscope_scenario::limits::{CHATS_CUT, MAX_LINK};
 use pgscope_scenario::link::{self, Link};
 
 use crate::args::{LinkArgs, UnlinkArgs};
 use crate::input::{Source, open};
 use crate::outcome::{Outcome, Trouble, say, write_out};
-
-/// Past so many characters some chat programs cut a link.
-const CHATS_CUT: usize = 8_000;
 
 pub(crate) fn link(args: &LinkArgs) -> Result<Outcome, Trouble> {
     let source = Source::read(&args.source)?;
@@ -23,7 +20,10 @@ pub(crate) fn link(args: &LinkArgs) -> Result<Outcome, Trouble> {
         (text, _) => format!("{}\n", text.trim_end()),
     };
     let (op, event) = (args.at.op.min(program.len()), args.at.event);
-    let fragment = link::encode(&Link { text, op, event, panels: 0 });
+    let fragment = match args.plain {
+        true => link::encode_plain(&text),
+        false => link::encode(&Link { text, op, event, panels: 0 }),
+    };
     if fragment.len() > MAX_LINK {
         return Err(Trouble::with(
             source.name,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use pgscope_scenario::markdown::Inline;
 use pgscope_scenario::{Diagnostic, Entry, Narration, Tone};
 
 const fn coloured(colour: AnsiColor) -> Style {
@@ -24,9 +25,31 @@ fn style(tone: Tone) -> Style {
 
 /// One sentence in its tones, without the lines that belong to it.
 pub(crate) fn narration(narration: &Narration) -> String {
+    if !narration.prose.is_empty() {
+        return prose(&narration.prose, Style::new());
+    }
     narration.parts.iter().fold(String::new(), |mut text, part| {
         let style = style(part.tone);
         let _ = write!(text, "{style}{}{style:#}", part.text);
+        text
+    })
+}
+
+/// A text with its marks, as a terminal has them; behind a link stands its address.
+fn prose(pieces: &[Inline], style: Style) -> String {
+    pieces.iter().fold(String::new(), |mut text, piece| {
+        let _ = match piece {
+            Inline::Text(words) => write!(text, "{style}{words}{style:#}"),
+            Inline::Code(words) => {
+                let code = style.fg_color(Some(AnsiColor::Cyan.into()));
+                write!(text, "{code}{words}{code:#}")
+            }
+            Inline::Emphasis(inner) => write!(text, "{}", prose(inner, style.italic())),
+            Inline::Strong(inner) => write!(text, "{}", prose(inner, style.bold())),
+            Inline::Link { text: inner, url } => {
+                write!(text, "{} <{url}>", prose(inner, style.underline()))
+            }
+        };
         text
     })
 }

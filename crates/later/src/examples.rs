@@ -8,6 +8,8 @@ use pgscope_scenario::link::Link;
 /// A scenario, and where to stand in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Example {
+    /// What a link calls it: `#lesson=size-classes`.
+    pub lesson: &'static str,
     /// What it is about.
     pub name: &'static str,
     /// Its text.
@@ -23,6 +25,11 @@ impl Example {
     }
 }
 
+/// The example that a link names.
+pub fn lesson(name: &str) -> Option<&'static Example> {
+    EXAMPLES.iter().find(|example| example.lesson.eq_ignore_ascii_case(name))
+}
+
 /// A golden scenario.
 macro_rules! golden {
     ($name:literal, $file:literal, $op:literal) => {{
@@ -34,7 +41,7 @@ macro_rules! golden {
             Ok(text) => text,
             Err(_) => panic!("not UTF-8"),
         };
-        Example { name: $name, text: READ, op: $op }
+        Example { lesson: $file, name: $name, text: READ, op: $op }
     }};
 }
 
@@ -117,6 +124,7 @@ mod tests {
     fn an_example_is_a_scenario_without_what_tests_need() {
         for (example, name) in EXAMPLES.iter().zip(NAMES) {
             assert_eq!(example.name, name);
+            assert_eq!(super::lesson(example.lesson).map(|it| it.name), Some(name));
             assert!(!example.text.contains("--= "), "{}", example.text);
             assert!(!example.text.contains("expect "), "{}", example.text);
             let program = compile(&example.link().text).unwrap();

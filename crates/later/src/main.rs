@@ -4,7 +4,7 @@
 //! (`crates/web/src/bridge/later.rs`). It is an ordinary module of the page and no worker, because
 //! an embed in a sandboxed iframe may have none.
 
-use pgscope_later::examples::EXAMPLES;
+use pgscope_later::examples::{EXAMPLES, lesson};
 use pgscope_scenario::link::{self, Link};
 use wasm_bindgen::prelude::*;
 
@@ -53,6 +53,9 @@ pub fn pack(text: String, op: u64, event: u32, panels: u32) -> String {
 /// The reason why it can't be opened, for the reader.
 #[wasm_bindgen]
 pub fn unpack(fragment: &str) -> Result<Opened, JsValue> {
+    if let Some(example) = link::lesson(fragment).and_then(|name| lesson(&name)) {
+        return Ok(Opened(example.link()));
+    }
     link::decode(fragment).map(Opened).map_err(|error| error.to_string().into())
 }
 

@@ -4,6 +4,7 @@
 
 mod context;
 mod frame;
+mod lesson;
 
 use std::rc::Rc;
 
@@ -18,6 +19,7 @@ use crate::metrics::{
 use crate::units::Quantity;
 pub use context::{ContextKind, ContextSizes, Family, Shown};
 pub use frame::{GivenSetting, SettingValue};
+pub use lesson::{Asked, AskedChoice, Condition, Lesson};
 
 /// A whole scenario. Two scripts are equal when they say the same in the same order.
 #[derive(Clone, Debug, Default)]
@@ -355,15 +357,17 @@ pub enum Action {
         /// What.
         body: Block,
     },
-    /// `expect hit_ratio > 0.8`
-    Expect {
-        /// What is looked at.
-        metric: Measured,
-        /// How it compares.
-        comparison: Comparison,
-        /// With what.
-        value: Quantity,
+    /// `as alice { … }`
+    As {
+        /// Who does what is in the braces.
+        backend: Name,
+        /// What.
+        body: Block,
     },
+    /// `pgscope`, `title`, `note` and `ask`
+    Lesson(Box<Lesson>),
+    /// `expect hit_ratio > 0.8`
+    Expect(Box<Condition>),
     /// `expect error "no unpinned buffers available"`
     ExpectError(Rc<str>),
 }
@@ -428,7 +432,9 @@ impl Action {
             Self::Spi(_) => "spi",
             Self::Call { .. } => "call",
             Self::Repeat { .. } => "repeat",
-            Self::Expect { .. } | Self::ExpectError(_) => "expect",
+            Self::As { .. } => "as",
+            Self::Lesson(lesson) => lesson.keyword(),
+            Self::Expect(_) | Self::ExpectError(_) => "expect",
         }
     }
 
@@ -440,9 +446,16 @@ impl Action {
             | Self::Tuple(body)
             | Self::Spi(body)
             | Self::Call { body, .. }
+            | Self::As { body, .. }
             | Self::Repeat { body, .. } => Some(body),
             _ => None,
         }
+    }
+}
+
+impl From<Lesson> for Action {
+    fn from(lesson: Lesson) -> Self {
+        Self::Lesson(Box::new(lesson))
     }
 }
 

@@ -7,22 +7,25 @@
 
 mod frame;
 mod frames;
+mod lesson;
 mod memory;
 mod names;
 mod pages;
 mod statement;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
 use pgscope_core::server::Settings;
 
-use crate::ast::{Block, Item, Script, Statement};
+use crate::ast::{Action, Block, Item, Lesson, Name, Script, Statement};
 use crate::diagnostic::{Diagnostic, Problem, Span};
 use crate::limits::{MAX_DIAGNOSTICS, MAX_STEPS};
+use crate::markdown::Inline;
 use crate::names::{Names, Register};
-use crate::parser::parse;
-use crate::program::{Body, Node, Program, Sequence, ServerConfig};
+use crate::parser::{parse, parse_condition};
+use crate::program::{Body, Expectation, Node, Program, Sequence, ServerConfig};
 use crate::statements::{By, STATEMENTS};
 use frames::Within;
 
@@ -53,18 +56,7 @@ pub fn compile(source: &str) -> Result<Program, Vec<Diagnostic>> {
 /// # Errors
 /// Everything that is wrong with it, top to bottom.
 pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
-    let mut checker = Checker {
-        config: ServerConfig::default(),
-        settings: ServerConfig::default().settings(),
-        superusers: BTreeSet::new(),
-        names: Names::default(),
-        tables: Vec::new(),
-        extended: Register::default(),
-        tolerated: Register::default(),
-        statements: 0,
-        too_long: false,
-        problems: Vec::new(),
-    };
+    let mut checker = Checker::new(ServerConfig::default(), Names::default());
     for name in &script.doubtful {
         checker.tolerated.define(name);
     }
@@ -73,16 +65,32 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
         &script.items,
         Place { backend: Backend::None, top: true, within: Within::Nothing },
     );
+    if let Some(span) = checker.asked {
+        let problem = Problem::new(span, "no operation follows that answers this question");
+        checker.problems.push(problem.help("ask before what the question is about"));
+    }
     if checker.problems.is_empty() {
-        return Ok(Program {
-            config: checker.config,
-            settings: checker.settings,
-            names: checker.names,
-            steps,
-        });
+        let Checker { config, settings, names, title, .. } = checker;
+        return Ok(Program { config, settings, names, steps, title });
     }
     let problems = checker.problems.into_iter().take(MAX_DIAGNOSTICS);
     Err(problems.map(|problem| problem.locate(&script.source)).collect())
+}
+
+/// Give a condition its meaning in a scenario: its names are those that it has at its end.
+pub(crate) fn compile_condition(
+    source: &str,
+    program: &Program,
+) -> Result<Expectation, Diagnostic> {
+    let condition = parse_condition(source)?;
+    let mut checker = Checker::new(program.config, program.names.clone());
+    match checker.condition(&condition) {
+        Some(expectation) => Ok(expectation),
+        None => {
+            let unknown = || Problem::new(condition.span, "this can't be looked at");
+            Err(checker.problems.pop().unwrap_or_else(unknown).locate(source))
+        }
+    }
 }
 
 struct Checker {
@@ -99,6 +107,11 @@ struct Checker {
     tolerated: Register,
     statements: u32,
     too_long: bool,
+    /// A statement stood before, other than those that may stand before `server`.
+    begun: bool,
+    title: Option<Rc<[Inline]>>,
+    /// A question that no operation has answered yet.
+    asked: Option<Span>,
     problems: Vec<Problem>,
 }
 
@@ -141,7 +154,44 @@ impl Backend {
 /// What a statement becomes: a body and how many steps it has. None after an error.
 type Compiled = Option<(Body, u64)>;
 
+/// What may stand before `server`.
+fn is_head(action: &Action) -> bool {
+    matches!(action, Action::Lesson(lesson)
+        if matches!(**lesson, Lesson::Language(_) | Lesson::Title(_)))
+}
+
+/// Whether a statement has an operation of its own, not only in its braces.
+fn is_done_by_machine(action: &Action) -> bool {
+    !matches!(
+        action,
+        Action::Lesson(_)
+            | Action::Expect(_)
+            | Action::ExpectError(_)
+            | Action::Show { .. }
+            | Action::Repeat { .. }
+            | Action::As { .. }
+    )
+}
+
 impl Checker {
+    fn new(config: ServerConfig, names: Names) -> Self {
+        Self {
+            settings: config.settings(),
+            config,
+            superusers: BTreeSet::new(),
+            names,
+            tables: Vec::new(),
+            extended: Register::default(),
+            tolerated: Register::default(),
+            statements: 0,
+            too_long: false,
+            begun: false,
+            title: None,
+            asked: None,
+            problems: Vec::new(),
+        }
+    }
+
     fn find_extended(&mut self, items: &[Item]) {
         for item in items {
             let Item::Statement(Statement { action, .. }) = item else { continue };
@@ -168,10 +218,14 @@ impl Checker {
         let number = self.statements;
         self.statements = number.saturating_add(1);
         let place = self.place(statement, place);
-        let first = number == 0;
+        let first = if is_head(&statement.action) { number == 0 } else { !self.begun };
+        self.begun |= !is_head(&statement.action);
         if let Some((body, steps)) = self.action(&statement.action, statement.span, place, first)
             && steps > 0
         {
+            if is_done_by_machine(&statement.action) {
+                self.asked = None;
+            }
             let node = Node { line: statement.span.line, statement: number, body };
             let fits = sequence.push(node, steps) && sequence.len() <= MAX_STEPS;
             if !fits {
@@ -215,6 +269,16 @@ impl Checker {
             return Place { backend: Backend::Unknown, ..around };
         }
         Place { backend, within, ..around }
+    }
+
+    /// `as`: its body, done by another backend.
+    fn as_backend(&mut self, backend: &Name, body: &Block, place: Place) -> Compiled {
+        let found = self.backend(backend).map_or(Backend::Unknown, Backend::Known);
+        let within = if found == place.backend { place.within } else { Within::Nothing };
+        let place = Place { backend: found, top: false, within };
+        let sequence = self.sequence(&body.items, place);
+        let steps = sequence.len();
+        Some((Body::Repeated(sequence), steps))
     }
 
     /// `repeat`: its body, as often as asked.

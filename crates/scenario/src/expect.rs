@@ -1,8 +1,9 @@
 //! Whether an expectation holds, and what its number is if it does not.
 
-use pgscope_core::event::BufferEvent;
+use pgscope_core::event::{BufferEvent, MemoryEvent};
 use pgscope_core::mmgr::inspect;
-use pgscope_core::views;
+use pgscope_core::op::Name;
+use pgscope_core::views::{self, View};
 use pgscope_core::{Error, Event, Server};
 
 use crate::decimal::{self, Decimal};
@@ -42,14 +43,7 @@ pub(crate) fn check(
             }
         }
         Expectation::View { view, words, comparison, value } => {
-            let (column, keys) = words.split_last()?;
-            let keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
-            let cell = views::view_cell(server, *view, &keys, column);
-            let got = cell.and_then(|cell| match &*cell {
-                "t" => Some(1.0),
-                "f" => Some(0.0),
-                number => decimal::parse(number).ok(),
-            });
+            let got = measure_view(*view, words, server);
             if got.is_some_and(|got| comparison.holds(got, *value)) {
                 return None;
             }
@@ -68,6 +62,32 @@ pub(crate) fn check(
                 None => Some(format!("expected error \"{message}\", there was none")),
             }
         }
+    }
+}
+
+/// Whether what an expectation says of a number is so now.
+pub(crate) fn holds(expectation: &Expectation, server: &Server) -> bool {
+    let (got, comparison, value) = match expectation {
+        Expectation::Compare { metric, comparison, value } => {
+            (measure(*metric, server), comparison, value)
+        }
+        Expectation::View { view, words, comparison, value } => {
+            (measure_view(*view, words, server), comparison, value)
+        }
+        Expectation::Error(_) => return false,
+    };
+    got.is_some_and(|got| comparison.holds(got, *value))
+}
+
+/// The number that a view shows: of the row with these keys, in the column behind them.
+pub(crate) fn measure_view(view: View, words: &[Name], server: &Server) -> Option<f64> {
+    let (column, keys) = words.split_last()?;
+    let keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
+    let cell = views::view_cell(server, view, &keys, column)?;
+    match &*cell {
+        "t" => Some(1.0),
+        "f" => Some(0.0),
+        number => decimal::parse(number).ok(),
     }
 }
 
@@ -152,6 +172,14 @@ fn measure_server(metric: ServerMetric, server: &Server) -> f64 {
             .iter()
             .find_map(|event| match event {
                 Event::Buffer(BufferEvent::Unhashed { buffer, .. }) => Some(buffer.number().into()),
+                _ => None,
+            })
+            .unwrap_or(0),
+        ServerMetric::SizeClass => server
+            .events()
+            .iter()
+            .find_map(|event| match event {
+                Event::Memory(_, MemoryEvent::SizeClass { class, .. }) => Some(*class),
                 _ => None,
             })
             .unwrap_or(0),

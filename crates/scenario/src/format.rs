@@ -257,16 +257,16 @@ impl fmt::Display for Action {
             | Action::Release(name)
             | Action::Call { function: name, .. } => write!(f, " {name}"),
             Action::Repeat { times, .. } => write!(f, " {times}"),
-            Action::Expect { metric, comparison, value } => {
-                write!(f, " {metric} {} {value}", comparison.symbol())
-            }
+            Action::As { backend, .. } => write!(f, " {backend}"),
+            Action::Lesson(lesson) => lesson.fmt(f),
+            Action::Expect(condition) => write!(f, " {condition}"),
             Action::ExpectError(text) => write!(f, " error {}", Quoted(text)),
         }
     }
 }
 
 /// A text as a scenario writes it.
-struct Quoted<'a>(&'a str);
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::lexer::TokenKind;
-use crate::parser::parse_classes;
+use crate::parser::{classes_of_line, parse_classes};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,9 +64,18 @@ pub fn highlight(source: &str) -> Vec<Vec<(Range<usize>, Class)>> {
     lines
 }
 
+/// The coloured parts of one line, as [`highlight`] has them, whatever stands before and behind it:
+/// an editor need not look at the others when one is changed. Only a brace without a partner looks
+/// like any other.
+pub fn highlight_line(line: &str) -> Vec<(Range<usize>, Class)> {
+    let classes = classes_of_line(line).into_iter();
+    let parts = classes.filter(|(span, _)| span.start < span.end && span.end <= line.len());
+    parts.map(|(span, class)| (span.start..span.end, class)).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Class, highlight};
+    use super::{Class, highlight, highlight_line};
 
     fn words(source: &str) -> Vec<(&str, Class)> {
         let lines = source.split('\n').zip(highlight(source));
@@ -94,6 +103,17 @@ mod tests {
             ("p", Class::Handle),
         ];
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn a_line_alone_has_the_same_colours() {
+        let text = "alice: call f { -- in\n  palloc 64 as x\n  tuple { palloc 8 } }\n} ; raed t 3\n\
+                    note \"*x*\"\nas bob { repeat 3 {\nread t 1\n}}\nexpect hits > 3 -- é";
+        // The stray brace of the fourth line is an error only among the others.
+        for (line, parts) in text.split('\n').zip(highlight(&text.replace("} ;", ";"))) {
+            assert_eq!(highlight_line(&line.replace("} ;", ";")), parts, "{line}");
+        }
+        assert_eq!(highlight_line("} x"), [(2..3, Class::Error)]);
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! Between two events of a step the machine is executed up to that event and stopped there
 //! ([`EventLog::stop_after`](pgscope_core::event::EventLog::stop_after)).
 
+mod breaks;
+
 use std::rc::Rc;
 
 use pgscope_core::bufmgr::BufferUsage;
@@ -19,6 +21,8 @@ use pgscope_core::{Error, Event, Op, Server};
 
 use crate::expect::{self, Failure};
 use crate::program::{Program, Step, StepKind};
+
+pub use breaks::{Breakpoint, EVENT_KINDS, EventKind, Ran};
 
 /// A place in a history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +80,8 @@ const SNAPSHOTS: usize = 64;
 const SNAPSHOT_BYTES: usize = 64 << 20;
 /// Steps at most that are executed together.
 const TOGETHER: u64 = 1024;
+/// Steps before a position among which the last operation is looked for.
+const LOUD: u64 = 64;
 /// Failed expectations kept at most.
 const FAILURES: usize = 1000;
 
@@ -219,6 +225,18 @@ impl History {
         true
     }
 
+    /// Forward over the next step, but no farther than `end`. False once it is there.
+    pub fn step_towards(&mut self, end: Position) -> bool {
+        if self.base.op < end.op {
+            return self.step_op();
+        }
+        let further = self.position() < end && !self.at_end();
+        if further {
+            self.show(end.event);
+        }
+        further
+    }
+
     /// Forward by one event. False at the end.
     pub fn step_event(&mut self) -> bool {
         if self.at_end() {
@@ -251,11 +269,12 @@ impl History {
     pub fn seek(&mut self, position: Position) {
         let op = position.op.min(self.len());
         if op != self.base.op {
-            self.restore(op);
-        }
-        while self.base.op < op {
-            if !self.read_quietly(op) {
-                self.finish_quietly(op);
+            let loud = self.last_operation(op);
+            self.restore(op, loud);
+            while self.base.op < op {
+                if !self.read_quietly(loud) {
+                    self.finish_quietly(loud);
+                }
             }
         }
         self.event = 0;
@@ -274,9 +293,19 @@ impl History {
         self.at_end()
     }
 
-    /// Take the nearest machine at or before `op` as the base.
-    fn restore(&mut self, op: u64) {
-        let place = self.snapshots.partition_point(|snapshot| snapshot.op <= op);
+    /// The last operation before `op`, whose events are shown there; steps behind it show or expect
+    /// something and have none. Of very many such steps the first of the last.
+    fn last_operation(&self, op: u64) -> u64 {
+        let last = op.saturating_sub(LOUD)..op;
+        let is_op = |i: &u64| {
+            self.program.step(*i).is_some_and(|step| matches!(step.kind, StepKind::Op(_)))
+        };
+        last.clone().rev().find(is_op).unwrap_or(last.start)
+    }
+
+    /// Take the nearest machine at or before `loud` as the base, unless the base is nearer to `op`.
+    fn restore(&mut self, op: u64, loud: u64) {
+        let place = self.snapshots.partition_point(|snapshot| snapshot.op <= loud);
         if let Some(snapshot) = place.checked_sub(1).and_then(|last| self.snapshots.get(last))
             && (self.base.op > op || self.base.op < snapshot.op)
         {
@@ -341,11 +370,11 @@ impl History {
         self.keep_snapshot();
     }
 
-    /// Complete a step on the way to `op`, without events unless they will be shown.
-    fn finish_quietly(&mut self, op: u64) {
+    /// Complete a step on the way to `loud`, without events, or one from there on.
+    fn finish_quietly(&mut self, loud: u64) {
         // A step that was never reached is executed with its events: expectations need them.
         let known = (self.marks.len() as u64) > self.base.op + 1;
-        if known && self.base.op + 2 < op {
+        if known && self.base.op < loud {
             Rc::make_mut(&mut self.base.server).log_mut().off();
             self.finish();
             Rc::make_mut(&mut self.base.server).log_mut().on();
@@ -354,13 +383,13 @@ impl History {
         }
     }
 
-    /// Complete several steps on the way to `op` together: plain reads that have happened before.
-    fn read_quietly(&mut self, op: u64) -> bool {
+    /// Complete several steps on the way to `loud` together: plain reads that have happened before.
+    fn read_quietly(&mut self, loud: u64) -> bool {
         // As in `finish_quietly`; and no snapshot becomes due on the way.
         let known = (self.marks.len() as u64).saturating_sub(1);
         let due = self.snapshots.last().map_or(0, |snapshot| snapshot.op) + self.interval;
         let from = self.base.op;
-        let end = known.min(op.saturating_sub(2)).min(due).min(from + TOGETHER);
+        let end = known.min(loud).min(due).min(from + TOGETHER);
         let Some((backend, rel, _)) = self.plain_read(from) else { return false };
         let reads = (from..end).map_while(|number| self.plain_read(number));
         let alike = reads.take_while(|read| (read.0, read.1) == (backend, rel));
@@ -407,7 +436,7 @@ impl History {
                     self.marks.push(mark(&op, point, before));
                 }
             }
-            StepKind::Show { .. } => {
+            StepKind::Show { .. } | StepKind::Note(_) | StepKind::Ask(_) => {
                 if first_time {
                     self.marks.push(Mark::Other);
                 }
@@ -478,5 +507,7 @@ fn mark(op: &Op, after: &Point, before: (BufferUsage, u64)) -> Mark {
     }
 }
 
+#[cfg(test)]
+mod breaks_tests;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ask;
 pub mod ast;
 mod check;
 mod compare;
@@ -29,6 +30,7 @@ mod history;
 mod lexer;
 pub mod limits;
 pub mod link;
+pub mod markdown;
 mod metrics;
 mod names;
 mod narrate;
@@ -42,14 +44,15 @@ pub mod table;
 mod told;
 mod units;
 
+pub use ask::{Answer, Choice, Number, Pick, Question, Solution};
 pub use ast::{Comparison, Script, Shown};
 pub use check::{check, compile};
 pub use compare::{Replay, replay};
 pub use diagnostic::{Diagnostic, Span};
 pub use expect::{Failure, measure};
 pub use format::format;
-pub use highlight::{Class, highlight};
-pub use history::{History, Mark, Position, Totals};
+pub use highlight::{Class, highlight, highlight_line};
+pub use history::{Breakpoint, EVENT_KINDS, EventKind, History, Mark, Position, Ran, Totals};
 pub use metrics::{
     BackendMetric, ChunkMetric, ContextMetric, METRIC_MEANINGS, METRICS, Metric, MetricInfo,
     MetricKind, PageMetric, RelationMetric, ServerMetric,

@@ -14,7 +14,15 @@ pub const MAX_REPLAY: u64 = 200_000;
 pub const MAX_NAME: usize = 63;
 /// The most errors reported for one text.
 pub const MAX_DIAGNOSTICS: usize = 50;
+/// The longest text that may have marks; a longer one is shown as it is written.
+pub const MAX_MARKED: usize = 4_000;
+/// The most choices of a question.
+pub const MAX_CHOICES: usize = 20;
+/// The newest version of the language; texts of every version before it keep running.
+pub const LANGUAGE: u32 = 1;
 /// The longest link, in bytes.
 pub const MAX_LINK: usize = 64 * 1024;
+/// Past so many characters some chat programs cut a link: a file is better.
+pub const CHATS_CUT: usize = 8_000;
 /// The most backends, all of them with memory of their own.
 pub const MAX_BACKENDS: usize = 1_000;

@@ -12,11 +12,14 @@
 //! of, so that even a short one has been "seen". A later format gets a new mark and a new
 //! dictionary; this one stays readable for ever, and `tests/links/v1.txt` holds us to it.
 //!
+//! Who writes a link by hand takes the readable forms of `plain`: `scenario=` and `lesson=`.
+//!
 //! A link comes from a stranger, through programs that shorten, escape and decorate it. So
 //! decoding is bounded, undoes what such programs do where that is cheap, and says in plain
 //! words what happened to a link that can't be opened.
 
 mod dictionary;
+mod plain;
 
 use std::fmt;
 
@@ -29,6 +32,8 @@ use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUT
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use crate::limits::{MAX_LINK, MAX_TEXT};
+
+pub use plain::{encode_plain, lesson};
 
 const VERSION: &str = "1";
 const MARK: char = 's';
@@ -66,6 +71,8 @@ pub enum LinkError {
     Damaged,
     /// The scenario in it is longer than scenarios may be.
     TooLarge,
+    /// It names a lesson that is not there.
+    NoLesson,
     /// What is in it arrived whole and isn't a scenario with its place.
     NotText,
 }
@@ -86,6 +93,7 @@ impl fmt::Display for LinkError {
             Self::Damaged => f.write_str(
                 "this link is damaged: something in it was changed on the way. Copy it again",
             ),
+            Self::NoLesson => f.write_str("there is no lesson of this name"),
             Self::NotText => f.write_str("what is in this link is not a text"),
             Self::TooLarge => {
                 write!(f, "the scenario in this link is longer than {} kB", MAX_TEXT / 1000)
@@ -122,6 +130,9 @@ pub fn decode(fragment: &str) -> Result<Link, LinkError> {
     }
     if fragment.len() > MAX_LINK {
         return Err(LinkError::TooLong);
+    }
+    if let Some(plain) = plain::decode(fragment) {
+        return plain;
     }
     let fragment = percent_decode(fragment);
     let (version, body) = fragment

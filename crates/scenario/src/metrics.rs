@@ -25,6 +25,8 @@ pub enum ServerMetric {
     DirtyBuffers,
     /// The buffer that the last operation evicted, from 1; 0 if none.
     Victim,
+    /// The size class of the last operation's first chunk, in bytes; 0 if it has none.
+    SizeClass,
 }
 
 /// A number of one page.
@@ -203,6 +205,11 @@ const ALL: &[(MetricInfo, &str)] = {
         info("allocs", K::Server(S::Allocs), "buffers asked of the clock sweep"),
         info("dirty_buffers", K::Server(S::DirtyBuffers), "buffers that hold a dirty page"),
         info("victim", K::Server(S::Victim), "the buffer that the last operation evicted, or 0"),
+        info(
+            "size_class",
+            K::Server(S::SizeClass),
+            "the size class that the last operation asked first, or 0",
+        ),
         info("usage", K::Page(P::Usage), "the usage count of the page's buffer"),
         info("pins", K::Page(P::Pins), "pins on the page's buffer"),
         info("dirty", K::Page(P::Dirty), "1 if the page is dirty, else 0"),

@@ -10,12 +10,14 @@
 mod buffers;
 mod bulk;
 mod frame;
+mod lesson;
 mod local;
 mod memory;
 mod session;
 mod show;
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use pgscope_core::event::{BufferEvent, MemoryEvent, Tick};
 use pgscope_core::ids::BackendId;
@@ -24,6 +26,7 @@ use pgscope_core::profile::Version;
 use pgscope_core::{Event, Server};
 
 use crate::history::History;
+use crate::markdown::Inline;
 use crate::names::Names;
 use crate::program::StepKind;
 
@@ -40,6 +43,8 @@ pub struct Narration {
     pub url: String,
     /// Lines that belong to it, in columns: what a `show` shows.
     pub listing: Vec<String>,
+    /// The same words with their marks, where a `note` has some.
+    pub prose: Rc<[Inline]>,
 }
 
 /// Words that share a tone.
@@ -140,6 +145,8 @@ pub fn narrate(history: &History) -> Narration {
         StepKind::Show { backend, what, context } => {
             show::tell(&mut narration, &scene, history, (*backend, *what, *context));
         }
+        StepKind::Note(text) => lesson::note(&mut narration, text),
+        StepKind::Ask(question) => lesson::question(&mut narration, question),
         StepKind::Op(op) => {
             tell(&mut narration, &scene, op);
             let complete = history.position().event == 0;
@@ -166,6 +173,9 @@ pub fn narrate(history: &History) -> Narration {
             narration.say(Tone::Plain, format!(" {hint}"));
         }
         frame::crash(&mut narration, &scene);
+    }
+    if matches!(step.kind, StepKind::Op(_)) {
+        lesson::answers(&mut narration, history, number);
     }
     narration
 }

@@ -22,7 +22,7 @@ use crate::limits::{MAX_DIAGNOSTICS, MAX_NAME, MAX_NESTING, MAX_TEXT};
 use crate::statements::{STATEMENTS, StatementInfo};
 use crate::suggest::nearest;
 
-pub(crate) use grammar::{Grammar, known_setting};
+pub(crate) use grammar::{Grammar, known_setting, parse_condition};
 
 /// What came of reading a text.
 #[derive(Clone, Debug)]
@@ -48,11 +48,17 @@ pub(crate) fn parse_classes(source: &str) -> (Parsed, Vec<(Span, Class)>) {
         parser.report(Problem::new(start, format!("a scenario may be {limit} kB long, not more")));
     }
     let items = parser.items(false);
-    let spans = parser.tokens.iter().map(|token| token.span);
-    let classes = spans.zip(&parser.classes).filter_map(|(span, class)| Some((span, (*class)?)));
-    let classes = classes.collect();
+    let classes = parser.known_classes();
     let script = Script { items, source: parser.source.into(), doubtful: parser.doubtful };
     (Parsed { script, diagnostics: parser.diagnostics }, classes)
+}
+
+/// What each token of a line is. Its braces may belong to others before or behind it.
+pub(crate) fn classes_of_line(line: &str) -> Vec<(Span, Class)> {
+    let mut parser = Parser::new(if line.len() > MAX_TEXT { "" } else { line });
+    parser.fragment = true;
+    parser.items(false);
+    parser.known_classes()
 }
 
 pub(crate) struct Parser<'a> {
@@ -62,6 +68,8 @@ pub(crate) struct Parser<'a> {
     classes: Vec<Option<Class>>,
     at: usize,
     depth: usize,
+    /// The text is a part of one: braces need no partner.
+    fragment: bool,
     /// What could have stood at the next token: words and symbols, or descriptions.
     expected: Vec<Expected>,
     diagnostics: Vec<Diagnostic>,
@@ -84,10 +92,16 @@ impl<'a> Parser<'a> {
             classes,
             at: 0,
             depth: 0,
+            fragment: false,
             expected: Vec::new(),
             diagnostics: Vec::new(),
             doubtful: Vec::new(),
         }
+    }
+
+    fn known_classes(&self) -> Vec<(Span, Class)> {
+        let spans = self.tokens.iter().map(|token| token.span);
+        spans.zip(&self.classes).filter_map(|(span, class)| Some((span, (*class)?))).collect()
     }
 
     // Lists of statements.
@@ -106,6 +120,10 @@ impl<'a> Parser<'a> {
                 (TokenKind::Symbol, "}") if in_braces => break,
                 (TokenKind::Newline, _) => {
                     newlines += 1;
+                    self.advance();
+                    continue;
+                }
+                (TokenKind::Symbol, "}") if self.fragment => {
                     self.advance();
                     continue;
                 }
@@ -258,7 +276,7 @@ impl<'a> Parser<'a> {
         let items = self.items(true);
         self.depth -= 1;
         let close = self.peek().span;
-        if !self.symbol_if("}") {
+        if !self.symbol_if("}") && !self.fragment {
             return Err(Problem::new(open, "this brace is never closed")
                 .help("write a \"}\" after the last statement that belongs to it"));
         }

@@ -4,6 +4,8 @@
 //! arithmetic, so ten million reads in a `repeat` take no memory and any step can be asked
 //! for in any order, at the same small price.
 
+use std::rc::Rc;
+
 use pgscope_core::Op;
 use pgscope_core::ids::{BackendId, BlockNumber, ContextSlot, PinSlot, RelId, StrategySlot};
 use pgscope_core::op::{DirtyKind, Name, ReadMode};
@@ -12,7 +14,9 @@ use pgscope_core::server::Settings;
 use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
 use pgscope_core::views::View;
 
+use crate::ask::Question;
 use crate::ast::{Comparison, Shown};
+use crate::markdown::Inline;
 use crate::metrics::Metric;
 use crate::names::Names;
 use crate::random::Distribution;
@@ -24,6 +28,7 @@ pub struct Program {
     pub(crate) settings: Settings,
     pub(crate) names: Names,
     pub(crate) steps: Sequence,
+    pub(crate) title: Option<Rc<[Inline]>>,
 }
 
 /// The server that a scenario runs on.
@@ -83,6 +88,10 @@ pub enum StepKind {
         /// Of which context only.
         context: Option<ContextSlot>,
     },
+    /// The reader is told something.
+    Note(Rc<[Inline]>),
+    /// The reader is asked something.
+    Ask(Rc<Question>),
 }
 
 /// What must be true.
@@ -126,6 +135,11 @@ impl Program {
     /// The scenario's names.
     pub fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// What it calls itself.
+    pub fn title(&self) -> Option<&Rc<[Inline]>> {
+        self.title.as_ref()
     }
 
     /// How many steps there are.

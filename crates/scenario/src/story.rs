@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use crate::history::{History, Totals};
+use crate::history::{History, Position, Totals};
 use crate::narrate::{Narration, narrate};
 
 /// What the lines of a golden scenario's story begin with.
@@ -45,8 +45,14 @@ pub enum Entry<'a> {
 impl Story {
     /// Run a history to its end, and tell of every step on the way.
     pub fn of(history: &mut History) -> Self {
+        let end = Position { op: history.len(), event: 0 };
+        Self::up_to(history, end)
+    }
+
+    /// The same up to a position; where it lies within a step, that step is told as far as it is.
+    pub fn up_to(history: &mut History, end: Position) -> Self {
         let mut story = Self::default();
-        while history.step_op() {
+        while history.step_towards(end) {
             let steps = story.lines.entry(history.shown_line().unwrap_or_default()).or_default();
             let narration = narrate(history);
             steps.count += 1;

@@ -76,7 +76,7 @@ fn the_reference_is_up_to_date() {
 fn every_example_compiles() {
     for (info, StatementReference { example, .. }) in STATEMENTS.iter().zip(REFERENCE) {
         let scenario = match info.word() {
-            "server" => format!("{example}\n{SETTING}"),
+            "server" | "pgscope" => format!("{example}\n{SETTING}"),
             _ => format!("{SETTING}{example}"),
         };
         assert!(compile(&scenario).is_ok(), "{example}: {:?}", compile(&scenario).err());

@@ -6,6 +6,7 @@
 pub mod blocks;
 pub mod cells;
 pub mod grid;
+pub mod groups;
 pub mod heap_page;
 pub mod heap_story;
 pub mod hex;

@@ -5,12 +5,14 @@
 
 pub mod actions;
 pub mod app;
+pub mod breaks;
 pub mod bytes;
 pub mod dial;
 pub mod dialogs;
 pub mod editor;
 pub mod effects;
 pub mod embed;
+pub mod files;
 pub mod grid;
 pub mod header;
 pub mod icons;
@@ -20,6 +22,8 @@ pub mod notice;
 pub mod page;
 pub mod panes;
 pub mod problems;
+pub mod prose;
+pub mod question;
 mod theme;
 pub mod timeline;
 pub mod transport;

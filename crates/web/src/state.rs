@@ -11,8 +11,10 @@
 //! - [`guide`]: the scenario of a first visit
 //! - `words`: the small types that actions are made of
 
+pub mod breaks;
 pub mod compose;
 pub mod guide;
+pub mod question;
 pub mod run;
 pub mod timeline;
 mod words;
@@ -25,10 +27,12 @@ use pgscope_core::ids::{BackendId, BufferId};
 use pgscope_core::memory::Addr;
 use pgscope_scenario::Position;
 use pgscope_scenario::link::Link;
-use pgscope_scenario::{Diagnostic, compile};
+use pgscope_scenario::{Diagnostic, Pick, Ran, compile, markdown};
 use yew::Reducible;
 
+use breaks::Breaks;
 use compose::{Draft, Setting};
+use question::Asked;
 use run::{Run, View};
 
 /// What a reader, a timer or the address asks for.
@@ -52,6 +56,12 @@ pub enum Action {
     Tick,
     /// Running: execute at most so many operations.
     Slice(u64),
+    /// Mark a line to stop at, or take the mark away; without one, the line that is shown.
+    Break(Option<u32>),
+    /// An event or a condition to stop at, as the reader writes it; empty for none.
+    BreakAt(Rc<str>),
+    /// What the reader thinks is the answer.
+    Pick(Pick),
     /// Choose a speed, as an index into [`SPEEDS`].
     Speed(usize),
     /// Look at a buffer, or at none.
@@ -64,6 +74,8 @@ pub enum Action {
     Chunk(Option<Addr>),
     /// A link was opened, or can't be for this reason.
     Link(Result<Link, Rc<str>>),
+    /// Go on with this script, from a file or kept before, from its begin.
+    Load(Rc<str>),
     /// Tell the reader something.
     Tell(Notice),
     /// The reader has read it.
@@ -112,6 +124,12 @@ pub struct State {
     pub view: Option<View>,
     /// Whether time moves by itself.
     pub activity: Activity,
+    /// Where runs stop.
+    pub breaks: Breaks,
+    /// It runs to the next of them.
+    stopping: bool,
+    /// The answer that the reader chose to the question of this step.
+    picked: Option<(u64, Pick)>,
     /// An index into [`SPEEDS`].
     pub speed: usize,
     /// The buffer looked at.
@@ -134,6 +152,8 @@ pub struct State {
     pub byte: Option<Addr>,
     /// Large type, for a room.
     pub projector: bool,
+    /// Scripts that were loaded: with each of them another draft begins.
+    pub loaded: u32,
     /// The script as the last link brought it.
     sent: Option<Rc<str>>,
 }
@@ -149,6 +169,9 @@ impl State {
             views: 0,
             view: None,
             activity: Activity::Resting,
+            breaks: Breaks::default(),
+            stopping: false,
+            picked: None,
             speed: NORMAL_SPEED,
             selected: None,
             backend: BackendId(0),
@@ -160,6 +183,7 @@ impl State {
             pane: Pane::default(),
             byte: None,
             projector: false,
+            loaded: 0,
             sent: None,
         };
         state.start(position);
@@ -192,10 +216,19 @@ impl State {
         Link { text: self.text.to_string(), op: position.op, event: position.event, panels: 0 }
     }
 
-    /// What the script calls itself: its first comment.
-    pub fn title(&self) -> &str {
+    /// What the script calls itself: its title, else its first comment.
+    pub fn title(&self) -> String {
+        let program = self.view.as_ref().map(|view| &view.program);
+        if let Some(title) = program.and_then(|program| program.title()) {
+            return markdown::plain(title);
+        }
         let comment = self.text.lines().find_map(|line| line.trim().strip_prefix("--"));
-        comment.map(|comment| comment.trim_matches(['-', ' '])).unwrap_or_default()
+        comment.map(|comment| comment.trim_matches(['-', ' '])).unwrap_or_default().to_owned()
+    }
+
+    /// What the reader answered to this question.
+    pub fn picked(&self, asked: &Asked) -> Option<Pick> {
+        self.picked.filter(|(step, _)| *step == asked.step).map(|(_, pick)| pick)
     }
 
     /// A statement of this kind with everything filled in, ready to be appended.
@@ -205,12 +238,21 @@ impl State {
         Draft::new(kind, program, server, self.backend)
     }
 
+    /// Another script, which is the reader's own.
+    fn load(&mut self, text: Rc<str>) {
+        self.follow(Ok(Link { text: text.to_string(), ..Link::default() }));
+        self.sent = None;
+        self.loaded += 1;
+    }
+
     fn follow(&mut self, link: Result<Link, Rc<str>>) {
         match link {
             Ok(link) => {
                 self.text = link.text.into();
                 self.sent = Some(Rc::clone(&self.text));
                 self.notice = None;
+                self.picked = None;
+                self.breaks = Breaks::default();
                 self.activity = Activity::Resting;
                 self.start(Position { op: link.op, event: link.event });
             }
@@ -288,11 +330,17 @@ impl State {
 
     fn go(&mut self, to: Move) {
         self.compile_if_stale();
+        self.stopping = false;
         let Some(run) = self.run.clone() else { return };
         let len = run.len();
         match to {
             Move::Start => self.seek(Position { op: 0, event: 0 }),
             Move::End => self.seek(Position { op: len, event: 0 }),
+            Move::Break => {
+                self.stopping = true;
+                self.activity = Activity::Running(len);
+                self.look();
+            }
             Move::To(op) => self.seek(Position { op: op.min(len), event: 0 }),
             Move::BackOp | Move::BackEvent | Move::StepEvent | Move::StepOp => {
                 let mut history = run.history_mut();
@@ -349,11 +397,16 @@ impl State {
 
     fn tick(&mut self) {
         let Some(run) = self.run.clone() else { return };
-        run.history_mut().step_event();
-        if run.at_end() {
+        let breaks = self.breaks.of(run.program());
+        let stopped = run.history_mut().step_event_until(&breaks).is_some();
+        if stopped || run.at_end() {
             self.activity = Activity::Resting;
         }
         self.look();
+        // A question is waited for.
+        if self.view.as_ref().is_some_and(|view| view.asked.is_some()) {
+            self.activity = Activity::Resting;
+        }
     }
 
     fn slice(&mut self, ops: u64) {
@@ -362,7 +415,20 @@ impl State {
         };
         let mut history = run.history_mut();
         let left = goal.saturating_sub(history.position().op);
-        let ended = history.run_slice(ops.min(left));
+        let ended = if self.stopping {
+            let breaks = self.breaks.of(run.program());
+            match history.run_until(&breaks, ops.min(left)) {
+                Ran::Stopped(_) => true,
+                Ran::Paused => false,
+                Ran::Ended => {
+                    self.notice =
+                        Some(Notice::Done("No breakpoint is left: this is the end".into()));
+                    true
+                }
+            }
+        } else {
+            history.run_slice(ops.min(left))
+        };
         if ended || ops >= left {
             self.activity = Activity::Resting;
         }
@@ -396,6 +462,7 @@ impl Reducible for State {
         match action {
             Action::Edit(text) if text == next.text => return self,
             Action::Edit(text) => {
+                next.breaks.follow_edit(&next.text, &text);
                 next.text = text;
                 next.stale = true;
             }
@@ -411,6 +478,16 @@ impl Reducible for State {
             Action::Tick if next.activity == Activity::Playing => next.tick(),
             Action::Tick => return self,
             Action::Slice(ops) => next.slice(ops),
+            Action::Break(line) => {
+                let shown = || next.view.as_ref().and_then(|view| view.line);
+                let Some(line) = line.or_else(shown) else { return self };
+                next.breaks.toggle(line);
+            }
+            Action::BreakAt(text) => next.breaks.at = text,
+            Action::Pick(pick) => {
+                let asked = next.view.as_ref().and_then(|view| view.asked.as_ref());
+                next.picked = asked.map(|asked| (asked.step, pick));
+            }
             Action::Speed(speed) => next.speed = speed.min(SPEEDS.len() - 1),
             Action::Select(buffer) => next.selected = buffer,
             Action::Backend(backend) => {
@@ -424,6 +501,7 @@ impl Reducible for State {
             }
             Action::Chunk(chunk) => next.chunk = chunk,
             Action::Link(link) => next.follow(link),
+            Action::Load(text) => next.load(text),
             Action::Tell(notice) => next.notice = Some(notice),
             Action::Dismiss => next.notice = None,
             Action::Show(dialog) => next.dialog = dialog,

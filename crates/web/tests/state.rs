@@ -5,7 +5,7 @@ use std::rc::Rc;
 use pgscope_core::event::{BufferEvent, Event, Tick};
 use pgscope_core::profile::Version;
 use pgscope_scenario::link::Link;
-use pgscope_scenario::{Mark, Position};
+use pgscope_scenario::{Mark, Pick, Position};
 use pgscope_web::bridge::keys::{Wish, wish};
 use pgscope_web::state::compose::{BUTTONS, Blank, Kind, Setting, with_setting};
 use pgscope_web::state::run::View;
@@ -263,4 +263,90 @@ fn every_kind_of_context_can_be_written() {
     let older = page("server 15\nbackend alice\n").draft(Kind::NewContext);
     let kinds = older.fields.iter().find(|field| field.blank == Blank::Allocator);
     assert_eq!(kinds.map(|field| field.choices.len()), Some(3));
+}
+
+const LESSON: &str = "\
+pgscope 1
+title \"Who *goes*?\"
+table t pages=60
+backend alice
+alice: read t 0..15
+ask \"Which buffer?\" victim among 1, 2, 3
+alice: read t 20
+ask \"How many were written?\" writes
+alice: update t 0..30
+";
+
+/// Slices until it rests.
+fn run_out(state: &Rc<State>) -> Rc<State> {
+    let mut state = Rc::clone(state);
+    while matches!(state.activity, Activity::Running(_)) {
+        state = after(&state, [Action::Slice(7)]);
+    }
+    state
+}
+
+#[wasm_bindgen_test]
+fn a_question_is_asked_and_the_machine_knows_the_answer() {
+    let start = page(LESSON);
+    assert_eq!(start.title(), "Who goes?");
+    let asked = |state: &State| view(state).asked.clone();
+    let at = after(&start, [Action::Go(Move::To(19))]);
+    let question = asked(&at).expect("it is asked");
+    assert_eq!(question.answer().as_deref(), Some("1"));
+    assert_eq!(at.picked(&question), None);
+    for (place, right) in [(0, true), (1, false)] {
+        let picked = after(&at, [Action::Pick(Pick::Choice(place))]);
+        let pick = picked.picked(&question).expect("it is picked");
+        assert_eq!(question.is_right(&pick), Some(right));
+    }
+    let on = after(&at, [Action::Pick(Pick::Choice(0)), Action::Go(Move::StepOp)]);
+    assert!(asked(&on).is_none());
+    assert!(view(&on).narration.text().ends_with("Answer: 1."));
+    // Playing waits for the reader at the next one.
+    let mut playing = after(&on, [Action::Toggle]);
+    while playing.activity == Activity::Playing {
+        playing = after(&playing, [Action::Tick]);
+    }
+    let number = asked(&playing).expect("it is asked");
+    assert_eq!(number.is_right(&Pick::Number(0.0)), Some(true));
+    assert_eq!(number.is_right(&Pick::Number(7.0)), Some(false));
+}
+
+#[wasm_bindgen_test]
+fn a_run_stops_at_breakpoints() {
+    let start = page(LESSON);
+    let marked = after(&start, [Action::Break(Some(7)), Action::Go(Move::Break)]);
+    let stopped = run_out(&marked);
+    assert_eq!((op(&stopped), view(&stopped).line), (19, Some(6)));
+    let at = |state, text: &str| {
+        let from = Action::Go(Move::To(19));
+        run_out(&after(state, [from, Action::BreakAt(text.into()), Action::Go(Move::Break)]))
+    };
+    let dirty = at(&stopped, "dirty eviction");
+    let last = view(&dirty).frame.events.last().cloned();
+    assert!(matches!(last, Some(Event::Buffer(BufferEvent::Unhashed { .. }))), "{last:?}");
+    let many = at(&stopped, "evictions = 5");
+    assert_eq!(view(&many).totals.evictions, 5);
+    assert!(stopped.breaks.problem(&view(&stopped).program).is_none());
+    let wrong = after(&stopped, [Action::BreakAt("evictoin".into())]);
+    let said = wrong.breaks.problem(&view(&wrong).program).unwrap_or_default();
+    assert!(said.contains("did you mean \"eviction\"?"), "{said}");
+    // A line above it: the mark stays with its statement, and playing heeds it too.
+    let edited = after(&marked, [Action::Edit(format!("\n{LESSON}").into()), Action::Compile]);
+    assert!(edited.breaks.lines.iter().eq([&8]));
+    let mut playing = after(&edited, [Action::Go(Move::To(5)), Action::Toggle]);
+    while playing.activity == Activity::Playing {
+        playing = after(&playing, [Action::Tick]);
+    }
+    assert_eq!(op(&playing), 19);
+}
+
+#[wasm_bindgen_test]
+fn a_loaded_script_is_the_readers_own() {
+    let start = after(&page(LESSON), [Action::Break(Some(7))]);
+    let loaded = after(&start, [Action::Load(SMALL.into())]);
+    assert_eq!(&*loaded.text, SMALL);
+    assert!(!loaded.is_sent() && loaded.breaks.is_empty() && loaded.loaded == 1);
+    assert_eq!(op(&loaded), 0);
 }

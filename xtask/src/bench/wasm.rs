@@ -1,4 +1,4 @@
-//! Reading pages in the core as WebAssembly, compiled as the page is, in headless Chromium.
+//! Measurements of the core as WebAssembly, compiled as the page is, in headless Chromium.
 
 use std::process::Stdio;
 
@@ -23,6 +23,15 @@ pub(super) struct Measured {
 
 /// Measure in the test `reads` of the page's crate.
 pub(super) fn measure(screen: &Screen, reads: u32) -> Result<Vec<Measured>, Trouble> {
+    logged(screen, "reads", &[("PGSCOPE_READS", reads.to_string())]).map(|text| lines(&text))
+}
+
+/// What a measurement among the tests of the page's crate logs.
+pub(super) fn logged(
+    screen: &Screen,
+    test: &str,
+    settings: &[(&str, String)],
+) -> Result<String, Trouble> {
     target::ensure(screen)?;
     let bindgen = BINDGEN.ensure(screen)?;
     let browser = Browser::ensure(screen)?;
@@ -30,12 +39,12 @@ pub(super) fn measure(screen: &Screen, reads: u32) -> Result<Vec<Measured>, Trou
     let mut cargo = process::cargo();
     cargo
         .args(["test", "--release", "-p", "pgscope-web", "--target", TRIPLE])
-        .args(["--test", "reads", "--", "--nocapture"])
+        .args(["--test", test, "--", "--nocapture"])
         .env(
             "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
             bindgen.program("wasm-bindgen-test-runner"),
         )
-        .env("PGSCOPE_READS", reads.to_string())
+        .envs(settings.iter().map(|(name, value)| (*name, value)))
         .env("WASM_BINDGEN_USE_BROWSER", "1")
         .env("WASM_BINDGEN_TEST_TIMEOUT", MOST_SECONDS)
         .env("CHROMEDRIVER", &browser.driver);
@@ -45,7 +54,7 @@ pub(super) fn measure(screen: &Screen, reads: u32) -> Result<Vec<Measured>, Trou
     if !output.status.success() {
         return Err(Trouble::new(format!("it ended with {}\n{text}", output.status), WAY_OUT));
     }
-    Ok(lines(&text))
+    Ok(text.into_owned())
 }
 
 /// The lines that the test logs among those of its runner.

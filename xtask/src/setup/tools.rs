@@ -1,4 +1,4 @@
-//! The two build tools that come as crates: wasm-bindgen and Trunk.
+//! The build tools that come as crates: wasm-bindgen and Trunk, and for `fuzz` cargo-fuzz.
 //!
 //! A fitting version on PATH is taken as it is. Otherwise cargo builds one into `target/tools`,
 //! unoptimised and with one build folder for both, which brings the wait from eleven minutes to
@@ -40,6 +40,14 @@ pub(crate) const TRUNK: Recipe = Recipe {
     programs: &["trunk"],
     version: Version::Fixed("0.21.14"),
     wait: "2 to 4 minutes",
+};
+
+/// Builds what libFuzzer runs.
+pub(crate) const FUZZ: Recipe = Recipe {
+    name: "cargo-fuzz",
+    programs: &["cargo-fuzz"],
+    version: Version::Fixed("0.13.2"),
+    wait: "half a minute",
 };
 
 /// A tool that is there.

@@ -83,17 +83,9 @@ impl Checker {
             Action::Tuple(body) => self.tuple(body, span, place),
             Action::Spi(body) => self.spi(body, span, place),
             Action::Call { function, body } => self.call(&function.text, body, span, place),
-            Action::Expect { metric, comparison, value } => {
-                let comparison = *comparison;
-                let value = value.amount(1);
-                if let Measured::View(view, words) = metric {
-                    let (view, words) = (*view, words.clone());
-                    self.check_column(view, &words, span)?;
-                    return expect(Expectation::View { view, words, comparison, value });
-                }
-                let metric = self.metric(metric)?;
-                expect(Expectation::Compare { metric, comparison, value })
-            }
+            Action::As { backend, body } => self.as_backend(backend, body, place),
+            Action::Lesson(lesson) => self.lesson(lesson, span, first),
+            Action::Expect(condition) => self.condition(condition).and_then(expect),
             Action::ExpectError(text) => expect(Expectation::Error(text.clone())),
             action => match place.backend {
                 Backend::Known(backend)
@@ -359,7 +351,7 @@ impl Checker {
         None
     }
 
-    fn metric(&mut self, metric: &Measured) -> Option<Metric> {
+    pub(super) fn metric(&mut self, metric: &Measured) -> Option<Metric> {
         Some(match metric {
             Measured::View(..) => return None,
             Measured::Server(metric) => Metric::Server(*metric),

@@ -30,7 +30,9 @@ fn ops(source: &str) -> Vec<Op> {
     steps
         .filter_map(|step| match step.kind {
             StepKind::Op(op) => Some(op),
-            StepKind::Expect(_) | StepKind::Show { .. } => None,
+            StepKind::Expect(_) | StepKind::Show { .. } | StepKind::Note(_) | StepKind::Ask(_) => {
+                None
+            }
         })
         .collect()
 }
@@ -54,7 +56,7 @@ fn every_example_compiles() {
         let start = "table orders pages=200\nbackend alice\nalice: create context Work\n\
                      alice: palloc 1 as a\nalice: read orders 3 hold as p\n";
         let source = match info.keyword {
-            "server" => reference.example.to_owned(),
+            "server" | "pgscope" => reference.example.to_owned(),
             _ => format!("{start}{}", reference.example),
         };
         program(&source);
@@ -171,8 +173,8 @@ fn generators_count_their_turns() {
 #[test]
 fn views_have_the_versions_columns() {
     let said = |version: u32, view: &str| errors(&format!("server {version}\nexpect {view} = 0"));
-    assert_eq!(said(15, "pg_stat_io(hits)"), ["2:1: PostgreSQL 15 has no pg_stat_io"]);
-    let wrong = "2:1: pg_stat_bgwriter has no column \"buffers_backend\"";
+    assert_eq!(said(15, "pg_stat_io(hits)"), ["2:8: PostgreSQL 15 has no pg_stat_io"]);
+    let wrong = "2:8: pg_stat_bgwriter has no column \"buffers_backend\"";
     assert_eq!(said(18, "pg_stat_bgwriter(buffers_backend)"), [wrong]);
     program("server 15\nexpect pg_stat_bgwriter(buffers_backend) = 0");
     program("server 17\nexpect pg_buffercache_usage_counts(5, buffers) = 0");

@@ -2,6 +2,7 @@
 //! chunks.
 
 mod frame;
+mod lesson;
 mod memory;
 mod pages;
 
@@ -13,9 +14,7 @@ use pgscope_core::ids::BlockNumber;
 use pgscope_core::views::View;
 
 use super::{Expected, Parser};
-use crate::ast::{
-    Action, Comparison, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server,
-};
+use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
 use crate::decimal;
 use crate::diagnostic::{Problem, Span, quoted};
 use crate::highlight::Class;
@@ -23,6 +22,8 @@ use crate::lexer::{Token, TokenKind};
 use crate::metrics::{METRICS, MetricKind};
 use crate::suggest::nearest;
 use crate::units::{MEMORY_UNITS, Quantity, TIME_UNITS, Unit};
+
+pub(crate) use lesson::parse_condition;
 
 /// Reads what follows a statement's keyword.
 pub(crate) type Grammar = for<'a> fn(&mut Parser<'a>) -> Result<Action, Problem>;
@@ -213,12 +214,7 @@ impl Parser<'_> {
             let text = self.quoted_text("the error's text in double quotes")?;
             return Ok(Action::ExpectError(text));
         }
-        let metric = self.measured()?;
-        let symbols = Comparison::SYMBOLS.iter();
-        let symbol = symbols.clone().find(|(symbol, _)| self.symbol_if(symbol));
-        let &(_, comparison) = symbol.ok_or_else(|| self.unexpected())?;
-        let value = self.quantity(MEMORY_UNITS)?;
-        Ok(Action::Expect { metric, comparison, value })
+        self.condition().map(Box::new).map(Action::Expect)
     }
 
     /// A metric with its arguments.

@@ -88,6 +88,13 @@ pub fn go_to(field: &HtmlTextAreaElement, line: u32, column: u32) {
     let _ = field.focus().and_then(|()| field.set_selection_range(at, at));
 }
 
+/// The line that the caret stands on, from 1.
+pub fn caret_line(field: &HtmlTextAreaElement) -> Option<u32> {
+    let caret = usize::try_from(field.selection_end().ok().flatten()?).ok()?;
+    let before = field.value().encode_utf16().take(caret).filter(|&unit| unit == 10).count();
+    u32::try_from(before + 1).ok()
+}
+
 /// While the reader writes in the field, scroll the box around it to the caret's line.
 pub fn keep_caret_in_view(field: &HtmlTextAreaElement, view: &HtmlElement, line_height: i32) {
     let focused = document().and_then(|document| document.active_element());

@@ -5,14 +5,15 @@
 
 use pgscope_scenario::link::Link;
 
-use super::window;
+use super::{drafts, window};
 use crate::state::Theme;
 
 const SCENARIO: &str = "pgscope.scenario";
 /// Also read by index.html, before the first picture.
 const THEME: &str = "pgscope.theme";
 
-fn storage() -> Option<web_sys::Storage> {
+/// Of all tabs.
+pub(super) fn of_all_tabs() -> Option<web_sys::Storage> {
     window()?.local_storage().ok()?
 }
 
@@ -26,12 +27,12 @@ pub enum Kept {
 }
 
 /// A scenario as it is kept.
-fn written(Link { text, op, event, panels }: &Link) -> String {
+pub(super) fn written(Link { text, op, event, panels }: &Link) -> String {
     format!("{op} {event} {panels}\n{text}")
 }
 
 /// What was written, if it is whole.
-fn read(value: String) -> Option<Kept> {
+pub(super) fn read(value: String) -> Option<Kept> {
     if value.starts_with("s1=") {
         return Some(Kept::Packed(value));
     }
@@ -45,16 +46,22 @@ fn read(value: String) -> Option<Kept> {
 
 /// Keep a scenario and where it stands. False if it could not be kept.
 pub fn keep_scenario(link: &Link) -> bool {
-    storage().is_some_and(|storage| storage.set_item(SCENARIO, &written(link)).is_ok())
+    let kept = drafts::keep(link);
+    // For a new tab, and for older builds; the draft alone is enough.
+    let last = of_all_tabs().is_some_and(|it| it.set_item(SCENARIO, &written(link)).is_ok());
+    kept || last
 }
 
-/// The scenario that was kept, if it is whole.
+/// The scenario that was kept, if it is whole: this tab's own, else the last of all.
 pub fn scenario() -> Option<Kept> {
-    read(storage()?.get_item(SCENARIO).ok()??)
+    if let Some(own) = drafts::of_this_tab() {
+        return Some(Kept::Whole(own));
+    }
+    read(of_all_tabs()?.get_item(SCENARIO).ok()??)
 }
 
 /// Of this tab alone: what a reader kept before stays.
-fn of_the_tab() -> Option<web_sys::Storage> {
+pub(super) fn of_the_tab() -> Option<web_sys::Storage> {
     window()?.session_storage().ok()?
 }
 
@@ -77,7 +84,7 @@ pub fn rescued() -> Option<Link> {
 
 /// Keep a theme.
 pub fn keep_theme(theme: Theme) {
-    if let Some(storage) = storage() {
+    if let Some(storage) = of_all_tabs() {
         // A full or forbidden storage: the next visit has the system's theme.
         let _ = storage.set_item(THEME, theme.name());
     }

@@ -78,6 +78,7 @@ pub fn App(props: &AppProps) -> Html {
     effects::use_theme(&state, query, &act);
     effects::use_projector(&state);
     effects::use_links(&act);
+    effects::use_files(query, &act);
     effects::use_keys(&state, query, &act);
     effects::use_memory_of_the_script(&state, query);
     effects::use_title(&state);

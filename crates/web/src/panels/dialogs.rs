@@ -1,5 +1,6 @@
 //! The dialogs: the keys, the link where the clipboard is closed, the code that embeds.
 
+use pgscope_scenario::limits::CHATS_CUT;
 use web_sys::{HtmlDialogElement, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
@@ -39,9 +40,13 @@ pub fn copy_link(state: &State, act: &Callback<Action>) {
     with_later(act, move |later| {
         let link = address::with_fragment(&later.pack(&link), "");
         address::keep(&link);
-        clipboard::copy(&link, move |copied| {
+        let copy = link.clone();
+        clipboard::copy(&copy, move |copied| {
             told.emit(if copied {
-                Action::Tell(Notice::Done("Link copied".into()))
+                match link.len() > CHATS_CUT {
+                    true => Action::Tell(Notice::Long(link.len())),
+                    false => Action::Tell(Notice::Done("Link copied".into())),
+                }
             } else {
                 Action::Show(Some(Dialog::Link))
             });

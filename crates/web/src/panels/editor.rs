@@ -5,18 +5,23 @@
 //! place, because both have the same font, line height and no wrapping. The box around both
 //! scrolls them as one.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::rc::Rc;
 
-use pgscope_scenario::{Class, Diagnostic, highlight};
+use pgscope_scenario::{Class, Diagnostic, highlight_line};
 use web_sys::{HtmlElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
 use crate::bridge::editor;
-use crate::state::Action;
+use crate::paint::groups::{Group, Groups};
+use crate::state::{Action, Move};
 
 /// The height of a line in CSS pixels; `--line-height` in shell.css is the same.
 const LINE_HEIGHT: i32 = 20;
+
+/// The part of a line's number, from the left, where a click marks the line.
+const MARGIN: i32 = 12;
 
 /// What the editor shows.
 #[derive(Clone, PartialEq, Properties)]
@@ -29,6 +34,8 @@ pub struct EditorProps {
     pub diagnostics: Rc<[Diagnostic]>,
     /// Lines whose expectation did not hold.
     pub failed: Vec<u32>,
+    /// Lines to stop at.
+    pub breaks: Rc<BTreeSet<u32>>,
     /// The text field.
     pub field: NodeRef,
     /// To report what was typed.
@@ -52,10 +59,6 @@ fn class_name(class: Class) -> &'static str {
     }
 }
 
-/// Lines painted by one component. A component a line would make each keystroke compare thousands
-/// of them; one for all would make it paint all.
-const LINES_AT_ONCE: usize = 40;
-
 /// What is wrong: line numbers, with the bytes within the line.
 type Wrong = Vec<(u32, Range<usize>)>;
 
@@ -63,17 +66,17 @@ type Wrong = Vec<(u32, Range<usize>)>;
 #[derive(Clone, PartialEq, Properties)]
 struct LinesProps {
     text: AttrValue,
-    parts: Vec<Vec<(Range<usize>, Class)>>,
     /// What is wrong in them, counted from their first.
     wrong: Wrong,
 }
 
 #[component]
 fn Lines(props: &LinesProps) -> Html {
-    let LinesProps { text, parts, wrong } = props;
-    let lines = (0..).zip(text.split('\n')).zip(parts).map(|((number, text), parts)| {
+    let LinesProps { text, wrong } = props;
+    let lines = (0..).zip(text.split('\n')).map(|(number, text)| {
+        let parts = highlight_line(text);
         let wrong = wrong.iter().filter(|(line, _)| *line == number);
-        line(text, parts, &wrong.map(|(_, range)| range.clone()).collect::<Vec<_>>())
+        line(text, &parts, &wrong.map(|(_, range)| range.clone()).collect::<Vec<_>>())
     });
     html! { <>{ for lines }</> }
 }
@@ -106,25 +109,28 @@ fn line(text: &str, parts: &[(Range<usize>, Class)], wrong: &[Range<usize>]) -> 
     }
 }
 
-/// All lines in colours.
-fn painted(text: &str, wrong: &Wrong) -> Html {
-    let (lines, colours) = (text.split('\n').collect::<Vec<_>>(), highlight(text));
-    let some = lines.chunks(LINES_AT_ONCE).zip(colours.chunks(LINES_AT_ONCE));
-    let some = some.zip((1_u32..).step_by(LINES_AT_ONCE)).map(|((lines, colours), first)| {
+/// All lines in colours: each group looks at its own lines only, and only when they change.
+fn painted(groups: &[Group], wrong: &Wrong) -> Html {
+    let mut first = 1;
+    let some = groups.iter().map(|Group { id, text, lines }| {
+        let begin = first;
+        first += lines;
         let within = |(line, range): &(u32, Range<usize>)| {
-            let line = line.checked_sub(first).filter(|&line| (line as usize) < lines.len())?;
-            Some((line, range.clone()))
+            Some((line.checked_sub(begin).filter(|line| line < lines)?, range.clone()))
         };
         let wrong: Wrong = wrong.iter().filter_map(within).collect();
-        html! { <Lines key={first} text={lines.join("\n")} parts={colours.to_vec()} {wrong} /> }
+        html! { <Lines key={*id} text={Rc::clone(text)} {wrong} /> }
     });
     html! { <>{ for some }</> }
 }
 
 /// The line numbers up to `last`.
-fn numbers(last: usize, wrong: &[u32]) -> Html {
+fn numbers(last: usize, wrong: &[u32], breaks: &BTreeSet<u32>) -> Html {
     let number = |number: u32| {
-        let class = wrong.contains(&number).then_some("has-error");
+        let class = classes!(
+            wrong.contains(&number).then_some("has-error"),
+            breaks.contains(&number).then_some("breakpoint")
+        );
         html! { <span {class} data-line={number.to_string()}>{ number }</span> }
     };
     html! { <>{ for (1..).take(last).map(number) }</> }
@@ -146,7 +152,7 @@ fn wrong_parts(text: &str, diagnostics: &[Diagnostic]) -> Wrong {
 /// The editor.
 #[component]
 pub fn Editor(props: &EditorProps) -> Html {
-    let EditorProps { text, line, diagnostics, failed, field, act, on_line } = props;
+    let EditorProps { text, line, diagnostics, failed, breaks, field, act, on_line } = props;
     let scroller = use_node_ref();
 
     // What the page writes comes back as input, line for line: half of it is nothing to heed.
@@ -185,18 +191,30 @@ pub fn Editor(props: &EditorProps) -> Html {
             on_edit.emit(field.value());
         }
     });
-    // Escape gives the keys back to the page.
-    let onkeydown = Callback::from(|event: KeyboardEvent| {
-        if event.key() == "Escape" {
-            let field: HtmlTextAreaElement = event.target_unchecked_into();
-            let _ = field.blur();
+    // Escape gives the keys back to the page; those for breakpoints work here too.
+    let pressed = act.clone();
+    let onkeydown = Callback::from(move |event: KeyboardEvent| {
+        let field: HtmlTextAreaElement = event.target_unchecked_into();
+        match event.key().as_str() {
+            "Escape" => {
+                let _ = field.blur();
+                return;
+            }
+            "F8" => pressed.emit(Action::Go(Move::Break)),
+            "F9" => pressed.emit(Action::Break(editor::caret_line(&field))),
+            _ => return,
         }
+        event.prevent_default();
     });
-    let choose = on_line.clone();
+    let (choose, toggle) = (on_line.clone(), act.clone());
     let onclick = Callback::from(move |event: MouseEvent| {
         let gutter: HtmlElement = event.target_unchecked_into();
         if let Some(line) = gutter.dataset().get("line").and_then(|line| line.parse().ok()) {
-            choose.emit(line);
+            // The margin before the number marks the line, the number goes there.
+            match event.offset_x() < MARGIN {
+                true => toggle.emit(Action::Break(Some(line))),
+                false => choose.emit(line),
+            }
         }
     });
 
@@ -205,8 +223,15 @@ pub fn Editor(props: &EditorProps) -> Html {
     let mut bad: Vec<u32> = failed.clone();
     bad.extend(wrong.iter().map(|(line, _)| *line));
     let count = text.split('\n').count();
-    let gutter = use_memo((count, bad), |(count, bad)| numbers(*count, bad));
-    let paint = use_memo((text.clone(), wrong), |(text, wrong)| painted(text, wrong));
+    let gutter = use_memo((count, bad, Rc::clone(breaks)), |(count, bad, breaks)| {
+        numbers(*count, bad, breaks)
+    });
+    let groups = use_mut_ref(Groups::default);
+    let paint = use_memo((text.clone(), wrong), |(text, wrong)| {
+        let mut groups = groups.borrow_mut();
+        groups.update(text);
+        painted(groups.all(), wrong)
+    });
     let current = line.map(|line| format!("--at: {}", line.saturating_sub(1)));
     let mark = current.map(|at| html! { <div class="current" style={at} /> });
     let digits = count.to_string().len();

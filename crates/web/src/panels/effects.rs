@@ -9,7 +9,8 @@ use yew::prelude::*;
 
 use crate::bridge::address::{self, Query};
 use crate::bridge::keys::{self, Wish};
-use crate::bridge::{announce_ready, clock, crash, later, rest, storage, theme};
+use crate::bridge::{announce_ready, clock, crash, drafts, files, later, rest, storage, theme};
+use crate::panels::files::open;
 use crate::state::{Action, Activity, Notice, SPEEDS, State};
 
 /// Milliseconds of each frame that a run may take.
@@ -98,6 +99,17 @@ pub fn use_links(act: &Callback<Action>) {
     });
 }
 
+/// Open files that are dropped on the page.
+#[hook]
+pub fn use_files(query: Query, act: &Callback<Action>) {
+    let act = act.clone();
+    use_effect_with((), move |()| {
+        let listen = || files::on_drop(move |file| open(&file, &act));
+        let listeners = (!query.embed).then(listen).flatten();
+        move || drop(listeners)
+    });
+}
+
 /// Heed the keyboard.
 #[hook]
 pub fn use_keys(state: &UseReducerHandle<State>, query: Query, act: &Callback<Action>) {
@@ -132,8 +144,13 @@ pub fn use_keys(state: &UseReducerHandle<State>, query: Query, act: &Callback<Ac
 pub fn use_memory_of_the_script(state: &State, query: Query) {
     let (link, sent) = (state.link(), state.is_sent());
     let first = use_mut_ref(|| true);
-    use_effect_with(state.text.clone(), move |text| {
+    let loaded = use_mut_ref(|| 0);
+    use_effect_with((state.text.clone(), state.loaded), move |(text, count)| {
         crash::remember(text);
+        // Another scenario than the one before: what the reader wrote there stays as it is.
+        if !query.embed && (sent || loaded.replace(*count) != *count) {
+            drafts::leave();
+        }
         let opened = first.replace(false);
         let sent = sent && address::fragment().is_some();
         if !query.embed && !opened && !sent && storage::keep_scenario(&link) {
@@ -151,7 +168,7 @@ pub fn use_projector(state: &State) {
 /// Name the tab after the scenario.
 #[hook]
 pub fn use_title(state: &State) {
-    let title = state.title().to_owned();
+    let title = state.title();
     use_effect_with(title, |title| {
         let name = if title.is_empty() { "pgscope".into() } else { format!("{title} · pgscope") };
         if let Some(document) = web_sys::window().and_then(|window| window.document()) {

@@ -8,6 +8,7 @@ use super::icons;
 use super::narration::sentence;
 use super::notice::notices;
 use super::page::{local, shared};
+use super::question::question;
 use super::transport::transport;
 use crate::bridge::host::{Message, tell};
 use crate::bridge::told::Plain;
@@ -63,13 +64,14 @@ pub fn Embed(props: &EmbedProps) -> Html {
                     { "Open in pgscope" }<span aria-hidden="true">{ " ↗" }</span>
                 </a>
             </header>
-            { notices(state.notice.as_ref(), act) }
+            { notices(state.notice.as_ref(), &Callback::noop(), act) }
             if let Some(view) = &state.view {
                 <main>
                     { if *memory { local(state, view, act) } else { shared(state, view, act, false) } }
                 </main>
                 <footer class="story">
                     { sentence(view, state.activity == Activity::Resting) }
+                    if let Some(asked) = &view.asked { { question(state, asked, act) } }
                     { transport(state, view, act) }
                 </footer>
             }

@@ -4,6 +4,7 @@
 use pgscope_scenario::Tone;
 use yew::prelude::*;
 
+use super::prose::prose;
 use crate::state::run::View;
 
 fn class(tone: Tone) -> Option<&'static str> {
@@ -29,7 +30,9 @@ pub fn sentence(view: &View, resting: bool) -> Html {
     let live = if resting { "polite" } else { "off" };
     html! {<>
         <div class="narration">
-            <p id="narration" role="status" aria-live={live} aria-atomic="true">{ for parts }</p>
+            <p id="narration" role="status" aria-live={live} aria-atomic="true">
+                if narration.prose.is_empty() { { for parts } } else { { prose(&narration.prose) } }
+            </p>
             if !narration.routine.is_empty() {
                 <a class="routine" href={narration.url.clone()} target="_blank" rel="noopener"
                     title={narration.file}>
@@ -38,7 +41,7 @@ pub fn sentence(view: &View, resting: bool) -> Html {
                 </a>
             }
         </div>
-        if !narration.listing.is_empty() {
+        if !narration.listing.is_empty() && view.asked.is_none() {
             <pre class="listing" tabindex="0" aria-label="What is shown">
                 { narration.listing.join("\n") }
             </pre>

@@ -7,15 +7,18 @@ use web_sys::{HtmlElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use super::actions::Actions;
+use super::breaks::breaks;
 use super::dial::Dial;
 use super::dialogs::{Dialogs, copy_link, with_later};
 use super::editor::Editor;
+use super::files::{Files, save};
 use super::header::header;
 use super::memory::Memory;
 use super::narration::sentence;
 use super::notice::notices;
 use super::panes;
 use super::problems::problems;
+use super::question::question;
 use super::transport::transport;
 use crate::bridge::address;
 use crate::paint::words;
@@ -48,6 +51,10 @@ pub fn Page(props: &PageProps) -> Html {
     let on_copy = {
         let (state, act) = (state.clone(), act.clone());
         Callback::from(move |()| copy_link(&state, &act))
+    };
+    let on_save = {
+        let (state, act) = (state.clone(), act.clone());
+        Callback::from(move |()| save(&state, &act))
     };
     let on_embed = {
         let act = act.clone();
@@ -90,18 +97,20 @@ pub fn Page(props: &PageProps) -> Html {
     html! {
         <div class="page">
             { header(state, act, &on_embed, &on_copy, &on_script) }
-            { notices(state.notice.as_ref(), act) }
+            { notices(state.notice.as_ref(), &on_save, act) }
             <main>
                 <section class="panel script" aria-labelledby="script-heading" ref={script}>
                     <header>
                         <h2 id="script-heading">{ "Scenario" }</h2>
                         { examples(state, act) }
+                        <Files state={state.clone()} act={act.clone()} />
                         { status(state) }
                     </header>
-                    <Editor text={state.text.clone()} {line} {failed} field={field.clone()}
+                    <Editor text={state.text.clone()} {line} {failed} breaks={Rc::clone(&state.breaks.lines)} field={field.clone()}
                         diagnostics={if state.stale { Rc::new([]) } else { Rc::clone(diagnostics) }}
                         act={act.clone()} {on_line} />
                     { problems(state, &failures, &field, act) }
+                    if let Some(view) = &state.view { { breaks(state, view, act) } }
                     <Actions text={state.text.clone()} drafts={Rc::clone(&drafts)} act={act.clone()} />
                 </section>
                 if let Some(view) = &state.view {
@@ -112,12 +121,13 @@ pub fn Page(props: &PageProps) -> Html {
             if let Some(view) = &state.view {
                 <footer class="story">
                     { sentence(view, state.activity == Activity::Resting) }
+                    if let Some(asked) = &view.asked { { question(state, asked, act) } }
                     { transport(state, view, act) }
                 </footer>
             }
             if let Some(dialog) = state.dialog {
                 <Dialogs {dialog} link={address::of(&state.link(), "")}
-                    title={state.title().to_owned()} act={act.clone()} />
+                    title={state.title()} act={act.clone()} />
             }
         </div>
     }

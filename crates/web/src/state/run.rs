@@ -17,6 +17,7 @@ use pgscope_scenario::{Names, Program, StepKind};
 use pgscope_scenario::{Narration, narrate};
 
 use crate::frame::{Frame, Labels};
+use crate::state::question::Asked;
 use crate::state::timeline::Timeline;
 
 /// Operations compared after an edit before it is taken that nothing before them changed.
@@ -58,6 +59,8 @@ pub struct View {
     pub events: u32,
     /// Its error.
     pub error: Option<Rc<str>>,
+    /// What it asks the reader.
+    pub asked: Option<Rc<Asked>>,
     /// The backend that executes it.
     pub actor: Option<BackendId>,
     /// Counters.
@@ -191,7 +194,9 @@ impl Run {
         let shown = history.shown();
         let op = shown.and_then(|op| self.program.step(op)).and_then(|step| match step.kind {
             StepKind::Op(op) => Some(op),
-            StepKind::Expect(_) | StepKind::Show { .. } => None,
+            StepKind::Expect(_) | StepKind::Show { .. } | StepKind::Note(_) | StepKind::Ask(_) => {
+                None
+            }
         });
         View {
             serial,
@@ -205,6 +210,7 @@ impl Run {
             event: u32::try_from(events.len()).unwrap_or(u32::MAX),
             events: history.event_count(),
             error: history.error().map(|error| error.to_string().into()),
+            asked: Asked::at(&history).map(Rc::new),
             actor: op.as_ref().and_then(Op::backend),
             totals: history.totals(),
             failures: history.failures().into(),

@@ -17,6 +17,8 @@ pub enum Move {
     StepOp,
     /// To after the last operation.
     End,
+    /// On to the next breakpoint.
+    Break,
     /// To where so many operations are done.
     To(u64),
 }
@@ -81,6 +83,8 @@ impl Pane {
 pub enum Notice {
     /// Something worked; it goes away by itself.
     Done(Rc<str>),
+    /// A link was copied that has so many characters: some programs cut it, a file is better.
+    Long(usize),
     /// Something didn't; it stays until it is dismissed.
     Failed(Rc<str>),
 }
