@@ -21,7 +21,7 @@ use pgscope_core::event::{BufferEvent, MemoryEvent, Tick};
 use pgscope_core::ids::BackendId;
 use pgscope_core::op::{Name, Op};
 use pgscope_core::profile::Version;
-use pgscope_core::{Event, Server};
+use pgscope_core::{Error, Event, Server};
 
 use crate::history::History;
 use crate::names::Names;
@@ -141,7 +141,13 @@ pub fn narrate(history: &History) -> Narration {
             show::tell(&mut narration, &scene, history, (*backend, *what, *context));
         }
         StepKind::Op(op) => {
-            tell(&mut narration, &scene, op);
+            match (history.error(), op.backend()) {
+                (Some(Error::NotConnected(_)), Some(id)) => {
+                    let who = scene.backend(id);
+                    narration.say(Tone::Who, format!("{who} has no backend any more"));
+                }
+                _ => tell(&mut narration, &scene, op),
+            }
             let complete = history.position().event == 0;
             let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
             let routine = |event| routine(&scene, op, event);
