@@ -21,6 +21,12 @@ fn connect(backend: BackendId) -> Op {
     Op::Connect { backend, name: format!("client {}", backend.0).into() }
 }
 
+fn connect_both(server: &mut Server) {
+    for backend in [ALICE, BOB] {
+        server.apply(&connect(backend)).unwrap();
+    }
+}
+
 fn server(version: Version, given: &[(&str, &str)]) -> Server {
     let mut settings = Settings::with_shared_buffers(16);
     for (name, value) in given {
@@ -121,7 +127,7 @@ fn a_crash_takes_everybody_along_and_keeps_what_was_flushed() {
     for version in Version::ALL {
         let mut server = server(version, &[]);
         table(&mut server);
-        [ALICE, BOB].map(|backend| server.apply(&connect(backend)).unwrap());
+        connect_both(&mut server);
         server.apply(&read(ALICE, 1, None, true)).unwrap();
         server.apply(&Op::WalFlush { end: None }).unwrap();
         server.apply(&read(ALICE, 2, None, true)).unwrap();
@@ -158,7 +164,7 @@ fn a_crash_takes_everybody_along_and_keeps_what_was_flushed() {
 fn a_stop_at_any_event_of_a_crash_is_where_the_crash_comes_through() {
     let mut server = server(Version::V18, &[]);
     table(&mut server);
-    [ALICE, BOB].map(|backend| server.apply(&connect(backend)).unwrap());
+    connect_both(&mut server);
     let poke = Op::Poke { backend: BOB, chunk: SECRET, offset: u32::MAX, size: 8 };
     let palloc =
         Op::Palloc { backend: BOB, context: None, size: 8, zero: false, chunk: Some(SECRET) };
@@ -178,7 +184,7 @@ fn a_stop_at_any_event_of_a_crash_is_where_the_crash_comes_through() {
 fn the_map_has_every_byte_of_shared_memory_once() {
     for version in Version::ALL {
         let mut server = server(version, &[("max_connections", "30")]);
-        [ALICE, BOB].map(|backend| server.apply(&connect(backend)).unwrap());
+        connect_both(&mut server);
         let map = views::map(&server, usize::MAX);
         let shared: Vec<_> = map.iter().filter(|it| it.owner == Owner::Shared).collect();
         let mut end = Addr::SHARED;
@@ -200,7 +206,7 @@ fn the_map_has_every_byte_of_shared_memory_once() {
 fn sessions_have_their_own_settings_until_a_transaction_or_the_session_ends() {
     for version in Version::ALL {
         let mut server = server(version, &[]);
-        [ALICE, BOB].map(|backend| server.apply(&connect(backend)).unwrap());
+        connect_both(&mut server);
         let work_mem = |server: &Server, id| server.setting(Some(id), Setting::WorkMem);
         let transaction = |statement| Op::Transaction { backend: ALICE, statement };
         server.apply(&set(ALICE, "1MB")).unwrap();
