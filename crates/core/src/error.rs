@@ -363,11 +363,8 @@ impl Error {
                 assertions would take whatever bytes lie before the chunk for one. Reset or \
                 delete the context instead."
                 .into(),
-            Error::SegmentationFault => {
-                "The postmaster ends every other process and lays shared memory out anew.".into()
-            }
             Error::HeapCorrupted => "malloc's own header before the block was overwritten, and \
-                free noticed. The postmaster ends every other process and lays shared memory out anew."
+                free noticed."
                 .into(),
             Error::AllocatorLeftOut(feature) => {
                 format!("Build pgscope with its feature `{feature}`.")

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use pgscope_core::event::{Access, Gone, MemoryEvent, Wrong};
+use pgscope_core::event::{Access, End, Gone, MemoryEvent, Wrong};
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot};
 use pgscope_core::memory::Addr;
 use pgscope_core::mmgr::StatsForm;
@@ -139,6 +139,14 @@ fn a_process_does_not_have_the_memory_of_another() {
     server.apply(&palloc(100, A)).unwrap();
     assert_eq!(server.apply(&peek(BOB, A)), Err(Error::SegmentationFault));
     assert_eq!(misused(&server), Some((Access::Read, Wrong::Foreign)));
+    // The postmaster's answer: nobody is left, and whoever connects finds nothing of what was.
+    let sent_away = Err(Error::NotConnected(End::CrashOfAnother));
+    assert_eq!(server.apply(&poke(A, 0, 8)), sent_away);
+    assert_eq!(server.apply(&peek(BOB, A)), Err(Error::NotConnected(End::Killed(11))));
+    server.apply(&Op::Connect { backend: ALICE, name: "alice".into() }).unwrap();
+    assert_eq!(server.apply(&poke(A, 0, 8)), Err(Error::NoSuchChunk));
+    let mut server = self::server(Version::V18, Allocator::ALLOCSET_DEFAULT);
+    server.apply(&palloc(100, A)).unwrap();
     assert_eq!(server.apply(&poke(A, u32::MAX, 8)), Err(Error::SegmentationFault));
 }
 

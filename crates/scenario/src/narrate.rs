@@ -23,7 +23,7 @@ use pgscope_core::event::{BufferEvent, MemoryEvent, Tick};
 use pgscope_core::ids::BackendId;
 use pgscope_core::op::{Name, Op};
 use pgscope_core::profile::Version;
-use pgscope_core::{Event, Server};
+use pgscope_core::{Error, Event, Server};
 
 use crate::history::History;
 use crate::markdown::Inline;
@@ -148,7 +148,13 @@ pub fn narrate(history: &History) -> Narration {
         StepKind::Note(text) => lesson::note(&mut narration, text),
         StepKind::Ask(question) => lesson::question(&mut narration, question),
         StepKind::Op(op) => {
-            tell(&mut narration, &scene, op);
+            match (history.error(), op.backend()) {
+                (Some(Error::NotConnected(_)), Some(id)) => {
+                    let who = scene.backend(id);
+                    narration.say(Tone::Who, format!("{who} has no backend any more"));
+                }
+                _ => tell(&mut narration, &scene, op),
+            }
             let complete = history.position().event == 0;
             let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
             let routine = |event| routine(&scene, op, event);

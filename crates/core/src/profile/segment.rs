@@ -1,8 +1,7 @@
 //! What a version puts into the shared segment at start, in the order in which it does
 //! (`CreateSharedMemoryAndSemaphores`, from 19 on `subsystemlist.h`), and from what each size follows.
 //!
-//! A table a version. It does not hang on [`Profile`](super::Profile), so that who asks for no
-//! layout carries none of it.
+//! A table a version.
 
 mod pg15;
 mod pg17;

@@ -14,7 +14,7 @@ use super::segment::{Counts, Segment};
 use super::settings::{SettingError, Settings};
 use super::shmem::ShmemLayout;
 use crate::bufmgr::BufferPool;
-use crate::bufmgr::desc::BM_DIRTY;
+use crate::bufmgr::desc::{BM_DIRTY, BM_PERMANENT, BufferDesc};
 use crate::bufmgr::smgr::PageVersion;
 use crate::error::{Error, Fallible};
 use crate::event::{End, Event, ProcessEvent};
@@ -271,7 +271,10 @@ impl Server {
     fn recover(&mut self) -> (u32, u32) {
         let flushed = self.pool.wal.flushed();
         let (mut redone, mut lost) = (0, 0);
-        let dirty: Vec<_> = self.pool.descs().filter(|(_, desc)| desc.is(BM_DIRTY)).collect();
+        let dirty: Vec<_> = {
+            let changed = |desc: &BufferDesc| desc.is(BM_DIRTY) && desc.is(BM_PERMANENT);
+            self.pool.descs().filter(|(_, desc)| changed(desc)).collect()
+        };
         for (_, desc) in dirty {
             let Some(tag) = desc.tag() else { continue };
             let version = PageVersion { lsn: desc.lsn, changes: desc.changes };

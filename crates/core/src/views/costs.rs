@@ -55,6 +55,15 @@ impl Ledger {
     /// Begin with a backend whose connecting was the server's last operation. What it
     /// allocated for itself is known from then on, but does not count.
     pub fn new(server: &Server, backend: BackendId) -> Self {
+        let mut ledger = Self::of_nothing(backend);
+        ledger.allocate_and_free(None, memory_events(server));
+        let found = server.backend(backend).map(|found| found.memory.heap.stats());
+        ledger.before = [found.unwrap_or_default(), ledger.heap.stats()];
+        (ledger.requests, ledger.asked_before) = (0, ledger.asked);
+        ledger
+    }
+
+    fn of_nothing(backend: BackendId) -> Self {
         let mut ledger = Self {
             backend,
             live: BTreeSet::new(),
@@ -70,10 +79,6 @@ impl Ledger {
             arena: Arena::new(),
         };
         ledger.arena.lend(backend);
-        ledger.allocate_and_free(None, memory_events(server));
-        let found = server.backend(backend).map(|found| found.memory.heap.stats());
-        ledger.before = [found.unwrap_or_default(), ledger.heap.stats()];
-        (ledger.requests, ledger.asked_before) = (0, ledger.asked);
         ledger
     }
 
@@ -111,6 +116,11 @@ impl Ledger {
     /// Note an operation that the server has just executed, with its events.
     pub fn note(&mut self, op: &Op, server: &Server) {
         if op.backend() != Some(self.backend) || !op.is_memory() {
+            return;
+        }
+        // The operation may have been its last: nothing that it had is there any more.
+        if server.backend(self.backend).is_none_or(|backend| backend.end().is_some()) {
+            *self = Self::of_nothing(self.backend);
             return;
         }
         match *op {

@@ -37,7 +37,7 @@ impl SettingValue {
 impl fmt::Display for SettingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.quoted {
-            true => write!(f, "\"{}\"", self.text),
+            true => write!(f, "\"{}\"", self.text.replace('"', "\"\"")),
             false => f.write_str(&self.text),
         }
     }

@@ -28,7 +28,19 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             let words = statement_words(statement);
             narration.say(Tone::Who, format!("{} sends {words}", who.unwrap_or_default()));
             narration.say(Tone::Plain, ".");
+            for event in scene.events {
+                if let Event::Warned(warning) = event {
+                    narration.say(Tone::Evict, format!(" WARNING: {warning}."));
+                }
+            }
             changes(narration, scene);
+        }
+        Op::AlterSystem(statement) if scene.failed() => {
+            let words = statement_words(statement);
+            narration.say(Tone::Who, format!("ALTER SYSTEM {words} is refused"));
+        }
+        Op::Restart if scene.failed() => {
+            narration.say(Tone::Who, "The server would not start with these settings");
         }
         Op::AlterSystem(statement) => {
             narration.say(Tone::Who, "The configuration file is changed");
@@ -87,7 +99,7 @@ pub(super) fn crash(narration: &mut Narration, scene: &Scene<'_>) {
     let clients: Vec<&str> = clients.collect();
     let count = buffers::count(others.len() as u32, "other process");
     let count = count.replace("processs", "processes");
-    narration.say(Tone::Plain, format!(" It tells {count} to quit"));
+    narration.say(Tone::Plain, format!(" The postmaster tells {count} to quit"));
     if !clients.is_empty() {
         narration.say(Tone::Plain, format!(", with them the backends of {}", clients.join(", ")));
     }
@@ -116,7 +128,7 @@ fn reinitialized(narration: &mut Narration, scene: &Scene<'_>) {
                 );
                 narration.say(Tone::Plain, text);
             }
-            ProcessEvent::Recovered { redone, lost } => {
+            ProcessEvent::Recovered { redone, lost } if redone + lost > 0 => {
                 let text = format!(
                     " The startup process reads the log: the last changes of {} are made again, those \
                      of {} were not flushed and are lost.",

@@ -59,8 +59,9 @@ struct View {
 /// The backend whose memory is shown.
 fn shown(props: &MemoryProps) -> Option<BackendId> {
     let server = &props.frame.server;
-    let chosen = props.backend.filter(|id| server.backend(*id).is_some());
-    chosen.or_else(|| server.backends().next().map(|(id, _)| id))
+    let is_there = |id: BackendId| server.backend(id).is_some_and(|it| it.end().is_none());
+    let chosen = props.backend.filter(|id| is_there(*id));
+    chosen.or_else(|| server.backends().map(|(id, _)| id).find(|id| is_there(*id)))
 }
 
 impl View {

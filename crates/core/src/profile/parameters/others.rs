@@ -48,8 +48,8 @@ const fn boolean(setting: Setting, name: &'static str) -> Parameter {
 }
 
 /// What the server says of itself.
-const fn preset(unit: Unit, setting: Setting, name: &'static str) -> Parameter {
-    Parameter { unit, ..number(setting, name, 0, 0, INT_MAX) }.changes(Context::Internal)
+const fn preset(unit: Unit, setting: Setting, name: &'static str, least: i32) -> Parameter {
+    Parameter { unit, ..number(setting, name, least, least, INT_MAX) }.changes(Context::Internal)
 }
 
 /// In every version.
@@ -97,9 +97,14 @@ pub(in crate::profile) static EVERYWHERE: [Parameter; 27] = [
         &["auto", "force_generic_plan", "force_custom_plan"],
     )
     .changes(Context::User),
-    preset(Unit::None, Setting::BlockSize, "block_size"),
-    preset(Unit::Bytes(1 << 20), Setting::SharedMemorySize, "shared_memory_size"),
-    preset(Unit::None, Setting::SharedMemorySizeInHugePages, "shared_memory_size_in_huge_pages"),
+    number(Setting::BlockSize, "block_size", 8192, 8192, 8192).changes(Context::Internal),
+    preset(Unit::Bytes(1 << 20), Setting::SharedMemorySize, "shared_memory_size", 0),
+    preset(
+        Unit::None,
+        Setting::SharedMemorySizeInHugePages,
+        "shared_memory_size_in_huge_pages",
+        -1,
+    ),
 ];
 
 const fn io(effective: i32, maintenance: i32) -> [Parameter; 2] {
@@ -140,5 +145,5 @@ pub(in crate::profile) static WORKERS: [Parameter; 4] = [
     number(Setting::IoWorkers, "io_workers", 3, 1, MAX_IO_WORKERS).changes(Context::Sighup),
     number(Setting::AutovacuumMaxWorkers, "autovacuum_max_workers", 3, 1, MAX_BACKENDS)
         .changes(Context::Sighup),
-    preset(Unit::None, Setting::NumOsSemaphores, "num_os_semaphores"),
+    preset(Unit::None, Setting::NumOsSemaphores, "num_os_semaphores", 0),
 ];
