@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 
 pub use deadlock::DeadlockEdge;
 pub use local::Owner;
-pub use status::LockRow;
+pub use status::{LockRow, LockTable};
 pub use tag::{LockMethod, LockMode, LockTag, LockTagType, modes};
 
 use crate::event::LockEvent;
@@ -119,6 +119,8 @@ pub struct LockManager {
     database: u32,
     locks: BTreeMap<LockTag, Lock>,
     proclocks: BTreeMap<(LockTag, ProcNumber), ProcLock>,
+    /// `NLOCKENTS`.
+    max_locks: u32,
     room: LockRoom,
     /// Strong locks that are held or wanted, by partition (`FastPathStrongRelationLocks`).
     strong: BTreeMap<u32, u32>,
@@ -126,6 +128,9 @@ pub struct LockManager {
     awakened: Vec<ProcNumber>,
     watched: bool,
     events: Vec<LockEvent>,
+    /// After so many events, a copy is kept as it stands.
+    keep_at: Option<usize>,
+    kept: Option<Box<LockManager>>,
 }
 
 impl LockManager {
@@ -139,12 +144,15 @@ impl LockManager {
             database: settings.database,
             locks: BTreeMap::new(),
             proclocks: BTreeMap::new(),
+            max_locks: max,
             room: LockRoom::new(max, settings.free_shared_memory, profile.fixed_tables),
             strong: BTreeMap::new(),
             procs: BTreeMap::new(),
             awakened: Vec::new(),
             watched: false,
             events: Vec::new(),
+            keep_at: None,
+            kept: None,
         }
     }
 
@@ -180,6 +188,11 @@ impl LockManager {
         std::mem::take(&mut self.awakened)
     }
 
+    /// Whether there is somebody whom [`LockManager::take_awakened`] would name.
+    pub fn has_awakened(&self) -> bool {
+        !self.awakened.is_empty()
+    }
+
     /// What the process waits for, if it does.
     pub fn waits_for(&self, proc: ProcNumber) -> Option<(LockTag, LockMode)> {
         self.procs.get(&proc)?.wait.map(|wait| (wait.tag, wait.mode))
@@ -190,9 +203,26 @@ impl LockManager {
         self.procs.get(&proc).is_some_and(|proc| proc.prepared)
     }
 
+    /// Keep a copy of itself as it will stand after so many events from now on, for who wants
+    /// to see it between two of them; `None`: keep none.
+    pub(crate) fn keep_after(&mut self, events: Option<usize>) {
+        self.keep_at = events.map(|count| self.events.len() + count);
+        self.kept = None;
+    }
+
+    /// The copy, if it has come to so many events.
+    pub(crate) fn take_kept(&mut self) -> Option<Box<LockManager>> {
+        self.kept.take()
+    }
+
     fn emit(&mut self, event: LockEvent) {
-        if self.watched {
-            self.events.push(event);
+        if !self.watched {
+            return;
+        }
+        self.events.push(event);
+        if self.keep_at == Some(self.events.len()) {
+            let copy = LockManager { events: Vec::new(), keep_at: None, ..self.clone() };
+            self.kept = Some(Box::new(copy));
         }
     }
 }

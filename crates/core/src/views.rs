@@ -4,6 +4,7 @@
 
 mod costs;
 mod fragmentation;
+mod locks;
 mod memory_contexts;
 mod shmem_allocations;
 mod statistics;
@@ -16,6 +17,7 @@ use crate::mmgr::inspect::{self, BlockView};
 
 pub use costs::{Costs, Ledger};
 pub use fragmentation::{Fragmentation, fragmentation};
+pub use locks::{LockView, LockWaiter, lock_table};
 pub use memory_contexts::{
     BackendMemoryContext, memory_context_columns, pg_backend_memory_contexts,
 };

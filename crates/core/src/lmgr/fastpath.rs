@@ -92,6 +92,11 @@ impl FastPath {
         found
     }
 
+    /// Every slot: relation and modes.
+    pub(super) fn slots(&self) -> &[(u32, u16)] {
+        &self.slots
+    }
+
     /// The entries: relation and modes of each used slot.
     pub(super) fn entries(&self) -> impl Iterator<Item = (u32, u16)> + '_ {
         self.slots.iter().copied().filter(|slot| slot.1 != 0)

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::locks::LockState;
 use super::session::Session;
 use super::variables::{ChunkVar, ContextVar, Variables};
 use crate::access::AccessState;
@@ -9,6 +10,7 @@ use crate::bufmgr::LocalBufferState;
 use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::error::Error;
 use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
+use crate::lmgr::{LockMode, LockTag, ProcNumber};
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
 use crate::op::Name;
@@ -30,6 +32,20 @@ pub struct Backend {
     pub(super) pins: Vec<Option<Buffer>>,
     pub(super) calls: Vec<Call>,
     pub(super) session: Session,
+    pub(super) waits: Option<WaitsFor>,
+    pub(super) locks: LockState,
+}
+
+/// What a backend waits for. Until that ends it can do nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// A heavyweight lock (`ProcSleep`).
+    Lock {
+        /// On what.
+        tag: LockTag,
+        /// How it is to be locked.
+        mode: LockMode,
+    },
 }
 
 /// A function call that is running.
@@ -45,7 +61,12 @@ pub struct Call {
 }
 
 impl Backend {
-    pub(super) fn new(name: Name, memory: LocalMemory, temp_buffers: u32) -> Self {
+    pub(super) fn new(
+        name: Name,
+        memory: LocalMemory,
+        temp_buffers: u32,
+        proc: ProcNumber,
+    ) -> Self {
         let temp = LocalBufferPool::of_size(temp_buffers);
         Self {
             name,
@@ -56,6 +77,8 @@ impl Backend {
             pins: Vec::new(),
             calls: Vec::new(),
             session: Session::default(),
+            waits: None,
+            locks: LockState::new(proc),
         }
     }
 
@@ -87,6 +110,31 @@ impl Backend {
     /// Function calls that are running, the innermost last.
     pub fn calls(&self) -> &[Call] {
         &self.calls
+    }
+
+    /// What it waits for.
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        self.waits
+    }
+
+    /// Its place among all processes, by which the lock manager knows it.
+    pub fn proc_number(&self) -> ProcNumber {
+        self.locks.proc
+    }
+
+    /// The transaction that it is in or was in last (`localTransactionId`).
+    pub fn local_transaction(&self) -> u32 {
+        self.locks.lxid
+    }
+
+    /// The id of its transaction, if it has got one.
+    pub fn transaction_id(&self) -> Option<u32> {
+        self.locks.xids.first().map(|(_, xid)| *xid)
+    }
+
+    /// How its last statement failed that somebody else's step had awakened or ended.
+    pub fn last_error(&self) -> Option<&Error> {
+        self.locks.error.as_deref()
     }
 
     /// Whether its client has sent BEGIN, and no COMMIT or ROLLBACK yet.

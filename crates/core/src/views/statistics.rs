@@ -1,4 +1,4 @@
-//! The views of the server that tell of its buffers, in each version's columns: `pg_buffercache`
+//! The views of the server in each version's columns: `pg_locks`, and those that tell of its buffers, `pg_buffercache`
 //! and its functions, `pg_stat_io`, `pg_stat_bgwriter`, `pg_stat_checkpointer`,
 //! `pg_statio_user_tables`.
 //!
@@ -31,11 +31,15 @@ pub enum View {
     StatCheckpointer,
     /// `pg_statio_user_tables`
     StatioUserTables,
+    /// `pg_locks`
+    Locks,
+    /// How full the shared lock tables are: no view of PostgreSQL's.
+    LockTables,
 }
 
 impl View {
     /// Every view.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::BuffercacheSummary,
         Self::BuffercacheUsageCounts,
         Self::Buffercache,
@@ -43,6 +47,8 @@ impl View {
         Self::StatBgwriter,
         Self::StatCheckpointer,
         Self::StatioUserTables,
+        Self::Locks,
+        Self::LockTables,
     ];
 
     /// Its name.
@@ -55,6 +61,8 @@ impl View {
             Self::StatBgwriter => "pg_stat_bgwriter",
             Self::StatCheckpointer => "pg_stat_checkpointer",
             Self::StatioUserTables => "pg_statio_user_tables",
+            Self::Locks => "pg_locks",
+            Self::LockTables => "lock_tables",
         }
     }
 
@@ -78,6 +86,8 @@ impl View {
             Self::StatIo => views.stat_io,
             Self::StatBgwriter => views.stat_bgwriter,
             Self::StatCheckpointer => views.stat_checkpointer,
+            Self::Locks => super::locks::PG_LOCKS,
+            Self::LockTables => super::locks::LOCK_TABLES,
             Self::StatioUserTables => &[
                 "relid",
                 "schemaname",
@@ -100,6 +110,8 @@ impl View {
             Self::Buffercache | Self::BuffercacheUsageCounts => 0..1,
             Self::StatIo => 0..3,
             Self::StatioUserTables => 2..3,
+            Self::LockTables => 0..1,
+            Self::Locks => 0..0,
             Self::BuffercacheSummary | Self::StatBgwriter | Self::StatCheckpointer => 0..0,
         }
     }
@@ -130,6 +142,8 @@ pub fn view_rows(server: &Server, view: View, most: usize) -> Vec<Vec<String>> {
             vec![cells]
         }
         View::StatioUserTables => statio_user_tables(server, most),
+        View::Locks => super::locks::pg_locks(server, most),
+        View::LockTables => super::locks::lock_tables(server),
     };
     for row in &mut rows {
         row.resize(columns.len(), String::new());
@@ -155,7 +169,7 @@ pub fn view_cell(server: &Server, view: View, keys: &[&str], column: &str) -> Op
 }
 
 /// Cells behind others: numbers.
-fn add(cells: &mut Vec<String>, numbers: &[u64]) {
+pub(super) fn add(cells: &mut Vec<String>, numbers: &[u64]) {
     for number in numbers {
         cells.push(number.to_string());
     }

@@ -3,6 +3,8 @@
 //! The postmaster forks, so the first of them are copies of its own; `InitPostgres` makes the
 //! rest, within a transaction where it has to look at the catalogs, and `PostgresMain` the last.
 
+use std::rc::Rc;
+
 use crate::error::{Error, Fallible};
 use crate::event::Event;
 use crate::ids::{BackendId, ContextSlot};
@@ -26,10 +28,12 @@ impl Server {
             return Err(Error::Limit { what: "backends", limit: MAX_BACKENDS as u64 }.into());
         }
         Allocator::check_plain(self.profile)?;
+        let proc = Rc::make_mut(&mut self.locks).attach();
         self.backends.push(Backend::new(
             name.clone(),
             LocalMemory::new(id),
             self.settings.temp_buffers,
+            proc,
         ));
         self.log.emit(Event::BackendStarted(id))?;
 
