@@ -40,6 +40,8 @@ pub enum Event {
     Memory(BackendId, MemoryEvent),
     /// Something with heavyweight locks.
     Lock(LockEvent),
+    /// A backend that waited goes on with its statement: what follows is its doing.
+    Resumed(BackendId),
     /// A backend's statement failed that another step had awakened or ended.
     StatementFailed(BackendId, crate::error::ErrorCode),
     /// PostgreSQL warned of something, and went on.

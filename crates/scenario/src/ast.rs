@@ -3,6 +3,7 @@
 //! The formatter prints it, [`check`](crate::check()) gives it a meaning.
 
 mod context;
+mod locks;
 
 use std::rc::Rc;
 
@@ -16,6 +17,7 @@ use crate::metrics::{
 };
 use crate::units::Quantity;
 pub use context::{ContextKind, ContextSizes, Family, Shown};
+pub use locks::{Keys, LockAction, TimeoutSetting};
 
 /// A whole scenario. Two scripts are equal when they say the same in the same order.
 #[derive(Clone, Debug, Default)]
@@ -295,6 +297,8 @@ pub enum Action {
         /// Of which context only.
         context: Option<Name>,
     },
+    /// `lock orders share`, and others about heavyweight locks
+    Lock(LockAction),
     /// `begin`
     Begin,
     /// `commit`
@@ -387,6 +391,7 @@ impl Action {
             Self::OnReset { .. } => "on reset",
             Self::Identify { .. } => "identify",
             Self::Show { .. } => "show",
+            Self::Lock(action) => action.keyword(),
             Self::Begin => "begin",
             Self::Commit => "commit",
             Self::Rollback(_) => "rollback",
@@ -426,6 +431,10 @@ pub struct Server {
     pub shared_buffers: Option<Quantity>,
     /// Likewise.
     pub temp_buffers: Option<Quantity>,
+    /// The setting of that name.
+    pub max_connections: Option<Quantity>,
+    /// Likewise.
+    pub max_locks_per_transaction: Option<Quantity>,
     /// What random draws grow from.
     pub seed: Option<u64>,
 }

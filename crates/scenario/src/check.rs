@@ -6,6 +6,7 @@
 //! since seeing `pfree` fail the second time may be the point of a scenario.
 
 mod frames;
+mod locks;
 mod memory;
 mod names;
 mod pages;

@@ -28,13 +28,14 @@ pub fn replay(program: &Program, backend: BackendId, steps: u64) -> Result<Repla
         return Err(Error::Limit { what: "steps to execute anew", limit: MAX_REPLAY });
     }
     let config = program.config();
-    let settings = config.settings();
+    let settings = config.settings()?;
     let mut server = Server::start(config.version, settings, config.seed)?;
     let mut ledger = None;
     for step in (0..steps).map_while(|step| program.step(step)) {
         let StepKind::Op(op) = step.kind else { continue };
         let connects = matches!(op, Op::Connect { .. });
-        let own = op.is_memory() && op.backend() == Some(backend);
+        let own =
+            (op.is_memory() || matches!(op, Op::Lock { .. })) && op.backend() == Some(backend);
         if !(connects || own) {
             continue;
         }

@@ -137,10 +137,19 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.keyword())?;
         match self {
-            Action::Server(Server { version, shared_buffers, temp_buffers, seed }) => {
+            Action::Server(Server {
+                version,
+                shared_buffers,
+                temp_buffers,
+                max_connections,
+                max_locks_per_transaction,
+                seed,
+            }) => {
                 Maybe(" ", version).fmt(f)?;
                 Maybe(" shared_buffers=", shared_buffers).fmt(f)?;
                 Maybe(" temp_buffers=", temp_buffers).fmt(f)?;
+                Maybe(" max_connections=", max_connections).fmt(f)?;
+                Maybe(" max_locks_per_transaction=", max_locks_per_transaction).fmt(f)?;
                 Maybe(" seed=", seed).fmt(f)
             }
             Action::Table { name, pages, unlogged, .. } => {
@@ -190,6 +199,7 @@ impl fmt::Display for Action {
             | Action::Plan(_)
             | Action::Tuple(_)
             | Action::Spi(_) => Ok(()),
+            Action::Lock(action) => action.fmt(f),
             Action::Rollback(to) => Maybe(" to ", to).fmt(f),
             Action::BgWriter { maxpages, multiplier, delay } => {
                 Maybe(" maxpages=", maxpages).fmt(f)?;

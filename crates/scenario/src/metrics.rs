@@ -25,6 +25,10 @@ pub enum ServerMetric {
     DirtyBuffers,
     /// The buffer that the last operation evicted, from 1; 0 if none.
     Victim,
+    /// Entries of the shared LOCK table.
+    LockEntries,
+    /// Entries of the shared PROCLOCK table.
+    ProclockEntries,
 }
 
 /// A number of one page.
@@ -82,6 +86,12 @@ pub enum BackendMetric {
     Mallocs,
     /// Calls of free.
     Frees,
+    /// Locks it holds, those on its transactions too.
+    Locks,
+    /// Those of them in fast-path slots.
+    FastpathLocks,
+    /// 1 if it waits, else 0.
+    Waiting,
 }
 
 /// A number that the machine can be asked for, with what it is a number of.
@@ -203,6 +213,12 @@ const ALL: &[(MetricInfo, &str)] = {
         info("allocs", K::Server(S::Allocs), "buffers asked of the clock sweep"),
         info("dirty_buffers", K::Server(S::DirtyBuffers), "buffers that hold a dirty page"),
         info("victim", K::Server(S::Victim), "the buffer that the last operation evicted, or 0"),
+        info("lock_entries", K::Server(S::LockEntries), "entries of the shared LOCK table"),
+        info(
+            "proclock_entries",
+            K::Server(S::ProclockEntries),
+            "entries of the shared PROCLOCK table",
+        ),
         info("usage", K::Page(P::Usage), "the usage count of the page's buffer"),
         info("pins", K::Page(P::Pins), "pins on the page's buffer"),
         info("dirty", K::Page(P::Dirty), "1 if the page is dirty, else 0"),
@@ -223,5 +239,12 @@ const ALL: &[(MetricInfo, &str)] = {
         info("contexts", K::Backend(B::Contexts), "memory contexts that the backend has"),
         info("mallocs", K::Backend(B::Mallocs), "calls of malloc and realloc since it started"),
         info("frees", K::Backend(B::Frees), "calls of free since it started"),
+        info(
+            "locks",
+            K::Backend(B::Locks),
+            "locks that the backend holds, those on its own transaction too",
+        ),
+        info("fastpath_locks", K::Backend(B::FastpathLocks), "those of them in fast-path slots"),
+        info("waiting", K::Backend(B::Waiting), "1 if the backend waits, else 0"),
     ]
 };

@@ -4,13 +4,13 @@
 //! arithmetic, so ten million reads in a `repeat` take no memory and any step can be asked
 //! for in any order, at the same small price.
 
-use pgscope_core::Op;
 use pgscope_core::ids::{BackendId, BlockNumber, ContextSlot, PinSlot, RelId, StrategySlot};
-use pgscope_core::op::{DirtyKind, Name, ReadMode};
+use pgscope_core::op::{AdvisoryKey, DirtyKind, LockStmt, Name, ReadMode};
 use pgscope_core::profile::Version;
 use pgscope_core::server::Settings;
 use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
 use pgscope_core::views::View;
+use pgscope_core::{Error, Op};
 
 use crate::ast::{Comparison, Shown};
 use crate::metrics::Metric;
@@ -34,16 +34,32 @@ pub struct ServerConfig {
     pub shared_buffers: u32,
     /// Local buffers of a backend that has temporary tables.
     pub temp_buffers: u32,
+    /// `max_connections`, if it isn't the version's default.
+    pub max_connections: Option<u32>,
+    /// `max_locks_per_transaction`, likewise.
+    pub max_locks_per_transaction: Option<u32>,
     /// What random draws and the pages' content grow from.
     pub seed: u64,
 }
 
 impl ServerConfig {
     /// The settings that it starts with.
-    pub fn settings(&self) -> Settings {
+    ///
+    /// # Errors
+    /// A value that the version does not take.
+    pub fn settings(&self) -> Result<Settings, Error> {
         let mut settings = Settings::with_shared_buffers(self.shared_buffers);
         settings.temp_buffers = self.temp_buffers;
-        settings
+        for (name, value) in [
+            ("max_connections", self.max_connections),
+            ("max_locks_per_transaction", self.max_locks_per_transaction),
+        ] {
+            if let Some(value) = value {
+                let set = settings.set(self.version, name, &value.to_string());
+                set.map_err(|error| Error::Settings(Box::new(error)))?;
+            }
+        }
+        Ok(settings)
     }
 }
 
@@ -51,7 +67,14 @@ impl Default for ServerConfig {
     fn default() -> Self {
         let Settings { temp_buffers, .. } = Settings::default();
         let shared_buffers = MIN_SHARED_BUFFERS;
-        Self { version: Version::V18, shared_buffers, temp_buffers, seed: 0 }
+        Self {
+            version: Version::V18,
+            shared_buffers,
+            temp_buffers,
+            max_connections: None,
+            max_locks_per_transaction: None,
+            seed: 0,
+        }
     }
 }
 
@@ -147,6 +170,7 @@ impl Program {
                 Body::Drawn(read, from) => {
                     op(read.op(from.draw(self.config.seed, i, turn * len + within)))
                 }
+                Body::Keyed(backend, statement) => op(keyed(*backend, *statement, within)),
                 Body::Repeated(body) => {
                     turn = turn * len.checked_div(body.len())? + within / body.len();
                     rest = within.checked_rem(body.len())?;
@@ -187,6 +211,8 @@ pub(crate) enum Body {
     Listed(Read, Blocks),
     /// A read of whatever is drawn.
     Drawn(Read, Distribution),
+    /// A statement about an advisory lock, for one key after the other from its own on.
+    Keyed(BackendId, LockStmt),
     /// Steps, as often as the node's length has room for.
     Repeated(Sequence),
 }
@@ -218,6 +244,16 @@ impl Sequence {
             _ => None,
         })
     }
+}
+
+/// A statement about an advisory lock, for a later key.
+fn keyed(backend: BackendId, mut statement: LockStmt, by: u64) -> Op {
+    if let LockStmt::Advisory { key: AdvisoryKey::One(key), .. }
+    | LockStmt::AdvisoryUnlock { key: AdvisoryKey::One(key), .. } = &mut statement
+    {
+        *key = key.saturating_add_unsigned(by);
+    }
+    Op::Lock { backend, statement }
 }
 
 /// Which of the parts with these ends `i` lies in, and where that part starts.

@@ -11,12 +11,15 @@ use super::{Backend, Checker, Compiled, Place, TableSize};
 use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
 use crate::decimal::Decimal;
 use crate::diagnostic::{Problem, Span};
-use crate::limits::MAX_BACKENDS;
+use crate::limits::{MAX_BACKENDS, MAX_LOCKS};
 use crate::metrics::Metric;
 use crate::names::Locals;
 use crate::program::{Blocks, Body, Expectation, Read, StepKind};
 use crate::random::{Distribution, Zipf};
-use crate::units::{BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, Quantity, SHARED_BUFFERS, TEMP_BUFFERS};
+use crate::units::{
+    BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, MAX_CONNECTIONS, MAX_LOCKS_PER_TRANSACTION, Quantity,
+    SHARED_BUFFERS, TEMP_BUFFERS,
+};
 
 /// Steeper than this, nearly all draws are block 0.
 const MAX_EXPONENT: f64 = 10.0;
@@ -64,6 +67,7 @@ impl Checker {
                 op(Op::BackgroundWriter { backend: None, round })
             }
             Action::Repeat { times, body } => self.repeat(*times, body, span, place),
+            Action::Lock(action) => self.lock_action(action, span, place),
             Action::Begin
             | Action::Commit
             | Action::Rollback(_)
@@ -198,7 +202,24 @@ impl Checker {
             }
             self.config.temp_buffers = buffers;
         }
+        if let Some(number) = &server.max_connections {
+            self.config.max_connections = self.noted(number.setting(&MAX_CONNECTIONS));
+            self.at_most(number, self.config.max_connections, MAX_BACKENDS as u32, "connections");
+        }
+        if let Some(number) = &server.max_locks_per_transaction {
+            let setting = self.noted(number.setting(&MAX_LOCKS_PER_TRANSACTION));
+            self.config.max_locks_per_transaction = setting;
+            self.at_most(number, setting, MAX_LOCKS, "locks per transaction");
+        }
         self.config.seed = server.seed.unwrap_or_default();
+    }
+
+    /// Complain if PostgreSQL would take a setting that there is no room for.
+    fn at_most(&mut self, number: &Quantity, value: Option<u32>, most: u32, what: &str) {
+        if let Some(value) = value.filter(|value| *value > most) {
+            let message = format!("pgscope has room for {most} {what}, not {value}");
+            self.problems.push(Problem::new(number.span, message));
+        }
     }
 
     pub(super) fn only_at_top(&mut self, span: Span, place: Place, what: &str) {

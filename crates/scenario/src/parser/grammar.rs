@@ -1,6 +1,7 @@
 //! The statements' grammar: what follows each keyword. `memory` has those about contexts and
 //! chunks.
 
+mod locks;
 mod memory;
 mod pages;
 
@@ -44,6 +45,12 @@ impl Parser<'_> {
                 server.shared_buffers = Some(self.quantity(MEMORY_UNITS)?);
             } else if self.option("temp_buffers", server.temp_buffers.is_some())? {
                 server.temp_buffers = Some(self.quantity(MEMORY_UNITS)?);
+            } else if self.option("max_connections", server.max_connections.is_some())? {
+                server.max_connections = Some(self.quantity(&[])?);
+            } else if self
+                .option("max_locks_per_transaction", server.max_locks_per_transaction.is_some())?
+            {
+                server.max_locks_per_transaction = Some(self.quantity(&[])?);
             } else if self.option("seed", server.seed.is_some())? {
                 server.seed = Some(self.integer()?);
             } else {

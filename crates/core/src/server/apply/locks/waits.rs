@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use crate::error::{Error, Fallible};
+use crate::event::Event;
 use crate::ids::BackendId;
 use crate::lmgr::DeadlockFound;
 use crate::op::{LockStmt, Op};
@@ -29,13 +30,15 @@ impl Server {
         let in_braces = backend.session.statement.is_some();
         let rest = &mut backend.locks.rest;
         let same = match (rest.first(), rest.last(), op) {
-            (_, Some(Op::QueryEnd { .. } | Op::BulkEnd { .. }), _) => false,
+            (_, Some(Op::QueryEnd { .. }), _) => false,
+            _ if in_braces => true,
+            (_, Some(Op::BulkEnd { .. }), _) => false,
             (Some(Op::BulkBegin { .. }), _, Op::BulkNext { .. } | Op::BulkEnd { .. }) => true,
             (Some(Op::Insert { rel, .. }), _, Op::Insert { rel: same, .. }) => rel == same,
             (Some(Op::IndexScan { index, .. }), _, Op::IndexScan { index: same, .. }) => {
                 index == same
             }
-            _ => in_braces,
+            _ => false,
         };
         match backend.waits {
             Some(WaitsFor::Lock { tag, mode }) if !same => {
@@ -68,6 +71,7 @@ impl Server {
 
     /// The rest of a statement. Its errors are its own, not those of the step that awakened it.
     fn go_on(&mut self, id: BackendId) -> Result<(), Error> {
+        self.log.emit(Event::Resumed(id))?;
         let rest = std::mem::take(&mut self.at(id)?.locks.rest);
         let mut rest = rest.into_iter();
         while let Some(op) = rest.next() {
