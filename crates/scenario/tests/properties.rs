@@ -175,6 +175,7 @@ fn statement() -> impl Strategy<Value = String> {
             "insert t times 3; copy t pages=3; extend t by 4",
             "indexscan i sequential times 2 update; indexscan i hot(3,0.50)",
             "ring r BULKREAD size=256kB; update t loop(9) times 12 ring r; free r",
+            "sleep 0.50s; cancel alice; show LOCKS; show pg_locks; show lock_tables",
             "ring r vacuum; extend t ring r; evict 3; flush t; free r; free r",
             "show pg_buffercache; show pg_stat_io; show pg_statio_user_tables",
             "show pg_buffercache_summary; show pg_stat_bgwriter",
@@ -272,7 +273,7 @@ proptest! {
     fn the_machine_knows_every_number(source in prop_oneof![valid_script(), token_soup()]) {
         let Ok(program) = compile(&source) else { return Ok(()) };
         let config = program.config();
-        let settings = config.settings();
+        let settings = config.settings().expect("settings of a program that compiled");
         let started = Server::start(config.version, settings, config.seed);
         prop_assert!(started.is_ok());
         let Ok(mut server) = started else { return Ok(()) };

@@ -8,7 +8,7 @@ use pgscope_core::op::{AdvisoryKey, LockStmt, LockTarget};
 use super::statement::op;
 use super::{Checker, Compiled, Place};
 use crate::ast::{Keys, LockAction, PageRange, TimeoutSetting};
-use crate::diagnostic::Span;
+use crate::diagnostic::{Problem, Span};
 use crate::program::{Body, StepKind};
 use crate::units::{DEADLOCK_TIMEOUT, LOCK_TIMEOUT, SLEEP};
 
@@ -59,7 +59,15 @@ impl Checker {
             }
             LockAction::AdvisoryUnlock { keys: None, .. } => LockStmt::AdvisoryUnlockAll,
             LockAction::AssignXid => LockStmt::AssignXid,
-            LockAction::WaitFor(name) => LockStmt::WaitFor(self.backend(name)?),
+            LockAction::WaitFor(name) => {
+                let other = self.backend(name)?;
+                if other == backend {
+                    let message = format!("\"{name}\" can't wait for its own transaction");
+                    self.problems.push(Problem::new(name.span, message));
+                    return None;
+                }
+                LockStmt::WaitFor(other)
+            }
             LockAction::Set(TimeoutSetting::Deadlock, time) => {
                 LockStmt::DeadlockTimeout(self.noted(time.setting(&DEADLOCK_TIMEOUT))?)
             }

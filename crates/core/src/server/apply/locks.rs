@@ -46,6 +46,7 @@ impl Server {
                 Ok(())
             }
             Ok(_) => self.end_statement(id),
+            Err(error) if *error == Error::Stopped => Err(error),
             Err(error) => {
                 self.abort_statement(id)?;
                 Err(error)

@@ -54,6 +54,8 @@ impl Server {
                 self.commit_transaction_command(id, then)?;
                 self.main_loop_top(id)
             }
+            // A stop between two events is no error.
+            Err(error) if *error == Error::Stopped => Err(error),
             Err(error) => {
                 self.recover_from_error(id)?;
                 Err(error)
