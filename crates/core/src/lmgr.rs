@@ -178,6 +178,15 @@ impl LockManager {
         self.watched = true;
     }
 
+    /// Bytes that a copy takes, more or less.
+    pub fn bytes(&self) -> usize {
+        const ENTRY: usize = 200;
+        let slots = self.groups * fastpath::SLOTS * size_of::<(u32, u16)>();
+        let held: usize = self.procs.values().map(|proc| proc.local.held.len()).sum();
+        let entries = self.locks.len() + self.proclocks.len() + held;
+        entries * ENTRY + self.procs.len() * (size_of::<Proc>() + slots)
+    }
+
     /// What happened since the last time, in order.
     pub fn take_events(&mut self) -> Vec<LockEvent> {
         std::mem::take(&mut self.events)

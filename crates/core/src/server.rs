@@ -234,13 +234,11 @@ impl Server {
     /// original has written it again.
     pub fn snapshot_bytes(&self) -> usize {
         const DESCRIPTOR: usize = 40;
-        const LOCK_ENTRY: usize = 200;
         let events = std::mem::size_of_val(self.log.events());
         let backends = self.backends.len() * size_of::<Backend>();
         let buffers = self.pool.nbuffers() + self.pool.local_buffers;
         let pool = buffers as usize * DESCRIPTOR + self.pool.table.bytes();
-        let (locks, holds) = self.locks.entries();
-        let locks = (locks + holds) * LOCK_ENTRY;
+        let locks = self.locks.bytes();
         pool + locks
             + self.pool.smgr.kept_bytes()
             + events

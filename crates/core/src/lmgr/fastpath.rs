@@ -10,7 +10,7 @@ use super::{
 use crate::event::LockEvent;
 
 /// Slots in a group (`FP_LOCK_SLOTS_PER_GROUP`).
-const SLOTS: usize = 16;
+pub(super) const SLOTS: usize = 16;
 
 /// A process's slots, and the lock on its own virtual transaction.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use super::{Backend, Checker, Compiled, Place, TableSize};
 use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
 use crate::decimal::Decimal;
 use crate::diagnostic::{Problem, Span};
-use crate::limits::{MAX_BACKENDS, MAX_LOCKS};
+use crate::limits::{MAX_BACKENDS, MAX_LOCK_TABLE, MAX_LOCKS};
 use crate::metrics::Metric;
 use crate::names::Locals;
 use crate::program::{Blocks, Body, Expectation, Read, StepKind};
@@ -210,6 +210,10 @@ impl Checker {
             let setting = self.noted(number.setting(&MAX_LOCKS_PER_TRANSACTION));
             self.config.max_locks_per_transaction = setting;
             self.at_most(number, setting, MAX_LOCKS, "locks per transaction");
+            let connections = self.config.max_connections.unwrap_or(100).min(MAX_BACKENDS as u32);
+            // About as many other processes as there are by default.
+            let room = setting.map(|each| each.min(MAX_LOCKS) * (connections + 40));
+            self.at_most(number, room, MAX_LOCK_TABLE, "locks");
         }
         self.config.seed = server.seed.unwrap_or_default();
     }
