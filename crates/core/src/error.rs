@@ -4,6 +4,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use crate::event::End;
 use crate::ids::{BlockNumber, BufferId, Name};
 use crate::lmgr::{LockMode, LockTag};
 use crate::memory::{Addr, Fault, MAX_TOUCHED};
@@ -147,8 +148,6 @@ pub enum Error {
     QueryCanceled(Option<Rc<str>>),
     /// The shared lock tables have no room (`LockAcquireExtended`), with the version's hint.
     OutOfSharedMemory(&'static str),
-    /// Settings that the server does not start with.
-    Settings(Box<SettingError>),
     /// A setting outside its range (`set_config_option`).
     SettingOutOfRange {
         /// The setting.
@@ -160,6 +159,14 @@ pub enum Error {
         /// The most.
         max: u32,
     },
+    /// A setting that PostgreSQL does not take, or does not start with.
+    Setting(Box<SettingError>),
+    /// All slots for clients are taken (`InitProcess`).
+    TooManyClients,
+    /// The rest of them is kept back (`InitPostgres`); in the version's words.
+    ReservedConnections(&'static str),
+    /// The backend has ended.
+    NotConnected(End),
     /// A return without a call.
     NoCallRunning,
     /// A strategy variable is empty.
@@ -184,6 +191,8 @@ pub enum Error {
 pub enum Warning {
     /// BEGIN after BEGIN (`BeginTransactionBlock`).
     TransactionInProgress,
+    /// SET LOCAL without BEGIN (`WarnNoTransactionBlock`).
+    OnlyInTransactionBlocks,
     /// COMMIT or ROLLBACK without BEGIN (`EndTransactionBlock`, `UserAbortTransactionBlock`).
     NoTransactionInProgress,
     /// A lock was to be given back that the session doesn't have (`LockRelease`).
@@ -195,6 +204,9 @@ impl fmt::Display for Warning {
         match self {
             Self::TransactionInProgress => {
                 f.write_str("there is already a transaction in progress")
+            }
+            Self::OnlyInTransactionBlocks => {
+                f.write_str("SET LOCAL can only be used in transaction blocks")
             }
             Self::NoTransactionInProgress => f.write_str("there is no transaction in progress"),
             Self::LockNotOwned(mode) => {
@@ -215,6 +227,12 @@ impl From<Fault> for Error {
             Fault::Abort => Self::HeapCorrupted,
             Fault::TooMuch => Self::TOO_MUCH_TOUCHED,
         }
+    }
+}
+
+impl From<SettingError> for Error {
+    fn from(error: SettingError) -> Self {
+        Self::Setting(Box::new(error))
     }
 }
 
@@ -247,6 +265,20 @@ pub enum ErrorCode {
     QueryCanceled,
     /// `ERRCODE_T_R_DEADLOCK_DETECTED`, 40P01.
     DeadlockDetected,
+    /// `ERRCODE_INVALID_PARAMETER_VALUE`, 22023.
+    InvalidParameterValue,
+    /// `ERRCODE_UNDEFINED_OBJECT`, 42704.
+    UndefinedObject,
+    /// `ERRCODE_CANT_CHANGE_RUNTIME_PARAM`, 55P02.
+    CantChangeRuntimeParam,
+    /// `ERRCODE_INSUFFICIENT_PRIVILEGE`, 42501.
+    InsufficientPrivilege,
+    /// `ERRCODE_TOO_MANY_CONNECTIONS`, 53300.
+    TooManyConnections,
+    /// `ERRCODE_CRASH_SHUTDOWN`, 57P02.
+    CrashShutdown,
+    /// `ERRCODE_ADMIN_SHUTDOWN`, 57P01.
+    AdminShutdown,
     /// `ERRCODE_INTERNAL_ERROR`, XX000: what `elog(ERROR)` gives.
     Internal,
     /// Not an error that PostgreSQL has: the playground's own.
@@ -274,6 +306,10 @@ impl Error {
             Error::InFailedTransaction => ErrorCode::InFailedTransaction,
             Error::NoTransactionBlock(_) => ErrorCode::NoActiveTransaction,
             Error::NoSuchSavepoint(_) => ErrorCode::InvalidSavepoint,
+            Error::Setting(error) => error.code(),
+            Error::TooManyClients | Error::ReservedConnections(_) => ErrorCode::TooManyConnections,
+            Error::NotConnected(End::CrashOfAnother) => ErrorCode::CrashShutdown,
+            Error::NotConnected(End::Administrator) => ErrorCode::AdminShutdown,
             Error::NoUnpinnedBuffers
             | Error::PinnedInInvalidateBuffer
             | Error::StillReferenced { .. }
@@ -303,7 +339,28 @@ impl Error {
             Error::LockTimeout(Some(context)) | Error::QueryCanceled(Some(context)) => {
                 Some(format!("CONTEXT: {context}"))
             }
+            Error::Setting(error) if !error.is_hint() => {
+                Some(error.detail()).filter(|detail| !detail.is_empty())
+            }
+            Error::NotConnected(End::CrashOfAnother) => Some(
+                "The postmaster has commanded this server process to roll back the current \
+                 transaction and exit, because another server process exited abnormally and \
+                 possibly corrupted shared memory."
+                    .to_owned(),
+            ),
             _ => None,
+        }
+    }
+
+    /// How grave it is, as PostgreSQL logs it.
+    pub fn severity(&self) -> &'static str {
+        match self {
+            Error::TooManyClients
+            | Error::ReservedConnections(_)
+            | Error::NotConnected(End::Administrator) => "FATAL",
+            Error::NotConnected(End::CrashOfAnother) => "WARNING",
+            Error::SegmentationFault | Error::HeapCorrupted => "LOG",
+            _ => "ERROR",
         }
     }
 
@@ -350,14 +407,21 @@ impl Error {
                 delete the context instead."
                 .into(),
             Error::SegmentationFault => {
-                "The postmaster would end every backend and start over.".into()
+                "The postmaster ends every other process and lays shared memory out anew.".into()
             }
             Error::HeapCorrupted => "malloc's own header before the block was overwritten, and \
-                free noticed. The postmaster would end every backend and start over."
+                free noticed. The postmaster ends every other process and lays shared memory out anew."
                 .into(),
             Error::AllocatorLeftOut(feature) => {
                 format!("Build pgscope with its feature `{feature}`.")
             }
+            Error::Setting(error) if error.is_hint() && !error.detail().is_empty() => {
+                error.detail()
+            }
+            Error::NotConnected(End::CrashOfAnother) => "In a moment you should be able to \
+                reconnect to the database and repeat your command."
+                .into(),
+            Error::NotConnected(_) => "Let the client connect again first.".into(),
             Error::NoSuchChunk => "palloc into this name first.".into(),
             Error::NoSuchContext => {
                 "Create it first; a reset or delete of its parent takes it along.".into()
@@ -392,6 +456,13 @@ impl ErrorCode {
             ErrorCode::LockNotAvailable => Some("55P03"),
             ErrorCode::QueryCanceled => Some("57014"),
             ErrorCode::DeadlockDetected => Some("40P01"),
+            ErrorCode::InvalidParameterValue => Some("22023"),
+            ErrorCode::UndefinedObject => Some("42704"),
+            ErrorCode::CantChangeRuntimeParam => Some("55P02"),
+            ErrorCode::InsufficientPrivilege => Some("42501"),
+            ErrorCode::TooManyConnections => Some("53300"),
+            ErrorCode::CrashShutdown => Some("57P02"),
+            ErrorCode::AdminShutdown => Some("57P01"),
             ErrorCode::Internal => Some("XX000"),
             ErrorCode::Playground => None,
         }
@@ -489,13 +560,27 @@ impl fmt::Display for Error {
             Error::LockTimeout(_) => f.write_str("canceling statement due to lock timeout"),
             Error::QueryCanceled(_) => f.write_str("canceling statement due to user request"),
             Error::OutOfSharedMemory(_) => f.write_str("out of shared memory"),
-            Error::Settings(error) => error.fmt(f),
             Error::NoSuchSavepoint(name) => write!(f, "savepoint \"{name}\" does not exist"),
             Error::SettingOutOfRange { name, value, min, max } => write!(
                 f,
                 "{value} 8kB is outside the valid range for parameter \"{name}\" \
                  ({min} 8kB .. {max} 8kB)"
             ),
+            Error::Setting(error) => write!(f, "{error}"),
+            Error::TooManyClients => f.write_str("sorry, too many clients already"),
+            Error::ReservedConnections(words) => f.write_str(words),
+            Error::NotConnected(End::CrashOfAnother) => {
+                f.write_str("terminating connection because of crash of another server process")
+            }
+            Error::NotConnected(End::Administrator) => {
+                f.write_str("terminating connection due to administrator command")
+            }
+            Error::NotConnected(End::Killed(_)) => {
+                f.write_str("server closed the connection unexpectedly")
+            }
+            Error::NotConnected(End::Disconnected | End::Refused) => {
+                f.write_str("no connection to the server")
+            }
             Error::NoCallRunning => f.write_str("no function call is running"),
             Error::NoSuchStrategy => f.write_str("no buffer ring has this name"),
             Error::PinInUse => f.write_str("this name already holds a pin"),

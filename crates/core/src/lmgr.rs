@@ -181,10 +181,11 @@ impl LockManager {
     /// Bytes that a copy takes, more or less.
     pub fn bytes(&self) -> usize {
         const ENTRY: usize = 200;
-        let slots = self.groups * fastpath::SLOTS * size_of::<(u32, u16)>();
+        let procs = self.procs.values();
+        let slots: usize = procs.map(|proc| size_of_val(proc.fast_path.slots())).sum();
         let held: usize = self.procs.values().map(|proc| proc.local.held.len()).sum();
         let entries = self.locks.len() + self.proclocks.len() + held;
-        entries * ENTRY + self.procs.len() * (size_of::<Proc>() + slots)
+        entries * ENTRY + self.procs.len() * size_of::<Proc>() + slots
     }
 
     /// What happened since the last time, in order.

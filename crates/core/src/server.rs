@@ -8,9 +8,12 @@ mod apply;
 mod at_hand;
 mod backend;
 mod buffers;
+mod guc;
 mod lives;
 mod locks;
 pub mod page;
+pub mod postmaster;
+mod proc;
 pub mod segment;
 mod session;
 pub mod settings;
@@ -18,7 +21,7 @@ pub mod shmem;
 mod variables;
 
 pub use apply::Outcome;
-pub use backend::{Backend, Call, WaitsFor};
+pub use backend::{Backend, Call, ClientProcess, WaitsFor};
 pub use settings::Settings;
 pub use variables::ChunkVar;
 
@@ -36,6 +39,7 @@ use crate::profile::parameters::Setting;
 use crate::profile::segment::Count;
 use crate::profile::{Profile, Version};
 use at_hand::AtHand;
+use postmaster::Postmaster;
 use segment::{Counts, Segment};
 use shmem::{Region, ShmemLayout};
 
@@ -61,17 +65,21 @@ pub struct Server {
     stats: WriterStats,
     log: EventLog,
     at_hand: AtHand,
+    /// Snapshots share it.
+    postmaster: Rc<Postmaster>,
 }
 
 /// The first transaction's id: a fresh cluster has used up those before it.
 const FIRST_XID: u32 = 740;
 
 /// A lock manager of the size that the settings give it, in a segment with their free rest.
-fn lock_manager(version: Version, settings: &Settings) -> Result<LockManager, Error> {
+pub(super) fn lock_manager(
+    version: Version,
+    settings: &Settings,
+    segment: &Segment,
+) -> Result<LockManager, Error> {
     let profile = version.segment();
-    let refused = |error| Error::Settings(Box::new(error));
-    let counts = Counts::new(profile, settings).map_err(refused)?;
-    let segment = Segment::new(version, settings).map_err(refused)?;
+    let counts = Counts::new(profile, settings).map_err(Error::from)?;
     let max_locks = settings.get(profile, Setting::MaxLocksPerTransaction);
     let settings = LockSettings {
         max_locks_per_transaction: max_locks.max(0) as u32,
@@ -107,10 +115,12 @@ impl Server {
     pub fn start(version: Version, settings: Settings, seed: u64) -> Result<Self, Error> {
         settings.check()?;
         let profile = version.profile();
-        let locks = lock_manager(version, &settings)?;
+        let segment = Segment::new(version, &settings)?;
+        let locks = lock_manager(version, &settings, &segment)?;
+        let postmaster = Rc::new(Postmaster::start(version, &settings)?);
         Ok(Self {
             profile,
-            shmem: ShmemLayout::new(version.profile(), &settings),
+            shmem: ShmemLayout::new(profile, segment, settings.shared_buffers)?,
             pool: BufferPool::new(settings.shared_buffers, &profile.bufmgr),
             settings,
             seed,
@@ -124,6 +134,7 @@ impl Server {
             stats: WriterStats::default(),
             log: EventLog::default(),
             at_hand: AtHand::default(),
+            postmaster,
         })
     }
 
@@ -247,9 +258,19 @@ impl Server {
             + 4096
     }
 
+    /// The shared segment as it was laid out at start.
+    pub fn segment(&self) -> &Segment {
+        self.shmem.segment()
+    }
+
+    /// Where the structures of the segment lie.
+    pub fn layout(&self) -> &ShmemLayout {
+        &self.shmem
+    }
+
     /// Who owns what: the areas of shared memory, and each backend's heap.
     pub fn regions(&self) -> Vec<Region> {
-        let mut regions = self.shmem.regions().to_vec();
+        let mut regions: Vec<_> = self.shmem.regions().collect();
         regions.extend(self.backends().map(|(id, backend)| Region {
             name: "heap",
             owner: Owner::Backend(id),

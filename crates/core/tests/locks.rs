@@ -7,7 +7,8 @@
 use pgscope_core::ids::{BackendId, RelId};
 use pgscope_core::lmgr::{LockMode, modes};
 use pgscope_core::op::{
-    AdvisoryKey, Bulk, LockStmt, LockTarget, Persistence, TransactionStmt as Transaction,
+    AdvisoryKey, Bulk, LockStmt, LockTarget, Persistence, SettingStmt,
+    TransactionStmt as Transaction,
 };
 use pgscope_core::profile::Version;
 use pgscope_core::server::{Settings, WaitsFor};
@@ -66,7 +67,6 @@ fn statement() -> impl Strategy<Value = Vec<Op>> {
         1 => (backend(), select(vec![
             LockStmt::AdvisoryUnlockAll,
             LockStmt::AssignXid,
-            LockStmt::LockTimeout(300),
             LockStmt::AdvisoryUnlock { key: AdvisoryKey::One(1), shared: false },
         ])).prop_map(move |(backend, statement)| lock(backend, statement)),
         1 => (backend(), 1..BACKENDS).prop_map(move |(backend, other)| {
@@ -93,6 +93,15 @@ fn statement() -> impl Strategy<Value = Vec<Op>> {
         1 => backend().prop_map(|backend| vec![Op::Cancel(backend)]),
         2 => select(vec![100, 500, 2000])
             .prop_map(|milliseconds| vec![Op::PassTime { milliseconds }]),
+        1 => backend().prop_map(|backend| {
+            let (name, value) = ("lock_timeout".into(), Some("300ms".into()));
+            let statement = SettingStmt::Set { name, value, local: false };
+            vec![Op::Setting { backend, statement }]
+        }),
+        1 => backend().prop_map(|backend| {
+            let name = format!("b{}", backend.0).into();
+            vec![Op::Disconnect { backend }, Op::Connect { backend, name }]
+        }),
     ]
 }
 
@@ -128,7 +137,7 @@ fn check(server: &Server) {
 }
 
 fn shown(server: &Server) -> Vec<Vec<String>> {
-    view_rows(server, View::Locks, usize::MAX)
+    view_rows(server, None, View::Locks, usize::MAX)
 }
 
 proptest! {

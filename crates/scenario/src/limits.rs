@@ -16,9 +16,5 @@ pub const MAX_NAME: usize = 63;
 pub const MAX_DIAGNOSTICS: usize = 50;
 /// The longest link, in bytes.
 pub const MAX_LINK: usize = 64 * 1024;
-/// The highest `max_locks_per_transaction`: each backend has that many fast-path slots.
-pub const MAX_LOCKS: u32 = 1_024;
-/// The most locks that the lock table is made for.
-pub const MAX_LOCK_TABLE: u32 = 150_000;
 /// The most backends, all of them with memory of their own.
 pub const MAX_BACKENDS: usize = 1_000;

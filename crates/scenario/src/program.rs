@@ -4,13 +4,13 @@
 //! arithmetic, so ten million reads in a `repeat` take no memory and any step can be asked
 //! for in any order, at the same small price.
 
+use pgscope_core::Op;
 use pgscope_core::ids::{BackendId, BlockNumber, ContextSlot, PinSlot, RelId, StrategySlot};
 use pgscope_core::op::{AdvisoryKey, DirtyKind, LockStmt, Name, ReadMode};
 use pgscope_core::profile::Version;
 use pgscope_core::server::Settings;
 use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
 use pgscope_core::views::View;
-use pgscope_core::{Error, Op};
 
 use crate::ast::{Comparison, Shown};
 use crate::metrics::Metric;
@@ -21,6 +21,7 @@ use crate::random::Distribution;
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(crate) config: ServerConfig,
+    pub(crate) settings: Settings,
     pub(crate) names: Names,
     pub(crate) steps: Sequence,
 }
@@ -34,32 +35,16 @@ pub struct ServerConfig {
     pub shared_buffers: u32,
     /// Local buffers of a backend that has temporary tables.
     pub temp_buffers: u32,
-    /// `max_connections`, if it isn't the version's default.
-    pub max_connections: Option<u32>,
-    /// `max_locks_per_transaction`, likewise.
-    pub max_locks_per_transaction: Option<u32>,
     /// What random draws and the pages' content grow from.
     pub seed: u64,
 }
 
 impl ServerConfig {
-    /// The settings that it starts with.
-    ///
-    /// # Errors
-    /// A value that the version does not take.
-    pub fn settings(&self) -> Result<Settings, Error> {
+    /// The settings of these that it starts with.
+    pub fn settings(&self) -> Settings {
         let mut settings = Settings::with_shared_buffers(self.shared_buffers);
         settings.temp_buffers = self.temp_buffers;
-        for (name, value) in [
-            ("max_connections", self.max_connections),
-            ("max_locks_per_transaction", self.max_locks_per_transaction),
-        ] {
-            if let Some(value) = value {
-                let set = settings.set(self.version, name, &value.to_string());
-                set.map_err(|error| Error::Settings(Box::new(error)))?;
-            }
-        }
-        Ok(settings)
+        settings
     }
 }
 
@@ -67,14 +52,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         let Settings { temp_buffers, .. } = Settings::default();
         let shared_buffers = MIN_SHARED_BUFFERS;
-        Self {
-            version: Version::V18,
-            shared_buffers,
-            temp_buffers,
-            max_connections: None,
-            max_locks_per_transaction: None,
-            seed: 0,
-        }
+        Self { version: Version::V18, shared_buffers, temp_buffers, seed: 0 }
     }
 }
 
@@ -138,6 +116,11 @@ impl Program {
     /// The server to run on.
     pub fn config(&self) -> ServerConfig {
         self.config
+    }
+
+    /// All settings that the server starts with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The scenario's names.

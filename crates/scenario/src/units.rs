@@ -133,14 +133,6 @@ pub(crate) const VACUUM_BUFFER_USAGE_LIMIT: Setting = Setting {
 };
 pub(crate) const BGWRITER_DELAY: Setting =
     Setting { name: "bgwriter_delay", unit: " ms", base: 1_000, min: 10, max: 10_000 };
-pub(crate) const MAX_CONNECTIONS: Setting =
-    Setting { name: "max_connections", unit: "", base: 1, min: 1, max: 262_143 };
-pub(crate) const MAX_LOCKS_PER_TRANSACTION: Setting =
-    Setting { name: "max_locks_per_transaction", unit: "", base: 1, min: 10, max: i32::MAX as u32 };
-pub(crate) const DEADLOCK_TIMEOUT: Setting =
-    Setting { name: "deadlock_timeout", unit: " ms", base: 1_000, min: 1, max: i32::MAX as u32 };
-pub(crate) const LOCK_TIMEOUT: Setting =
-    Setting { name: "lock_timeout", unit: " ms", base: 1_000, min: 0, max: i32::MAX as u32 };
 /// No setting, but as long as the longest of them.
 pub(crate) const SLEEP: Setting =
     Setting { name: "sleep", unit: " ms", base: 1_000, min: 1, max: i32::MAX as u32 };

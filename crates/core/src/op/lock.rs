@@ -42,10 +42,6 @@ pub enum LockStmt {
     WaitFor(BackendId),
     /// A lock that was taken only to wait for it is given back (`LockRelease`).
     Release(LockTag, LockMode),
-    /// `SET deadlock_timeout`, in milliseconds.
-    DeadlockTimeout(u32),
-    /// `SET lock_timeout`, in milliseconds; 0 is none.
-    LockTimeout(u32),
 }
 
 /// A table, or what of it is locked.

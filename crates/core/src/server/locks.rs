@@ -14,11 +14,6 @@ use crate::ids::BackendId;
 use crate::lmgr::{LockManager, Owner, ProcNumber};
 use crate::op::Op;
 
-/// `deadlock_timeout`'s default, in milliseconds.
-const DEADLOCK_TIMEOUT: u32 = 1000;
-/// The first backend's process id.
-const FIRST_PID: u32 = 1001;
-
 /// What a backend knows of its locks besides the lock manager's tables.
 #[derive(Clone, Debug)]
 pub(super) struct LockState {
@@ -36,9 +31,6 @@ pub(super) struct LockState {
     pub(super) since: u64,
     /// It has looked for a deadlock since.
     pub(super) checked: bool,
-    /// `deadlock_timeout` and `lock_timeout`, in milliseconds.
-    pub(super) deadlock_timeout: u32,
-    pub(super) lock_timeout: u32,
     /// How a statement failed that another step had awakened or ended.
     pub(super) error: Option<Box<Error>>,
 }
@@ -53,8 +45,6 @@ impl LockState {
             rest: Vec::new(),
             since: 0,
             checked: false,
-            deadlock_timeout: DEADLOCK_TIMEOUT,
-            lock_timeout: 0,
             error: None,
         }
     }
@@ -70,13 +60,13 @@ impl Backend {
 impl Server {
     /// A backend's process id.
     pub fn pid(&self, id: BackendId) -> u32 {
-        FIRST_PID + u32::from(id.0)
+        self.backend(id).map_or(0, Backend::last_pid)
     }
 
     /// The backend that a process is.
     pub fn backend_of(&self, proc: ProcNumber) -> Option<BackendId> {
         let mut backends = self.backends();
-        backends.find(|(_, backend)| backend.locks.proc == proc).map(|(id, _)| id)
+        backends.find(|(_, it)| it.end().is_none() && it.locks.proc == proc).map(|(id, _)| id)
     }
 
     /// Let the lock manager work, and tell what it did.

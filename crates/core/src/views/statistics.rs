@@ -8,7 +8,7 @@
 use crate::Server;
 use crate::bufmgr::stats::{IoContext, IoCounts};
 use crate::bufmgr::{BLCKSZ, desc::BM_MAX_USAGE_COUNT, smgr::Smgr};
-use crate::ids::BufferId;
+use crate::ids::{BackendId, BufferId};
 use crate::op::{Persistence, StrategyKind};
 use crate::profile::Profile;
 
@@ -35,11 +35,19 @@ pub enum View {
     Locks,
     /// How full the shared lock tables are: no view of PostgreSQL's.
     LockTables,
+    /// `pg_shmem_allocations`
+    ShmemAllocations,
+    /// `pg_settings`
+    Settings,
+    /// The server's processes.
+    Processes,
+    /// Which bytes belong to whom.
+    Map,
 }
 
 impl View {
     /// Every view.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::BuffercacheSummary,
         Self::BuffercacheUsageCounts,
         Self::Buffercache,
@@ -49,6 +57,10 @@ impl View {
         Self::StatioUserTables,
         Self::Locks,
         Self::LockTables,
+        Self::ShmemAllocations,
+        Self::Settings,
+        Self::Processes,
+        Self::Map,
     ];
 
     /// Its name.
@@ -63,6 +75,10 @@ impl View {
             Self::StatioUserTables => "pg_statio_user_tables",
             Self::Locks => "pg_locks",
             Self::LockTables => "lock_tables",
+            Self::ShmemAllocations => "pg_shmem_allocations",
+            Self::Settings => "pg_settings",
+            Self::Processes => "processes",
+            Self::Map => "map",
         }
     }
 
@@ -101,6 +117,10 @@ impl View {
                 "tidx_blks_read",
                 "tidx_blks_hit",
             ],
+            Self::ShmemAllocations => &["name", "off", "size", "allocated_size"],
+            Self::Settings => super::settings::COLUMNS,
+            Self::Processes => super::processes::COLUMNS,
+            Self::Map => super::map::COLUMNS,
         }
     }
 
@@ -112,13 +132,19 @@ impl View {
             Self::StatioUserTables => 2..3,
             Self::LockTables => 0..1,
             Self::Locks => 0..0,
+            Self::ShmemAllocations | Self::Settings | Self::Processes | Self::Map => 0..1,
             Self::BuffercacheSummary | Self::StatBgwriter | Self::StatCheckpointer => 0..0,
         }
     }
 }
 
-/// A view's rows, `most` at most.
-pub fn view_rows(server: &Server, view: View, most: usize) -> Vec<Vec<String>> {
+/// A view's rows, `most` at most. A backend sees its own settings.
+pub fn view_rows(
+    server: &Server,
+    backend: Option<BackendId>,
+    view: View,
+    most: usize,
+) -> Vec<Vec<String>> {
     let columns = view.columns(server.profile());
     if columns.is_empty() {
         return Vec::new();
@@ -144,7 +170,12 @@ pub fn view_rows(server: &Server, view: View, most: usize) -> Vec<Vec<String>> {
         View::StatioUserTables => statio_user_tables(server, most),
         View::Locks => super::locks::pg_locks(server, most),
         View::LockTables => super::locks::lock_tables(server),
+        View::ShmemAllocations => shmem_allocations(server),
+        View::Settings => super::settings::rows(server, backend),
+        View::Processes => super::processes::rows(server),
+        View::Map => super::map::rows(server, most),
     };
+    rows.truncate(most);
     for row in &mut rows {
         row.resize(columns.len(), String::new());
     }
@@ -162,10 +193,19 @@ pub fn view_cell(server: &Server, view: View, keys: &[&str], column: &str) -> Op
             vec![buffercache(server, super::buffer(server, BufferId(index))?)]
         }
         (View::Buffercache, _) => return None,
-        _ => view_rows(server, view, usize::MAX),
+        _ => view_rows(server, None, view, usize::MAX),
     };
     let row = rows.iter().find(|row| row.get(view.keys()).is_some_and(|found| found == keys))?;
     row.get(column).cloned()
+}
+
+fn shmem_allocations(server: &Server) -> Vec<Vec<String>> {
+    let rows = super::pg_shmem_allocations(server.segment()).into_iter().map(|row| {
+        let off = row.off.map(|off| off.to_string()).unwrap_or_default();
+        let name = row.name.unwrap_or_default().to_owned();
+        vec![name, off, row.size.to_string(), row.allocated_size.to_string()]
+    });
+    rows.collect()
 }
 
 /// Cells behind others: numbers.

@@ -66,6 +66,8 @@ pub enum Shown {
     Locks,
     /// A view of the server: `pg_buffercache`.
     View(View),
+    /// A setting.
+    Setting(&'static str),
 }
 
 impl Shown {
@@ -83,6 +85,7 @@ impl Shown {
     pub fn word(self) -> &'static str {
         match self {
             Self::View(view) => view.name(),
+            Self::Setting(name) => name,
             _ => Self::WORDS.iter().find(|(_, shown)| *shown == self).map_or("", |(word, _)| word),
         }
     }

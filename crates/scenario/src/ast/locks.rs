@@ -50,8 +50,6 @@ pub enum LockAction {
     Cancel(Name),
     /// `sleep 1s`
     Sleep(Quantity),
-    /// `set lock_timeout=2s`
-    Set(TimeoutSetting, Quantity),
 }
 
 /// An advisory lock's numbers, or those of several.
@@ -83,25 +81,6 @@ impl fmt::Display for Keys {
     }
 }
 
-/// A timeout that a session sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeoutSetting {
-    /// `deadlock_timeout`
-    Deadlock,
-    /// `lock_timeout`
-    Lock,
-}
-
-impl TimeoutSetting {
-    /// The word for each.
-    pub(crate) const WORDS: [(&'static str, Self); 2] =
-        [("deadlock_timeout", Self::Deadlock), ("lock_timeout", Self::Lock)];
-
-    fn word(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, it)| *it == self).map_or("", |(word, _)| word)
-    }
-}
-
 /// The words for a mode, as in LOCK TABLE.
 pub(crate) fn mode_words(mode: LockMode) -> &'static str {
     match mode {
@@ -126,7 +105,6 @@ impl LockAction {
             Self::WaitFor(_) => "wait for",
             Self::Cancel(_) => "cancel",
             Self::Sleep(_) => "sleep",
-            Self::Set(..) => "set",
         }
     }
 }
@@ -160,7 +138,6 @@ impl fmt::Display for LockAction {
             Self::AssignXid => Ok(()),
             Self::WaitFor(name) | Self::Cancel(name) => write!(f, " {name}"),
             Self::Sleep(time) => write!(f, " {time}"),
-            Self::Set(setting, time) => write!(f, " {}={time}", setting.word()),
         }
     }
 }

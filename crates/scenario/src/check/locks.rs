@@ -7,10 +7,10 @@ use pgscope_core::op::{AdvisoryKey, LockStmt, LockTarget};
 
 use super::statement::op;
 use super::{Checker, Compiled, Place};
-use crate::ast::{Keys, LockAction, PageRange, TimeoutSetting};
+use crate::ast::{Keys, LockAction, PageRange};
 use crate::diagnostic::{Problem, Span};
 use crate::program::{Body, StepKind};
-use crate::units::{DEADLOCK_TIMEOUT, LOCK_TIMEOUT, SLEEP};
+use crate::units::SLEEP;
 
 impl Checker {
     pub(super) fn lock_action(
@@ -67,12 +67,6 @@ impl Checker {
                     return None;
                 }
                 LockStmt::WaitFor(other)
-            }
-            LockAction::Set(TimeoutSetting::Deadlock, time) => {
-                LockStmt::DeadlockTimeout(self.noted(time.setting(&DEADLOCK_TIMEOUT))?)
-            }
-            LockAction::Set(TimeoutSetting::Lock, time) => {
-                LockStmt::LockTimeout(self.noted(time.setting(&LOCK_TIMEOUT))?)
             }
             LockAction::Sleep(_) | LockAction::Cancel(_) => return None,
         };

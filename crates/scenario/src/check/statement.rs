@@ -11,15 +11,12 @@ use super::{Backend, Checker, Compiled, Place, TableSize};
 use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
 use crate::decimal::Decimal;
 use crate::diagnostic::{Problem, Span};
-use crate::limits::{MAX_BACKENDS, MAX_LOCK_TABLE, MAX_LOCKS};
+use crate::limits::MAX_BACKENDS;
 use crate::metrics::Metric;
 use crate::names::Locals;
 use crate::program::{Blocks, Body, Expectation, Read, StepKind};
 use crate::random::{Distribution, Zipf};
-use crate::units::{
-    BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, MAX_CONNECTIONS, MAX_LOCKS_PER_TRANSACTION, Quantity,
-    SHARED_BUFFERS, TEMP_BUFFERS,
-};
+use crate::units::{BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, Quantity, SHARED_BUFFERS, TEMP_BUFFERS};
 
 /// Steeper than this, nearly all draws are block 0.
 const MAX_EXPONENT: f64 = 10.0;
@@ -41,6 +38,7 @@ impl Checker {
                     );
                 }
                 self.server(server);
+                self.server_settings(&server.settings, span);
                 None
             }
             Action::Table { name, pages, unlogged, temporary } => {
@@ -58,8 +56,16 @@ impl Checker {
             }
             Action::Backend(name) => {
                 self.only_at_top(span, place, "a backend connects");
-                self.connect(name)
+                self.connect(name, false)
             }
+            Action::Superuser(name) => {
+                self.only_at_top(span, place, "a backend connects");
+                self.connect(name, true)
+            }
+            Action::Set { system: true, .. }
+            | Action::AlterSystemReset(_)
+            | Action::Reload
+            | Action::Restart => self.server_action(action),
             Action::Checkpoint => op(Op::Checkpoint { all: false }),
             Action::WalFlush => op(Op::WalFlush { end: None }),
             Action::BgWriter { maxpages, multiplier, delay } => {
@@ -159,6 +165,9 @@ impl Checker {
                     None => Op::FlushBuffer { backend, pin: self.pin(backend, name)? },
                 })
             }
+            Action::Set { .. } | Action::Connect | Action::Disconnect => {
+                self.session_action(action, backend)
+            }
             Action::Insert { .. }
             | Action::Truncate { .. }
             | Action::Ring { .. }
@@ -202,28 +211,7 @@ impl Checker {
             }
             self.config.temp_buffers = buffers;
         }
-        if let Some(number) = &server.max_connections {
-            self.config.max_connections = self.noted(number.setting(&MAX_CONNECTIONS));
-            self.at_most(number, self.config.max_connections, MAX_BACKENDS as u32, "connections");
-        }
-        if let Some(number) = &server.max_locks_per_transaction {
-            let setting = self.noted(number.setting(&MAX_LOCKS_PER_TRANSACTION));
-            self.config.max_locks_per_transaction = setting;
-            self.at_most(number, setting, MAX_LOCKS, "locks per transaction");
-            let connections = self.config.max_connections.unwrap_or(100).min(MAX_BACKENDS as u32);
-            // About as many other processes as there are by default.
-            let room = setting.map(|each| each.min(MAX_LOCKS) * (connections + 40));
-            self.at_most(number, room, MAX_LOCK_TABLE, "locks");
-        }
         self.config.seed = server.seed.unwrap_or_default();
-    }
-
-    /// Complain if PostgreSQL would take a setting that there is no room for.
-    fn at_most(&mut self, number: &Quantity, value: Option<u32>, most: u32, what: &str) {
-        if let Some(value) = value.filter(|value| *value > most) {
-            let message = format!("pgscope has room for {most} {what}, not {value}");
-            self.problems.push(Problem::new(number.span, message));
-        }
     }
 
     pub(super) fn only_at_top(&mut self, span: Span, place: Place, what: &str) {
@@ -253,7 +241,7 @@ impl Checker {
         Some(RelId(self.names.tables.define(&name.text)))
     }
 
-    fn connect(&mut self, name: &Name) -> Compiled {
+    fn connect(&mut self, name: &Name, superuser: bool) -> Compiled {
         let count = self.names.backends.len();
         let problem = if self.names.find_backend(&name.text).is_some() {
             format!("there is a backend \"{name}\" already")
@@ -262,7 +250,12 @@ impl Checker {
         } else {
             let backend = BackendId(u16::try_from(self.names.backends.define(&name.text)).ok()?);
             self.names.locals.push(Locals::default());
-            return op(Op::Connect { backend, name: name.text.clone() });
+            let name = name.text.clone();
+            if superuser {
+                self.superusers.insert(backend);
+                return op(Op::ConnectSuperuser { backend, name });
+            }
+            return op(Op::Connect { backend, name });
         };
         self.problems.push(Problem::new(name.span, problem));
         None
@@ -276,7 +269,7 @@ impl Checker {
     ) -> Option<BgWriterRound> {
         let mut round = BgWriterRound::default();
         if let Some(value) = maxpages {
-            round.maxpages = self.noted(value.setting(&BGWRITER_LRU_MAXPAGES))?;
+            round.maxpages = Some(self.noted(value.setting(&BGWRITER_LRU_MAXPAGES))?);
         }
         if let Some(number) = multiplier {
             if number.value > 10.0 {
@@ -287,10 +280,10 @@ impl Checker {
                 );
                 self.problems.push(Problem::new(number.span, message));
             }
-            round.multiplier = number.value;
+            round.multiplier = Some(number.value);
         }
         if let Some(value) = delay {
-            round.delay_ms = self.noted(value.setting(&BGWRITER_DELAY))?;
+            round.delay_ms = Some(self.noted(value.setting(&BGWRITER_DELAY))?);
         }
         Some(round)
     }

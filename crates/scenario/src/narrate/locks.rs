@@ -83,8 +83,6 @@ fn asks(scene: &Scene<'_>, statement: &LockStmt) -> String {
         LockStmt::Release(tag, mode) => {
             format!("gives back {} on {}", mode.name(), scene.object(tag))
         }
-        LockStmt::DeadlockTimeout(time) => format!("sets deadlock_timeout to {time} ms"),
-        LockStmt::LockTimeout(time) => format!("sets lock_timeout to {time} ms"),
     }
 }
 
@@ -489,8 +487,5 @@ pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
         LockStmt::AdvisoryUnlockAll => ("LockReleaseSession", LOCK),
         LockStmt::AssignXid => ("XactLockTableInsert", "backend/storage/lmgr/lmgr.c"),
         LockStmt::WaitFor(_) => ("XactLockTableWait", "backend/storage/lmgr/lmgr.c"),
-        LockStmt::DeadlockTimeout(_) | LockStmt::LockTimeout(_) => {
-            ("ExecSetVariableStmt", "backend/utils/misc/guc_funcs.c")
-        }
     })
 }

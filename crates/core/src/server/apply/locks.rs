@@ -16,6 +16,9 @@ use crate::lmgr::{Acquired, DeadlockEdge, LockMethod, LockMode, LockTag, LockTag
 use crate::op::{AdvisoryKey, Bulk, LockStmt, LockTarget, Op};
 use crate::server::{Outcome, Server};
 
+/// What locks may take up in all, whatever the settings allow.
+const MAX_LOCK_BYTES: usize = 32 << 20;
+
 /// How a request for a lock went on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
@@ -99,14 +102,6 @@ impl Server {
                 self.with_locks(|locks| locks.release(proc, current, tag, mode))?;
                 Ok(Taken::Held)
             }
-            LockStmt::DeadlockTimeout(milliseconds) => {
-                self.at(id)?.locks.deadlock_timeout = milliseconds;
-                Ok(Taken::Held)
-            }
-            LockStmt::LockTimeout(milliseconds) => {
-                self.at(id)?.locks.lock_timeout = milliseconds;
-                Ok(Taken::Held)
-            }
         }
     }
 
@@ -120,6 +115,10 @@ impl Server {
         mode: LockMode,
         dont_wait: bool,
     ) -> Fallible<Taken> {
+        if self.locks.bytes() > MAX_LOCK_BYTES {
+            let limit = MAX_LOCK_BYTES as u64;
+            return Err(Error::Limit { what: "bytes of lock tables", limit }.into());
+        }
         let proc = self.at(id)?.locks.proc;
         let strongest = tag.kind == LockTagType::Relation && mode == LockMode::AccessExclusive;
         if strongest && !self.locks.holds(proc, &tag, mode) {

@@ -132,7 +132,7 @@ impl Server {
     }
 
     /// `pfree` of what was kept, where the build's contexts have that.
-    fn give_back(&mut self, id: BackendId, pointer: Addr) -> Fallible<()> {
+    pub(super) fn give_back(&mut self, id: BackendId, pointer: Addr) -> Fallible<()> {
         match Allocator::PLAIN {
             Allocator::Slab { .. } | Allocator::Bump { .. } => Ok(()),
             _ => self.memory_of(id)?.pfree(pointer),
@@ -209,6 +209,10 @@ impl Server {
     pub(super) fn recover_from_error(&mut self, id: BackendId) -> Fallible<()> {
         self.at(id)?.session.statement = None;
         self.abort_current_transaction(id)?;
+        // MarkPortalFailed, of a statement in a transaction that was aborted before.
+        if let Some(portal) = &mut self.at(id)?.session.portal {
+            portal.active = None;
+        }
         self.main_loop_top(id)
     }
 

@@ -226,6 +226,7 @@ impl Server {
     /// `CommitTransaction`, `AtCommit_Memory`.
     pub(super) fn commit_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.proc_release_locks(id, true)?;
+        self.at_eoxact_guc(id, true)?;
         self.end_transaction(id, false)
     }
 
@@ -233,7 +234,8 @@ impl Server {
     fn abort_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         self.abort_portal(id, 1)?;
-        self.proc_release_locks(id, false)
+        self.proc_release_locks(id, false)?;
+        self.at_eoxact_guc(id, false)
     }
 
     /// `CleanupTransaction`, `AtCleanup_Portals`, `AtCleanup_Memory`.
@@ -268,6 +270,7 @@ impl Server {
     fn commit_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
         while self.at(id)?.session.levels.len() > until {
             self.reassign_locks(id)?;
+            self.at_eoxact_guc(id, true)?;
             let ended = self.pop_level(id)?;
             // AtSubCommit_Memory
             let parent = self.level(id)?.context;
@@ -296,7 +299,8 @@ impl Server {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         let level = self.at(id)?.session.levels.len();
         self.abort_portal(id, level)?;
-        self.release_level_locks(id)
+        self.release_level_locks(id)?;
+        self.at_eoxact_guc(id, false)
     }
 
     /// `CleanupSubTransaction`, `AtSubCleanup_Portals`, `AtSubCleanup_Memory`, `PopTransaction`.

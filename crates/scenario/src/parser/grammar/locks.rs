@@ -3,7 +3,7 @@
 use pgscope_core::lmgr::LockMode;
 
 use super::{BACKEND, TABLE};
-use crate::ast::{Action, Keys, LockAction, TimeoutSetting};
+use crate::ast::{Action, Keys, LockAction};
 use crate::diagnostic::Problem;
 use crate::highlight::Class;
 use crate::parser::Parser;
@@ -126,15 +126,5 @@ impl Parser<'_> {
     pub(crate) fn sleep(&mut self) -> Result<Action, Problem> {
         let time = self.quantity(TIME_UNITS)?;
         Ok(Action::Lock(LockAction::Sleep(time)))
-    }
-
-    pub(crate) fn set(&mut self) -> Result<Action, Problem> {
-        for (word, setting) in TimeoutSetting::WORDS {
-            if self.option(word, false)? {
-                let time = self.quantity(TIME_UNITS)?;
-                return Ok(Action::Lock(LockAction::Set(setting, time)));
-            }
-        }
-        Err(self.unexpected())
     }
 }

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::ids::BackendId;
 use crate::lmgr::DeadlockFound;
 use crate::op::{LockStmt, Op};
+use crate::profile::parameters::Setting;
 use crate::server::{Outcome, Server, WaitsFor};
 
 /// Operations that a statement may have left to do after a wait.
@@ -138,12 +139,14 @@ impl Server {
         for (id, backend) in self.backends() {
             let state = &backend.locks;
             let Some(WaitsFor::Lock { .. }) = backend.waits else { continue };
-            if state.lock_timeout > 0 {
-                let when = state.since + u64::from(state.lock_timeout);
+            let timeout = |setting| self.setting(Some(id), setting).max(0) as u64;
+            let lock_timeout = timeout(Setting::LockTimeout);
+            if lock_timeout > 0 {
+                let when = state.since + lock_timeout;
                 all.push((when, Timeout::Lock, state.since, id));
             }
             if !state.checked {
-                let when = state.since + u64::from(state.deadlock_timeout);
+                let when = state.since + timeout(Setting::DeadlockTimeout);
                 all.push((when, Timeout::Deadlock, state.since, id));
             }
         }
