@@ -44,6 +44,11 @@ pub(crate) struct Access<'a> {
 }
 
 impl AccessState {
+    /// Whether it is in the middle of a statement.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// The page that the statement is at which is being executed: it has it pinned.
     pub fn page(&self) -> Option<BufferTag> {
         self.running.as_ref()?.page()

@@ -2,9 +2,11 @@
 //! few that only a playground has.
 
 use std::fmt;
+use std::rc::Rc;
 
 use crate::event::End;
 use crate::ids::{BlockNumber, BufferId, Name};
+use crate::lmgr::{LockMode, LockTag};
 use crate::memory::{Addr, Fault, MAX_TOUCHED};
 use crate::server::settings::SettingError;
 
@@ -129,6 +131,23 @@ pub enum Error {
     NoTransactionBlock(&'static str),
     /// A savepoint that the transaction doesn't have (`ReleaseSavepoint`).
     NoSuchSavepoint(Name),
+    /// The backend waits for a lock, and can do nothing else.
+    BackendWaits {
+        /// On what.
+        tag: LockTag,
+        /// How it is to be locked.
+        mode: LockMode,
+    },
+    /// A table can't be locked without waiting (`RangeVarGetRelidExtended`).
+    LockNotAvailable(Name),
+    /// A cycle of waiters (`DeadLockReport`): who waits for what, line by line.
+    DeadlockDetected(Rc<str>),
+    /// `lock_timeout` ran out (`ProcessInterrupts`). In newer versions the context says of what.
+    LockTimeout(Option<Rc<str>>),
+    /// `pg_cancel_backend` (`ProcessInterrupts`), likewise.
+    QueryCanceled(Option<Rc<str>>),
+    /// The shared lock tables have no room (`LockAcquireExtended`), with the version's hint.
+    OutOfSharedMemory(&'static str),
     /// A setting outside its range (`set_config_option`).
     SettingOutOfRange {
         /// The setting.
@@ -176,15 +195,24 @@ pub enum Warning {
     OnlyInTransactionBlocks,
     /// COMMIT or ROLLBACK without BEGIN (`EndTransactionBlock`, `UserAbortTransactionBlock`).
     NoTransactionInProgress,
+    /// A lock was to be given back that the session doesn't have (`LockRelease`).
+    LockNotOwned(LockMode),
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TransactionInProgress => "there is already a transaction in progress",
-            Self::OnlyInTransactionBlocks => "SET LOCAL can only be used in transaction blocks",
-            Self::NoTransactionInProgress => "there is no transaction in progress",
-        })
+        match self {
+            Self::TransactionInProgress => {
+                f.write_str("there is already a transaction in progress")
+            }
+            Self::OnlyInTransactionBlocks => {
+                f.write_str("SET LOCAL can only be used in transaction blocks")
+            }
+            Self::NoTransactionInProgress => f.write_str("there is no transaction in progress"),
+            Self::LockNotOwned(mode) => {
+                write!(f, "you don't own a lock of type {}", mode.name())
+            }
+        }
     }
 }
 
@@ -231,6 +259,12 @@ pub enum ErrorCode {
     InFailedTransaction,
     /// `ERRCODE_S_E_INVALID_SPECIFICATION`, 3B001.
     InvalidSavepoint,
+    /// `ERRCODE_LOCK_NOT_AVAILABLE`, 55P03.
+    LockNotAvailable,
+    /// `ERRCODE_QUERY_CANCELED`, 57014.
+    QueryCanceled,
+    /// `ERRCODE_T_R_DEADLOCK_DETECTED`, 40P01.
+    DeadlockDetected,
     /// `ERRCODE_INVALID_PARAMETER_VALUE`, 22023.
     InvalidParameterValue,
     /// `ERRCODE_UNDEFINED_OBJECT`, 42704.
@@ -260,7 +294,12 @@ impl Error {
     /// The kind alone.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Error::OutOfMemory { .. } | Error::OutOfMemoryCreating { .. } => ErrorCode::OutOfMemory,
+            Error::OutOfMemory { .. }
+            | Error::OutOfMemoryCreating { .. }
+            | Error::OutOfSharedMemory(_) => ErrorCode::OutOfMemory,
+            Error::LockNotAvailable(_) | Error::LockTimeout(_) => ErrorCode::LockNotAvailable,
+            Error::QueryCanceled(_) => ErrorCode::QueryCanceled,
+            Error::DeadlockDetected(_) => ErrorCode::DeadlockDetected,
             Error::NoEmptyLocalBuffer => ErrorCode::InsufficientResources,
             Error::OtherTempRelation => ErrorCode::FeatureNotSupported,
             Error::ShortRead { .. } => ErrorCode::DataCorrupted,
@@ -295,6 +334,10 @@ impl Error {
             }
             Error::OutOfMemoryCreating { context } => {
                 Some(format!("Failed while creating memory context \"{context}\"."))
+            }
+            Error::DeadlockDetected(lines) => Some(lines.to_string()),
+            Error::LockTimeout(Some(context)) | Error::QueryCanceled(Some(context)) => {
+                Some(format!("CONTEXT: {context}"))
             }
             Error::Setting(error) if !error.is_hint() => {
                 Some(error.detail()).filter(|detail| !detail.is_empty())
@@ -383,6 +426,13 @@ impl Error {
             Error::ContextInUse(_) => {
                 "It is current, or a running statement, call or transaction still needs it.".into()
             }
+            Error::BackendWaits { .. } => {
+                "It goes on when it is awakened: until then it can only be \
+                cancelled, or time can pass."
+                    .into()
+            }
+            Error::DeadlockDetected(_) => "See server log for query details.".into(),
+            Error::OutOfSharedMemory(hint) => (*hint).into(),
             Error::InFailedTransaction => "Only a commit or a rollback gets out of it.".into(),
             _ => return None,
         })
@@ -400,6 +450,9 @@ impl ErrorCode {
             ErrorCode::NoActiveTransaction => Some("25P01"),
             ErrorCode::InFailedTransaction => Some("25P02"),
             ErrorCode::InvalidSavepoint => Some("3B001"),
+            ErrorCode::LockNotAvailable => Some("55P03"),
+            ErrorCode::QueryCanceled => Some("57014"),
+            ErrorCode::DeadlockDetected => Some("40P01"),
             ErrorCode::InvalidParameterValue => Some("22023"),
             ErrorCode::UndefinedObject => Some("42704"),
             ErrorCode::CantChangeRuntimeParam => Some("55P02"),
@@ -494,6 +547,16 @@ impl fmt::Display for Error {
             Error::NoTransactionBlock(statement) => {
                 write!(f, "{statement} can only be used in transaction blocks")
             }
+            Error::BackendWaits { tag, mode } => {
+                write!(f, "the backend waits for {} on {tag}", mode.name())
+            }
+            Error::LockNotAvailable(name) => {
+                write!(f, "could not obtain lock on relation \"{name}\"")
+            }
+            Error::DeadlockDetected(_) => f.write_str("deadlock detected"),
+            Error::LockTimeout(_) => f.write_str("canceling statement due to lock timeout"),
+            Error::QueryCanceled(_) => f.write_str("canceling statement due to user request"),
+            Error::OutOfSharedMemory(_) => f.write_str("out of shared memory"),
             Error::NoSuchSavepoint(name) => write!(f, "savepoint \"{name}\" does not exist"),
             Error::SettingOutOfRange { name, value, min, max } => write!(
                 f,

@@ -42,6 +42,12 @@ pub enum Event {
     LocalBuffer(BackendId, LocalBufferEvent),
     /// Something in a backend's memory contexts.
     Memory(BackendId, MemoryEvent),
+    /// Something with heavyweight locks.
+    Lock(LockEvent),
+    /// A backend that waited goes on with its statement: what follows is its doing.
+    Resumed(BackendId),
+    /// A backend's statement failed that another step had awakened or ended.
+    StatementFailed(BackendId, crate::error::ErrorCode),
     /// PostgreSQL warned of something, and went on.
     Warned(crate::error::Warning),
     /// The operation failed; what happened before this stays.
@@ -343,6 +349,14 @@ impl EventLog {
     /// The events since the operation began.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// How many more events there are to be before the operation is stopped, if it is.
+    pub(crate) fn room(&self) -> Option<usize> {
+        match self.mode {
+            Mode::StopAfter(count) => Some(count.saturating_sub(self.events.len())),
+            Mode::Off | Mode::All => None,
+        }
     }
 
     /// A new operation begins.

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 
 pub use deadlock::DeadlockEdge;
 pub use local::Owner;
-pub use status::LockRow;
+pub use status::{LockRow, LockTable};
 pub use tag::{LockMethod, LockMode, LockTag, LockTagType, modes};
 
 use crate::event::LockEvent;
@@ -119,6 +119,8 @@ pub struct LockManager {
     database: u32,
     locks: BTreeMap<LockTag, Lock>,
     proclocks: BTreeMap<(LockTag, ProcNumber), ProcLock>,
+    /// `NLOCKENTS`.
+    max_locks: u32,
     room: LockRoom,
     /// Strong locks that are held or wanted, by partition (`FastPathStrongRelationLocks`).
     strong: BTreeMap<u32, u32>,
@@ -126,6 +128,9 @@ pub struct LockManager {
     awakened: Vec<ProcNumber>,
     watched: bool,
     events: Vec<LockEvent>,
+    /// After so many events, a copy is kept as it stands.
+    keep_at: Option<usize>,
+    kept: Option<Box<LockManager>>,
 }
 
 impl LockManager {
@@ -139,12 +144,15 @@ impl LockManager {
             database: settings.database,
             locks: BTreeMap::new(),
             proclocks: BTreeMap::new(),
+            max_locks: max,
             room: LockRoom::new(max, settings.free_shared_memory, profile.fixed_tables),
             strong: BTreeMap::new(),
             procs: BTreeMap::new(),
             awakened: Vec::new(),
             watched: false,
             events: Vec::new(),
+            keep_at: None,
+            kept: None,
         }
     }
 
@@ -170,6 +178,16 @@ impl LockManager {
         self.watched = true;
     }
 
+    /// Bytes that a copy takes, more or less.
+    pub fn bytes(&self) -> usize {
+        const ENTRY: usize = 200;
+        let procs = self.procs.values();
+        let slots: usize = procs.map(|proc| size_of_val(proc.fast_path.slots())).sum();
+        let held: usize = self.procs.values().map(|proc| proc.local.held.len()).sum();
+        let entries = self.locks.len() + self.proclocks.len() + held;
+        entries * ENTRY + self.procs.len() * size_of::<Proc>() + slots
+    }
+
     /// What happened since the last time, in order.
     pub fn take_events(&mut self) -> Vec<LockEvent> {
         std::mem::take(&mut self.events)
@@ -178,6 +196,11 @@ impl LockManager {
     /// Who was granted a lock that it had waited for, in the order of awakening.
     pub fn take_awakened(&mut self) -> Vec<ProcNumber> {
         std::mem::take(&mut self.awakened)
+    }
+
+    /// Whether there is somebody whom [`LockManager::take_awakened`] would name.
+    pub fn has_awakened(&self) -> bool {
+        !self.awakened.is_empty()
     }
 
     /// What the process waits for, if it does.
@@ -190,9 +213,26 @@ impl LockManager {
         self.procs.get(&proc).is_some_and(|proc| proc.prepared)
     }
 
+    /// Keep a copy of itself as it will stand after so many events from now on, for who wants
+    /// to see it between two of them; `None`: keep none.
+    pub(crate) fn keep_after(&mut self, events: Option<usize>) {
+        self.keep_at = events.map(|count| self.events.len() + count);
+        self.kept = None;
+    }
+
+    /// The copy, if it has come to so many events.
+    pub(crate) fn take_kept(&mut self) -> Option<Box<LockManager>> {
+        self.kept.take()
+    }
+
     fn emit(&mut self, event: LockEvent) {
-        if self.watched {
-            self.events.push(event);
+        if !self.watched {
+            return;
+        }
+        self.events.push(event);
+        if self.keep_at == Some(self.events.len()) {
+            let copy = LockManager { events: Vec::new(), keep_at: None, ..self.clone() };
+            self.kept = Some(Box::new(copy));
         }
     }
 }

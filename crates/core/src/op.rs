@@ -3,6 +3,7 @@
 //! The scenario language compiles to these, the trace replay builds them directly.
 //! Names are already resolved: relations, backends and variables are numbers here.
 
+mod lock;
 mod plain;
 mod settings;
 
@@ -13,6 +14,7 @@ use crate::ids::{
 };
 
 pub use crate::ids::Name;
+pub use lock::{AdvisoryKey, LockStmt, LockTarget};
 pub use plain::SLAB_CHUNK;
 pub use settings::SettingStmt;
 
@@ -467,6 +469,21 @@ pub enum Op {
         /// The statement.
         statement: TransactionStmt,
     },
+    /// A client sends a statement that has to do with heavyweight locks, and it is executed.
+    Lock {
+        /// Whose.
+        backend: BackendId,
+        /// The statement.
+        statement: LockStmt,
+    },
+    /// Time passes: waiters whose `deadlock_timeout` runs out look for a deadlock, those whose
+    /// `lock_timeout` does give up.
+    PassTime {
+        /// How much.
+        milliseconds: u64,
+    },
+    /// `pg_cancel_backend`: if the backend waits, it gives up.
+    Cancel(BackendId),
     /// A client sends a query, a transaction is at hand for it, and it can be planned: the
     /// first half of `exec_simple_query`.
     QueryBegin {
@@ -611,6 +628,7 @@ impl Op {
             | Op::RegisterResetCallback { backend, .. }
             | Op::SetIdentifier { backend, .. }
             | Op::Transaction { backend, .. }
+            | Op::Lock { backend, .. }
             | Op::QueryBegin { backend }
             | Op::QueryRun { backend, .. }
             | Op::QueryEnd { backend }
@@ -624,6 +642,8 @@ impl Op {
             Op::CreateRelation { .. }
             | Op::CreateIndex { .. }
             | Op::WalFlush { .. }
+            | Op::PassTime { .. }
+            | Op::Cancel(_)
             | Op::AlterSystem(_)
             | Op::Reload
             | Op::Restart

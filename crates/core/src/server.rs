@@ -10,6 +10,7 @@ mod backend;
 mod buffers;
 mod guc;
 mod lives;
+mod locks;
 pub mod page;
 pub mod postmaster;
 mod proc;
@@ -20,22 +21,26 @@ pub mod shmem;
 mod variables;
 
 pub use apply::Outcome;
-pub use backend::{Backend, Call, ClientProcess};
+pub use backend::{Backend, Call, ClientProcess, WaitsFor};
 pub use settings::Settings;
 pub use variables::ChunkVar;
 
 use std::rc::Rc;
 
 use crate::bufmgr::localbuf::LocalBufferPool;
+use crate::bufmgr::smgr::DATABASE;
 use crate::bufmgr::{BufferPool, BufferUsage, LocalBufferState, PoolBuffer};
 use crate::error::Error;
 use crate::event::{Event, EventLog};
 use crate::ids::BackendId;
+use crate::lmgr::{LockManager, LockSettings};
 use crate::memory::{Addr, Arena, Owner, ProgramText};
+use crate::profile::parameters::Setting;
+use crate::profile::segment::Count;
 use crate::profile::{Profile, Version};
 use at_hand::AtHand;
 use postmaster::Postmaster;
-use segment::Segment;
+use segment::{Counts, Segment};
 use shmem::{Region, ShmemLayout};
 
 /// A PostgreSQL server's memory.
@@ -49,6 +54,12 @@ pub struct Server {
     shmem: ShmemLayout,
     pool: BufferPool,
     backends: Vec<Backend>,
+    /// Heavyweight locks. Snapshots share them until they change.
+    locks: Rc<LockManager>,
+    /// The next transaction's id.
+    next_xid: u32,
+    /// Milliseconds that the scenario has let pass.
+    clock: u64,
     /// What the checkpointer and the background writer count.
     auxiliary: LocalBufferState,
     stats: WriterStats,
@@ -56,6 +67,29 @@ pub struct Server {
     at_hand: AtHand,
     /// Snapshots share it.
     postmaster: Rc<Postmaster>,
+}
+
+/// The first transaction's id: a fresh cluster has used up those before it.
+const FIRST_XID: u32 = 740;
+
+/// A lock manager of the size that the settings give it, in a segment with their free rest.
+pub(super) fn lock_manager(
+    version: Version,
+    settings: &Settings,
+    segment: &Segment,
+) -> Result<LockManager, Error> {
+    let profile = version.segment();
+    let counts = Counts::new(profile, settings).map_err(Error::from)?;
+    let max_locks = settings.get(profile, Setting::MaxLocksPerTransaction);
+    let settings = LockSettings {
+        max_locks_per_transaction: max_locks.max(0) as u32,
+        processes: counts.of(Count::PerTransaction(1)) as u32,
+        free_shared_memory: segment.free(),
+        database: DATABASE,
+    };
+    let mut locks = LockManager::new(version.profile(), settings);
+    locks.watch();
+    Ok(locks)
 }
 
 /// What `pg_stat_bgwriter` and `pg_stat_checkpointer` count.
@@ -82,6 +116,7 @@ impl Server {
         settings.check()?;
         let profile = version.profile();
         let segment = Segment::new(version, &settings)?;
+        let locks = lock_manager(version, &settings, &segment)?;
         let postmaster = Rc::new(Postmaster::start(version, &settings)?);
         Ok(Self {
             profile,
@@ -92,6 +127,9 @@ impl Server {
             arena: Arena::new(),
             program: ProgramText::default(),
             backends: Vec::new(),
+            locks: Rc::new(locks),
+            next_xid: FIRST_XID,
+            clock: 0,
             auxiliary: LocalBufferState::default(),
             stats: WriterStats::default(),
             log: EventLog::default(),
@@ -197,6 +235,11 @@ impl Server {
         self.program.text(addr)
     }
 
+    /// Heavyweight locks.
+    pub fn locks(&self) -> &LockManager {
+        &self.locks
+    }
+
     /// Bytes that a clone can come to take of its own: the pool's descriptors, what is known of
     /// files and backends, the last operation's events, and every page of the arena once the
     /// original has written it again.
@@ -206,7 +249,13 @@ impl Server {
         let backends = self.backends.len() * size_of::<Backend>();
         let buffers = self.pool.nbuffers() + self.pool.local_buffers;
         let pool = buffers as usize * DESCRIPTOR + self.pool.table.bytes();
-        pool + self.pool.smgr.kept_bytes() + events + backends + self.arena.resident() + 4096
+        let locks = self.locks.bytes();
+        pool + locks
+            + self.pool.smgr.kept_bytes()
+            + events
+            + backends
+            + self.arena.resident()
+            + 4096
     }
 
     /// The shared segment as it was laid out at start.

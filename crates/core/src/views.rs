@@ -4,6 +4,7 @@
 
 mod costs;
 mod fragmentation;
+mod locks;
 mod map;
 mod memory_contexts;
 mod processes;
@@ -19,6 +20,7 @@ use crate::mmgr::inspect::{self, BlockView};
 
 pub use costs::{Costs, Ledger};
 pub use fragmentation::{Fragmentation, fragmentation};
+pub use locks::{LockView, LockWaiter, lock_table};
 pub use map::{MapRange, map};
 pub use memory_contexts::{
     BackendMemoryContext, memory_context_columns, pg_backend_memory_contexts,

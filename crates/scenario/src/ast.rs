@@ -5,6 +5,7 @@
 mod context;
 mod frame;
 mod lesson;
+mod locks;
 
 use std::rc::Rc;
 
@@ -20,6 +21,7 @@ use crate::units::Quantity;
 pub use context::{ContextKind, ContextSizes, Family, Shown};
 pub use frame::{GivenSetting, SettingValue};
 pub use lesson::{Asked, AskedChoice, Condition, Lesson};
+pub use locks::{Keys, LockAction};
 
 /// A whole scenario. Two scripts are equal when they say the same in the same order.
 #[derive(Clone, Debug, Default)]
@@ -320,6 +322,8 @@ pub enum Action {
         /// Of which context only.
         context: Option<Name>,
     },
+    /// `lock orders share`, and others about heavyweight locks
+    Lock(LockAction),
     /// `begin`
     Begin,
     /// `commit`
@@ -420,6 +424,7 @@ impl Action {
             Self::OnReset { .. } => "on reset",
             Self::Identify { .. } => "identify",
             Self::Show { .. } => "show",
+            Self::Lock(action) => action.keyword(),
             Self::Begin => "begin",
             Self::Commit => "commit",
             Self::Rollback(_) => "rollback",

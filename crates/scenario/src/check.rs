@@ -8,6 +8,7 @@
 mod frame;
 mod frames;
 mod lesson;
+mod locks;
 mod memory;
 mod names;
 mod pages;

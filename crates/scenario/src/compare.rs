@@ -34,7 +34,8 @@ pub fn replay(program: &Program, backend: BackendId, steps: u64) -> Result<Repla
     for step in (0..steps).map_while(|step| program.step(step)) {
         let StepKind::Op(op) = step.kind else { continue };
         let connects = matches!(op, Op::Connect { .. } | Op::ConnectSuperuser { .. });
-        let own = op.is_memory() && op.backend() == Some(backend);
+        let own =
+            (op.is_memory() || matches!(op, Op::Lock { .. })) && op.backend() == Some(backend);
         if !(connects || own) {
             continue;
         }

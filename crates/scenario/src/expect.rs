@@ -139,8 +139,17 @@ pub fn measure(metric: Metric, server: &Server) -> Option<f64> {
             }
         }
         Metric::Backend(metric, backend) => {
-            let memory = &server.backend(backend)?.memory;
+            let backend = server.backend(backend)?;
+            let memory = &backend.memory;
+            let locks = |fast: bool| {
+                let rows = server.locks().lock_status().into_iter();
+                let own = rows.filter(|row| row.proc == backend.proc_number() && row.granted);
+                own.filter(|row| row.fastpath || !fast).count() as u64
+            };
             match metric {
+                BackendMetric::Locks => locks(false),
+                BackendMetric::FastpathLocks => locks(true),
+                BackendMetric::Waiting => backend.waits_for().is_some().into(),
                 BackendMetric::Contexts => {
                     1 + server.context(memory.top).descendants().count() as u64
                 }
@@ -159,6 +168,8 @@ fn measure_server(metric: ServerMetric, server: &Server) -> f64 {
             let reads = usage.hit + usage.read;
             return if reads == 0 { 0.0 } else { usage.hit as f64 / reads as f64 };
         }
+        ServerMetric::LockEntries => server.locks().entries().0 as u64,
+        ServerMetric::ProclockEntries => server.locks().entries().1 as u64,
         ServerMetric::Hits => usage.hit,
         ServerMetric::Misses => usage.read,
         ServerMetric::Evictions => server.evictions(),

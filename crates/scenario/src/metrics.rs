@@ -27,6 +27,10 @@ pub enum ServerMetric {
     Victim,
     /// The size class of the last operation's first chunk, in bytes; 0 if it has none.
     SizeClass,
+    /// Entries of the shared LOCK table.
+    LockEntries,
+    /// Entries of the shared PROCLOCK table.
+    ProclockEntries,
 }
 
 /// A number of one page.
@@ -84,6 +88,12 @@ pub enum BackendMetric {
     Mallocs,
     /// Calls of free.
     Frees,
+    /// Locks it holds, those on its transactions too.
+    Locks,
+    /// Those of them in fast-path slots.
+    FastpathLocks,
+    /// 1 if it waits, else 0.
+    Waiting,
 }
 
 /// A number that the machine can be asked for, with what it is a number of.
@@ -210,6 +220,12 @@ const ALL: &[(MetricInfo, &str)] = {
             K::Server(S::SizeClass),
             "the size class that the last operation asked first, or 0",
         ),
+        info("lock_entries", K::Server(S::LockEntries), "entries of the shared LOCK table"),
+        info(
+            "proclock_entries",
+            K::Server(S::ProclockEntries),
+            "entries of the shared PROCLOCK table",
+        ),
         info("usage", K::Page(P::Usage), "the usage count of the page's buffer"),
         info("pins", K::Page(P::Pins), "pins on the page's buffer"),
         info("dirty", K::Page(P::Dirty), "1 if the page is dirty, else 0"),
@@ -230,5 +246,12 @@ const ALL: &[(MetricInfo, &str)] = {
         info("contexts", K::Backend(B::Contexts), "memory contexts that the backend has"),
         info("mallocs", K::Backend(B::Mallocs), "calls of malloc and realloc since it started"),
         info("frees", K::Backend(B::Frees), "calls of free since it started"),
+        info(
+            "locks",
+            K::Backend(B::Locks),
+            "locks that the backend holds, those on its own transaction too",
+        ),
+        info("fastpath_locks", K::Backend(B::FastpathLocks), "those of them in fast-path slots"),
+        info("waiting", K::Backend(B::Waiting), "1 if the backend waits, else 0"),
     ]
 };

@@ -3,7 +3,8 @@
 //!
 //! A function of the shown step, its events and the machine; the page shows the parts in
 //! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
-//! [`bulk`] of statements that go over many of its pages, [`local`] of local buffers,
+//! [`bulk`] of statements that go over many of its pages, [`local`] of local buffers, [`locks`] of
+//! heavyweight locks,
 //! [`memory`] of contexts, [`session`] of the statements that make and drop them, [`show`] has
 //! the tables.
 
@@ -12,6 +13,7 @@ mod bulk;
 mod frame;
 mod lesson;
 mod local;
+mod locks;
 mod memory;
 mod session;
 mod show;
@@ -106,12 +108,23 @@ impl Narration {
 struct Scene<'a> {
     names: &'a Names,
     server: &'a Server,
+    /// What the step itself did.
     events: &'a [Event],
+    /// And what those did whom it awakened.
+    all: &'a [Event],
 }
 
 impl Scene<'_> {
     fn failed(&self) -> bool {
-        self.events.iter().any(|event| matches!(event, Event::Failed(_)))
+        self.all.iter().any(|event| matches!(event, Event::Failed(_)))
+    }
+
+    /// The backend, if it waited before this operation of its statement, which is put off.
+    fn put_off(&self, op: &Op) -> Option<&str> {
+        let backend = op.backend()?;
+        let waits = self.server.backend(backend)?.waits_for().is_some();
+        let nothing = self.events.is_empty();
+        (waits && nothing).then(|| self.backend(backend))
     }
 
     fn backend(&self, id: BackendId) -> &str {
@@ -122,10 +135,13 @@ impl Scene<'_> {
 /// Tell of the step that is under way or ran last.
 pub fn narrate(history: &History) -> Narration {
     let mut narration = Narration::default();
+    let all = history.events();
+    let own = all.iter().position(|event| matches!(event, Event::Resumed(_)));
     let scene = Scene {
         names: history.program().names(),
         server: history.server(),
-        events: history.events(),
+        events: &all[..own.unwrap_or(all.len())],
+        all,
     };
     let version = history.program().config().version;
     let Some((number, step)) = history.shown().zip(history.shown_step()) else {
@@ -155,12 +171,14 @@ pub fn narrate(history: &History) -> Narration {
                 }
                 _ => tell(&mut narration, &scene, op),
             }
+            locks::aside(&mut narration, &scene, op);
             let complete = history.position().event == 0;
             let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
             let routine = |event| routine(&scene, op, event);
             let whole = session::whole_routine(op).or_else(|| bulk::routine(op));
             let whole = whole.filter(|_| complete);
             let place = whole.or_else(|| turning_point.and_then(routine));
+            let place = place.or_else(|| locks::whole_routine(op).filter(|_| complete));
             if let Some(place) = place.or_else(|| scene.events.iter().rev().find_map(routine)) {
                 narration.at(version, place);
             }
@@ -197,7 +215,16 @@ fn warnings(narration: &mut Narration, scene: &Scene<'_>) {
 }
 
 fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
+    if let Some(who) = scene.put_off(op) {
+        narration.say(Tone::Who, format!("{who} waits"));
+        return narration.say(Tone::Plain, ": this follows when it goes on.");
+    }
+    if let Some(held_up) = locks::held_up(scene, op) {
+        narration.say(Tone::Who, held_up);
+        return narration.say(Tone::Plain, ".");
+    }
     match op {
+        Op::Lock { .. } | Op::PassTime { .. } | Op::Cancel(_) => locks::tell(narration, scene, op),
         Op::CreateRelation { name, nblocks, .. } => {
             narration.say(Tone::Who, format!("Table {name}"));
             let blocks = buffers::count(*nblocks, "page");
@@ -259,6 +286,7 @@ fn is_turn(event: &Event) -> bool {
                 | BufferEvent::SweepFailed
         ),
         Event::Memory(_, event) => matches!(event, MemoryEvent::BlockAllocated { .. }),
+        Event::Lock(event) => locks::is_turn(event),
         _ => false,
     }
 }
@@ -277,7 +305,10 @@ fn routine(scene: &Scene<'_>, op: &Op, event: &Event) -> Option<(&'static str, &
             let routine = session::routine(scene, event).filter(|_| !own);
             Some(routine.unwrap_or_else(|| memory::routine(scene, op, event)))
         }
-        Event::Warned(_) | Event::Failed(_) => None,
+        Event::Lock(event) => Some(locks::routine(event)),
+        Event::Resumed(_) | Event::StatementFailed(..) | Event::Warned(_) | Event::Failed(_) => {
+            None
+        }
     }
 }
 

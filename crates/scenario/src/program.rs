@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use pgscope_core::Op;
 use pgscope_core::ids::{BackendId, BlockNumber, ContextSlot, PinSlot, RelId, StrategySlot};
-use pgscope_core::op::{DirtyKind, Name, ReadMode};
+use pgscope_core::op::{AdvisoryKey, DirtyKind, LockStmt, Name, ReadMode};
 use pgscope_core::profile::Version;
 use pgscope_core::server::Settings;
 use pgscope_core::server::settings::MIN_SHARED_BUFFERS;
@@ -167,6 +167,7 @@ impl Program {
                 Body::Drawn(read, from) => {
                     op(read.op(from.draw(self.config.seed, i, turn * len + within)))
                 }
+                Body::Keyed(backend, statement) => op(keyed(*backend, *statement, within)),
                 Body::Repeated(body) => {
                     turn = turn * len.checked_div(body.len())? + within / body.len();
                     rest = within.checked_rem(body.len())?;
@@ -207,6 +208,8 @@ pub(crate) enum Body {
     Listed(Read, Blocks),
     /// A read of whatever is drawn.
     Drawn(Read, Distribution),
+    /// A statement about an advisory lock, for one key after the other from its own on.
+    Keyed(BackendId, LockStmt),
     /// Steps, as often as the node's length has room for.
     Repeated(Sequence),
 }
@@ -238,6 +241,16 @@ impl Sequence {
             _ => None,
         })
     }
+}
+
+/// A statement about an advisory lock, for a later key.
+fn keyed(backend: BackendId, mut statement: LockStmt, by: u64) -> Op {
+    if let LockStmt::Advisory { key: AdvisoryKey::One(key), .. }
+    | LockStmt::AdvisoryUnlock { key: AdvisoryKey::One(key), .. } = &mut statement
+    {
+        *key = key.saturating_add_unsigned(by);
+    }
+    Op::Lock { backend, statement }
 }
 
 /// Which of the parts with these ends `i` lies in, and where that part starts.

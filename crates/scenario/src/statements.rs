@@ -301,15 +301,48 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "Say what a memory context is for; the text is kept in the context's own memory.",
         "alice: identify Work \"select 1\"", |it| it.identify()),
     statement("show", By::Backend,
-        "show contexts | stats [CONTEXT] | log | fragmentation | malloc | VIEW | SETTING",
+        "show contexts | stats [CONTEXT] | log | fragmentation | malloc | locks | VIEW | SETTING",
         "Show memory contexts: the rows of pg_backend_memory_contexts, what MemoryContextStats writes or \
          pg_log_backend_memory_contexts logs, where each context's bytes are, or what plain malloc and \
          free would have cost. Or a view of the server, in the version's columns: pg_buffercache, \
          pg_buffercache_summary and pg_buffercache_usage_counts (from 16 on), pg_stat_io (from 16 on), \
          pg_stat_bgwriter, pg_stat_checkpointer (from 17 on), pg_statio_user_tables, \
-         pg_shmem_allocations, pg_settings; `processes` are those that pg_stat_activity lists, with their PGPROC and \
-         local memory, `map` says which bytes of the whole address space belong to whom. Or SHOW of a setting.",
+          pg_shmem_allocations, pg_settings, pg_locks; `processes` are those that pg_stat_activity lists, with their PGPROC and \
+          local memory, `map` says which bytes of the whole address space belong to whom, `lock_tables` how full the lock \
+          tables are; and `locks` each locked object with its holders and its queue. Or SHOW of a setting.",
         "alice: show contexts", |it| it.show()),
+    statement("lock", By::Backend,
+        "lock TABLE [page NUMBER [tuple NUMBER]] [MODE] [nowait]",
+        "Lock a table, in a transaction block, until the transaction ends: LOCK TABLE. The modes are `access share`, \
+         `row share`, `row exclusive`, `share update exclusive`, `share`, `share row exclusive`, `exclusive` and \
+         `access exclusive`, which it is if none is said. With `page` or `tuple`, lock what index methods and \
+         changes of rows lock for a moment, `exclusive` if nothing is said. Who has to wait can do nothing until it is \
+         awakened, cancelled, or a timeout ends its wait.",
+        "alice: begin\nalice: lock orders share row exclusive", |it| it.lock()),
+    statement("advisory", By::Backend,
+        "advisory lock NUMBER[, NUMBER] [shared] [xact] [try], or advisory unlock NUMBER[, NUMBER] [shared], or advisory unlock all",
+        "Lock a number that users agree on, or two: pg_advisory_lock and its relatives. The lock is the session's, with \
+         `xact` the transaction's; `try` does without it rather than wait. `1..500` are five hundred locks, one after the other.",
+        "alice: advisory lock 42 shared", |it| it.advisory()),
+    statement("assign xid", By::Backend,
+        "assign xid",
+        "Give the transaction an id, which it locks until it ends; a savepoint has one of its own. Inserts, COPY and the \
+         strongest lock on a table do so by themselves.",
+        "alice: begin\nalice: assign xid", |it| it.assign_xid()),
+    statement("wait for", By::Backend,
+        "wait for BACKEND",
+        "Wait for the end of another backend's transaction, as who wants to change a row does that the other has \
+         changed: ask for a share lock on its id, and give it back. Without an id there is nothing to wait for.",
+        "backend bob\nbob: begin\nbob: assign xid\nalice: wait for bob", |it| it.wait_for()),
+    statement("cancel", By::Either,
+        "cancel BACKEND",
+        "pg_cancel_backend: a backend that waits gives up, with an error.",
+        "cancel alice", |it| it.cancel()),
+    statement("sleep", By::Server,
+        "sleep TIME",
+        "Nobody does anything for so long. Waiters whose deadlock_timeout runs out look for a deadlock, once; those whose \
+         lock_timeout does give up.",
+        "sleep 1s", |it| it.sleep()),
     statement("begin", By::Backend,
         "begin",
         "The client sends BEGIN: a transaction starts and goes on until `commit` or `rollback`.",

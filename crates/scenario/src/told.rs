@@ -14,6 +14,8 @@ use pgscope_core::memory::Addr;
 use pgscope_core::op::DirtyKind;
 use pgscope_core::server::settings::parameter_of;
 
+mod locks;
+
 use crate::names::Names;
 
 /// A field's value.
@@ -100,6 +102,11 @@ impl Teller<'_> {
             Event::Memory(backend, event) => {
                 self.memory_event(event).text("backend", self.backend(*backend))
             }
+            Event::Lock(event) => self.lock_event(event),
+            Event::Resumed(backend) => Told::new("resumed").text("backend", self.backend(*backend)),
+            Event::StatementFailed(backend, code) => Told::new("statement_failed")
+                .text("backend", self.backend(*backend))
+                .text("code", format!("{code:?}")),
             Event::Warned(warning) => Told::new("warned").text("message", warning.to_string()),
             Event::Failed(code) => Told::new("failed").text("code", format!("{code:?}")),
         }

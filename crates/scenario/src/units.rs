@@ -133,6 +133,9 @@ pub(crate) const VACUUM_BUFFER_USAGE_LIMIT: Setting = Setting {
 };
 pub(crate) const BGWRITER_DELAY: Setting =
     Setting { name: "bgwriter_delay", unit: " ms", base: 1_000, min: 10, max: 10_000 };
+/// No setting, but as long as the longest of them.
+pub(crate) const SLEEP: Setting =
+    Setting { name: "sleep", unit: " ms", base: 1_000, min: 1, max: i32::MAX as u32 };
 pub(crate) const BGWRITER_LRU_MAXPAGES: Setting =
     Setting { name: "bgwriter_lru_maxpages", unit: "", base: 1, min: 0, max: 1_073_741_823 };
 

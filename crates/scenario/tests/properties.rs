@@ -175,6 +175,7 @@ fn statement() -> impl Strategy<Value = String> {
             "insert t times 3; copy t pages=3; extend t by 4",
             "indexscan i sequential times 2 update; indexscan i hot(3,0.50)",
             "ring r BULKREAD size=256kB; update t loop(9) times 12 ring r; free r",
+            "sleep 0.50s; cancel alice; show LOCKS; show pg_locks; show lock_tables",
             "ring r vacuum; extend t ring r; evict 3; flush t; free r; free r",
             "show pg_buffercache; show pg_stat_io; show pg_statio_user_tables",
             "show pg_buffercache_summary; show pg_stat_bgwriter",

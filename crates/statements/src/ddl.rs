@@ -3,6 +3,7 @@
 //! PostgreSQL: `src/backend/commands` and `src/backend/catalog`.
 
 mod alter;
+mod constrain;
 mod create;
 mod drop;
 mod maintain;

@@ -11,8 +11,9 @@ use crate::catalog::{Constraint, Foreign, Relation};
 use crate::database::Database;
 use crate::error::SqlError;
 use crate::heap::{Locker, Tid};
+use crate::insert::shown;
 use crate::query::lock_indexes;
-use crate::rows::{LockRow, Locked, shown};
+use crate::rows::{LockRow, Locked};
 use crate::session::{Check, SessionId};
 use crate::step::{Stepped, Steps, act, lock};
 

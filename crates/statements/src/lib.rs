@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+mod calls;
 mod catalog;
 mod database;
 mod ddl;
@@ -20,7 +21,9 @@ mod error;
 mod eval;
 mod foreign;
 mod heap;
+mod insert;
 mod lexer;
+mod naming;
 mod parser;
 mod predicate;
 mod query;
@@ -30,7 +33,8 @@ mod step;
 mod transaction;
 mod utility;
 
-pub use database::{Database, Schedule, Settings, Shown};
+pub use database::{Database, Schedule, Settings};
 pub use error::SqlError;
+pub use naming::Shown;
 pub use parser::parse;
 pub use session::{Outcome, SessionId};

@@ -6,8 +6,9 @@
 
 use crate::ast::{Expr, Isolation};
 use crate::catalog::{Kind, Relation};
-use crate::database::{Database, Shown};
+use crate::database::Database;
 use crate::heap::Tid;
+use crate::naming::Shown;
 use crate::session::SessionId;
 
 /// What was read.

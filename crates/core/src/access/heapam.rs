@@ -115,6 +115,11 @@ impl Access<'_> {
         Ok(Running { rel, bulk: bulk.clone(), source, ring: strategy, current: None })
     }
 
+    /// A statement does not begin: what comes after it of the same fails likewise.
+    pub(crate) fn bulk_refused(&mut self, error: Error) {
+        self.state.failed = Some(error);
+    }
+
     /// The statement goes on to its next page, or to its next `pages` pages.
     pub(crate) fn bulk_next(&mut self, pages: u32) -> Result<Option<Buffer>, Error> {
         let mut running = self.running()?;

@@ -21,7 +21,7 @@ const FIRST_NORMAL_OBJECT_ID: u32 = 16384;
 const DEFAULTTABLESPACE_OID: u32 = 1663;
 const GLOBALTABLESPACE_OID: u32 = 1664;
 /// The database that the scenario's tables are in.
-const DATABASE: u32 = 5;
+pub const DATABASE: u32 = 5;
 
 /// One relation's main fork.
 #[derive(Clone, Debug)]
@@ -164,6 +164,11 @@ impl Smgr {
             }
             _ => format!("base/{DATABASE}/{number}"),
         }
+    }
+
+    /// The relation with this file number, which is its OID too.
+    pub fn relation_of(number: u32) -> RelId {
+        RelId(number.wrapping_sub(FIRST_NORMAL_OBJECT_ID))
     }
 
     /// A relation's file number (`relfilenode` in `pg_class`).

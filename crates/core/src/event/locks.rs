@@ -23,6 +23,33 @@ pub enum LockEvent {
         /// How.
         mode: LockMode,
     },
+    /// A request got its PROCLOCK in the shared table, and its LOCK if nobody had one on the object.
+    Entered {
+        /// Whose PROCLOCK.
+        proc: ProcNumber,
+        /// On what.
+        tag: LockTag,
+        /// The LOCK is new too.
+        lock: bool,
+    },
+    /// A PROCLOCK that nothing needs any more went, and its LOCK if it was the last.
+    Removed {
+        /// Whose PROCLOCK.
+        proc: ProcNumber,
+        /// On what.
+        tag: LockTag,
+        /// The LOCK went too.
+        lock: bool,
+    },
+    /// A request was turned down: it would have had to wait, and may not, or never end.
+    Refused {
+        /// Who asked.
+        proc: ProcNumber,
+        /// For what.
+        tag: LockTag,
+        /// How.
+        mode: LockMode,
+    },
     /// A lock was granted in the shared table.
     Granted {
         /// Who.

@@ -74,6 +74,7 @@ impl LockManager {
         }
         self.forget_request(tag, mode);
         self.clean_up_lock(proc, tag, false);
+        self.emit(LockEvent::Refused { proc, tag, mode });
     }
 
     /// Whether the process holds the lock in this mode, for whomever.

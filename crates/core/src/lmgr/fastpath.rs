@@ -15,7 +15,7 @@ const SLOTS: usize = 16;
 /// A process's slots, and the lock on its own virtual transaction.
 #[derive(Clone, Debug)]
 pub(super) struct FastPath {
-    /// Relation and modes of each slot, group after group.
+    /// Relation and modes of each slot, group after group; none before the first is needed.
     slots: Vec<(u32, u16)>,
     /// Slots in use, as the process itself knows; another process that moves an entry away does
     /// not tell it (`FastPathLocalUseCounts`).
@@ -46,12 +46,7 @@ fn conflicts(tag: &LockTag, mode: LockMode) -> bool {
 
 impl FastPath {
     pub(super) fn new(groups: usize) -> Self {
-        FastPath {
-            slots: vec![(0, 0); groups * SLOTS],
-            use_counts: vec![0; groups],
-            vxid: None,
-            vxid_lock: false,
-        }
+        FastPath { slots: Vec::new(), use_counts: vec![0; groups], vxid: None, vxid_lock: false }
     }
 
     fn group(&self, relation: u32) -> usize {
@@ -61,6 +56,7 @@ impl FastPath {
 
     fn group_slots(&mut self, relation: u32) -> &mut [(u32, u16)] {
         let from = self.group(relation) * SLOTS;
+        self.slots.resize(self.use_counts.len() * SLOTS, (0, 0));
         &mut self.slots[from..from + SLOTS]
     }
 
@@ -90,6 +86,11 @@ impl FastPath {
         }
         self.use_counts[group] = slots.iter().filter(|slot| slot.1 != 0).count();
         found
+    }
+
+    /// Every slot: relation and modes.
+    pub(super) fn slots(&self) -> &[(u32, u16)] {
+        &self.slots
     }
 
     /// The entries: relation and modes of each used slot.

@@ -54,6 +54,11 @@ impl Room {
         self.free[hash as usize % FREELISTS] += 1;
     }
 
+    /// Elements in a lot that it takes when a list is empty; 0 if it can't grow.
+    pub(crate) fn grows_by(&self) -> u32 {
+        self.lot
+    }
+
     /// Elements that are free now, without any lot yet to be taken.
     pub(crate) fn left(&self) -> u32 {
         self.free.iter().sum()

@@ -3,7 +3,25 @@
 //! PostgreSQL: `GetLockStatusData`, `GetBlockerStatusData` (`lock.c`), `pg_lock_status`,
 //! `pg_blocking_pids` (`lockfuncs.c`).
 
+use super::room::{LockRoom, Room};
 use super::{LockManager, LockMode, LockTag, ProcNumber};
+
+/// How full one of the shared tables is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockTable {
+    /// Its name in `pg_shmem_allocations`.
+    pub name: &'static str,
+    /// Entries in use.
+    pub entries: usize,
+    /// Entries that it was sized for (`NLOCKENTS`, and twice that).
+    pub most: u32,
+    /// Elements on its free lists.
+    pub free: u32,
+    /// Elements that it takes from the segment's free rest when a list is empty; 0: none.
+    pub grows: u32,
+    /// Bytes of the free rest, which both tables draw on.
+    pub shared: u64,
+}
 
 /// A row of `pg_locks`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +84,52 @@ impl LockManager {
                 || asks.is_some_and(|asks| asks.mode.conflicts_with(wait.mode))
         };
         lock.proc_locks.iter().copied().filter(|other| blocks(other)).collect()
+    }
+
+    /// Entries of the LOCK and of the PROCLOCK table.
+    pub fn entries(&self) -> (usize, usize) {
+        (self.locks.len(), self.proclocks.len())
+    }
+
+    /// The room of both tables (`dynahash.c`).
+    pub fn tables(&self) -> [LockTable; 2] {
+        let LockRoom { lock, proclock, shared } = &self.room;
+        let (locks, proclocks) = self.entries();
+        let table = |name, entries, most, room: &Room| LockTable {
+            name,
+            entries,
+            most,
+            free: room.left(),
+            grows: room.grows_by(),
+            shared: if room.grows_by() > 0 { *shared } else { 0 },
+        };
+        [
+            table("LOCK hash", locks, self.max_locks, lock),
+            table("PROCLOCK hash", proclocks, self.max_locks.saturating_mul(2), proclock),
+        ]
+    }
+
+    /// Objects that have a LOCK.
+    pub fn locked(&self) -> impl Iterator<Item = LockTag> + '_ {
+        self.locks.keys().copied()
+    }
+
+    /// Who has a PROCLOCK on an object, in the order in which they came, and the modes held.
+    pub fn holders(&self, tag: &LockTag) -> impl Iterator<Item = (ProcNumber, u16)> + '_ {
+        let tag = *tag;
+        let holders = self.locks.get(&tag).into_iter().flat_map(|lock| &lock.proc_locks);
+        holders.map(move |&proc| (proc, self.hold_mask(proc, &tag)))
+    }
+
+    /// Who waits for an object, in the queue's order, and for what.
+    pub fn queue(&self, tag: &LockTag) -> impl Iterator<Item = (ProcNumber, LockMode)> + '_ {
+        let queue = self.locks.get(tag).into_iter().flat_map(|lock| &lock.wait_procs);
+        queue.filter_map(|&proc| Some((proc, self.wait_of(proc)?.mode)))
+    }
+
+    /// A process's fast-path slots: the relation and the modes of each, zeros if it is free.
+    pub fn fast_path(&self, proc: ProcNumber) -> &[(u32, u16)] {
+        self.procs.get(&proc).map_or(&[], |proc| proc.fast_path.slots())
     }
 
     /// How many more locks the shared table has room for without growing.

@@ -63,6 +63,7 @@ impl LockManager {
             if let Some(proc) = self.procs.get_mut(&proc) {
                 proc.proc_locks[partition(&tag)].push(tag);
             }
+            self.emit(LockEvent::Entered { proc, tag, lock: new });
         }
         self.locks.entry(tag).or_default().requested[mode as usize] += 1;
         true
@@ -105,7 +106,6 @@ impl LockManager {
 
     /// Take a grant back; whether somebody may be awakened by that.
     pub(super) fn ungrant_lock(&mut self, proc: ProcNumber, tag: LockTag, mode: LockMode) -> bool {
-        self.emit(LockEvent::Released { proc, tag, mode });
         if let Some(proclock) = self.proclocks.get_mut(&(tag, proc)) {
             proclock.hold_mask &= !mode.bit();
         }
@@ -116,7 +116,9 @@ impl LockManager {
         if lock.granted[at] == 0 {
             lock.grant_mask &= !mode.bit();
         }
-        mode.conflicts() & lock.wait_mask != 0
+        let wakeup = mode.conflicts() & lock.wait_mask != 0;
+        self.emit(LockEvent::Released { proc, tag, mode });
+        wakeup
     }
 
     /// A request that was counted is not to be granted after all.
@@ -133,7 +135,9 @@ impl LockManager {
     /// Remove entries that nothing needs any more, and awaken who can be.
     pub(super) fn clean_up_lock(&mut self, proc: ProcNumber, tag: LockTag, wakeup: bool) {
         let hash = tag.hash_code();
-        if self.proclocks.get(&(tag, proc)).is_some_and(|proclock| proclock.hold_mask == 0) {
+        let empty =
+            self.proclocks.get(&(tag, proc)).is_some_and(|proclock| proclock.hold_mask == 0);
+        if empty {
             self.proclocks.remove(&(tag, proc));
             self.room.proclock.give(hash);
             if let Some(lock) = self.locks.get_mut(&tag) {
@@ -146,10 +150,15 @@ impl LockManager {
         let unused = |lock: &Lock| {
             lock.requested.iter().all(|&count| count == 0) && lock.proc_locks.is_empty()
         };
-        if self.locks.get(&tag).is_some_and(unused) {
+        let unused = self.locks.get(&tag).is_some_and(unused);
+        if unused {
             self.locks.remove(&tag);
             self.room.lock.give(hash);
-        } else if wakeup {
+        }
+        if empty {
+            self.emit(LockEvent::Removed { proc, tag, lock: unused });
+        }
+        if wakeup && !unused {
             self.proc_lock_wakeup(tag);
         }
     }

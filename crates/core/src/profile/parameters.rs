@@ -81,6 +81,7 @@ pub enum Setting {
     WalWriterDelay,
     Autovacuum,
     DeadlockTimeout,
+    LockTimeout,
     PlanCacheMode,
     BlockSize,
     SharedMemorySize,

@@ -12,6 +12,7 @@ const LOCALBUF: &str = "backend/storage/buffer/localbuf.c";
 const ASET: &str = "backend/utils/mmgr/aset.c";
 const GENERATION: &str = "backend/utils/mmgr/generation.c";
 const SLAB: &str = "backend/utils/mmgr/slab.c";
+const PROC: &str = "backend/storage/lmgr/proc.c";
 
 /// 15: what 16 took out of `BufferAlloc` and 17 out of each allocator's `alloc`.
 pub(super) const OF_15: &[Renamed] = &[
@@ -29,6 +30,8 @@ pub(super) const OF_15: &[Renamed] = &[
     ("GenerationAllocLarge", "GenerationAlloc", GENERATION),
     ("GenerationAllocFromNewBlock", "GenerationAlloc", GENERATION),
     ("SlabAllocFromNewBlock", "SlabAlloc", SLAB),
+    ("JoinWaitQueue", "ProcSleep", PROC),
+    ("ExecSetVariableStmt", "ExecSetVariableStmt", "backend/utils/misc/guc.c"),
 ];
 
 /// 17.
@@ -36,4 +39,5 @@ pub(super) const OF_17: &[Renamed] = &[
     ("BufferManagerShmemInit", "InitBufferPool", BUF_INIT),
     ("FlushLocalBuffer", "GetLocalVictimBuffer", LOCALBUF),
     ("InvalidateLocalBuffer", "DropRelationLocalBuffers", LOCALBUF),
+    ("JoinWaitQueue", "ProcSleep", PROC),
 ];

@@ -2,6 +2,7 @@
 
 mod chunks;
 mod contexts;
+mod locks;
 mod misuse;
 mod query;
 mod settings;
@@ -130,6 +131,9 @@ impl Server {
             Some(fault) => Err(fault.into()),
             None => Ok(outcome),
         });
+        if self.locks.has_awakened() && outcome != Err(Error::Stopped) {
+            self.resume_awakened()?;
+        }
         outcome.or_else(|error| self.failed(op, error))
     }
 
@@ -166,7 +170,7 @@ impl Server {
         blocks: &[BlockNumber],
     ) -> (usize, BufferId) {
         match self.backends.get_mut(usize::from(backend.0)) {
-            Some(backend) if backend.end().is_none() => {
+            Some(backend) if backend.end().is_none() && backend.waits.is_none() => {
                 self.pool.read_unobserved(&mut backend.buffers, rel, blocks)
             }
             _ => (0, BufferId(0)),
@@ -185,11 +189,27 @@ impl Server {
         Err(error)
     }
 
+    /// What takes locks on relations first has them taken, and one that waits does nothing.
     fn execute(&mut self, op: &Op) -> Result<Outcome, Error> {
         let connects = matches!(op, Op::Connect { .. } | Op::ConnectSuperuser { .. });
         if let Some(id) = op.backend().filter(|_| !connects) {
             self.check_connected(id)?;
+            let waits = self.backend(id).is_some_and(|backend| backend.waits.is_some());
+            if waits && !matches!(op, Op::Disconnect { .. }) {
+                return self.put_off(op);
+            }
         }
+        match op {
+            Op::BulkBegin { .. }
+            | Op::BulkEnd { .. }
+            | Op::Insert { .. }
+            | Op::IndexScan { .. }
+            | Op::Truncate { .. } => self.execute_with_locks(op),
+            _ => self.execute_alone(op),
+        }
+    }
+
+    fn execute_alone(&mut self, op: &Op) -> Result<Outcome, Error> {
         match *op {
             Op::CreateRelation { rel, ref name, nblocks, persistence } => {
                 if let Persistence::Temporary(owner) = persistence {
@@ -340,6 +360,9 @@ impl Server {
             Op::Transaction { backend, ref statement } => {
                 self.transaction_statement(backend, statement)?;
             }
+            Op::Lock { backend, ref statement } => self.lock_statement(backend, statement)?,
+            Op::PassTime { milliseconds } => self.pass_time(milliseconds)?,
+            Op::Cancel(backend) => self.cancel(backend)?,
             Op::QueryBegin { backend } => self.exec_simple_query(backend, false)?,
             Op::QueryRun { backend, columns } => self.run_portal(backend, columns)?,
             Op::QueryEnd { backend } => self.end_statement(backend)?,

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::guc::Gucs;
+use super::locks::LockState;
 use super::session::Session;
 use super::variables::{ChunkVar, ContextVar, Variables};
 use crate::access::AccessState;
@@ -11,6 +12,7 @@ use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::error::Error;
 use crate::event::End;
 use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
+use crate::lmgr::{LockMode, LockTag, ProcNumber};
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
 use crate::op::Name;
@@ -34,6 +36,8 @@ pub struct Backend {
     pub(super) session: Session,
     pub(super) gucs: Gucs,
     pub(super) superuser: bool,
+    pub(super) waits: Option<WaitsFor>,
+    pub(super) locks: LockState,
     process: ClientProcess,
     end: Option<End>,
 }
@@ -45,6 +49,18 @@ pub struct ClientProcess {
     pub pid: u32,
     /// Its `PGPROC`.
     pub proc: u32,
+}
+
+/// What a backend waits for. Until that ends it can do nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// A heavyweight lock (`ProcSleep`).
+    Lock {
+        /// On what.
+        tag: LockTag,
+        /// How it is to be locked.
+        mode: LockMode,
+    },
 }
 
 /// A function call that is running.
@@ -71,6 +87,8 @@ impl Backend {
             pins: Vec::new(),
             calls: Vec::new(),
             session: Session::default(),
+            waits: None,
+            locks: LockState::new(ProcNumber(u32::MAX)),
             gucs: Gucs::default(),
             superuser: false,
             process: ClientProcess::default(),
@@ -135,6 +153,31 @@ impl Backend {
     /// Function calls that are running, the innermost last.
     pub fn calls(&self) -> &[Call] {
         &self.calls
+    }
+
+    /// What it waits for.
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        self.waits
+    }
+
+    /// Its place among all processes, by which the lock manager knows it.
+    pub fn proc_number(&self) -> ProcNumber {
+        self.locks.proc
+    }
+
+    /// The transaction that it is in or was in last (`localTransactionId`).
+    pub fn local_transaction(&self) -> u32 {
+        self.locks.lxid
+    }
+
+    /// The id of its transaction, if it has got one.
+    pub fn transaction_id(&self) -> Option<u32> {
+        self.locks.xids.first().map(|(_, xid)| *xid)
+    }
+
+    /// How its last statement failed that somebody else's step had awakened or ended.
+    pub fn last_error(&self) -> Option<&Error> {
+        self.locks.error.as_deref()
     }
 
     /// Whether its client has sent BEGIN, and no COMMIT or ROLLBACK yet.

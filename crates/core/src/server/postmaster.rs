@@ -7,12 +7,12 @@
 
 use std::rc::Rc;
 
-use super::Server;
 use super::backend::{Backend, ClientProcess};
 use super::proc::{ProcGlobal, ProcList};
 use super::segment::{Counts, Segment};
 use super::settings::{SettingError, Settings};
 use super::shmem::ShmemLayout;
+use super::{Server, lock_manager};
 use crate::bufmgr::BufferPool;
 use crate::bufmgr::desc::{BM_DIRTY, BM_PERMANENT, BufferDesc};
 use crate::bufmgr::smgr::PageVersion;
@@ -172,6 +172,8 @@ impl Server {
             self.access(id)?.drop_relation_buffers(rel, 0)?;
             self.pool.smgr.unlink(rel);
         }
+        let proc = self.backend_mut(id)?.locks.proc;
+        self.with_locks(|locks| locks.detach(proc))?;
         self.forget_backend(id, why);
         self.backend_ended(id, why)
     }
@@ -252,6 +254,7 @@ impl Server {
         let version = self.profile.version;
         let segment = Segment::new(version, &settings).map_err(Error::from)?;
         let total = segment.total;
+        self.locks = Rc::new(lock_manager(version, &settings, &segment)?);
         self.shmem = ShmemLayout::new(self.profile, segment, settings.shared_buffers)?;
         let mut pool = BufferPool::new(settings.shared_buffers, &self.profile.bufmgr);
         pool.take_files(&mut self.pool);

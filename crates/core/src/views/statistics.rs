@@ -1,4 +1,4 @@
-//! The views of the server that tell of its buffers, in each version's columns: `pg_buffercache`
+//! The views of the server in each version's columns: `pg_locks`, and those that tell of its buffers, `pg_buffercache`
 //! and its functions, `pg_stat_io`, `pg_stat_bgwriter`, `pg_stat_checkpointer`,
 //! `pg_statio_user_tables`.
 //!
@@ -31,6 +31,10 @@ pub enum View {
     StatCheckpointer,
     /// `pg_statio_user_tables`
     StatioUserTables,
+    /// `pg_locks`
+    Locks,
+    /// How full the shared lock tables are: no view of PostgreSQL's.
+    LockTables,
     /// `pg_shmem_allocations`
     ShmemAllocations,
     /// `pg_settings`
@@ -43,7 +47,7 @@ pub enum View {
 
 impl View {
     /// Every view.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::BuffercacheSummary,
         Self::BuffercacheUsageCounts,
         Self::Buffercache,
@@ -51,6 +55,8 @@ impl View {
         Self::StatBgwriter,
         Self::StatCheckpointer,
         Self::StatioUserTables,
+        Self::Locks,
+        Self::LockTables,
         Self::ShmemAllocations,
         Self::Settings,
         Self::Processes,
@@ -67,6 +73,8 @@ impl View {
             Self::StatBgwriter => "pg_stat_bgwriter",
             Self::StatCheckpointer => "pg_stat_checkpointer",
             Self::StatioUserTables => "pg_statio_user_tables",
+            Self::Locks => "pg_locks",
+            Self::LockTables => "lock_tables",
             Self::ShmemAllocations => "pg_shmem_allocations",
             Self::Settings => "pg_settings",
             Self::Processes => "processes",
@@ -94,6 +102,8 @@ impl View {
             Self::StatIo => views.stat_io,
             Self::StatBgwriter => views.stat_bgwriter,
             Self::StatCheckpointer => views.stat_checkpointer,
+            Self::Locks => super::locks::PG_LOCKS,
+            Self::LockTables => super::locks::LOCK_TABLES,
             Self::StatioUserTables => &[
                 "relid",
                 "schemaname",
@@ -120,6 +130,8 @@ impl View {
             Self::Buffercache | Self::BuffercacheUsageCounts => 0..1,
             Self::StatIo => 0..3,
             Self::StatioUserTables => 2..3,
+            Self::LockTables => 0..1,
+            Self::Locks => 0..0,
             Self::ShmemAllocations | Self::Settings | Self::Processes | Self::Map => 0..1,
             Self::BuffercacheSummary | Self::StatBgwriter | Self::StatCheckpointer => 0..0,
         }
@@ -156,6 +168,8 @@ pub fn view_rows(
             vec![cells]
         }
         View::StatioUserTables => statio_user_tables(server, most),
+        View::Locks => super::locks::pg_locks(server, most),
+        View::LockTables => super::locks::lock_tables(server),
         View::ShmemAllocations => shmem_allocations(server),
         View::Settings => super::settings::rows(server, backend),
         View::Processes => super::processes::rows(server),
@@ -195,7 +209,7 @@ fn shmem_allocations(server: &Server) -> Vec<Vec<String>> {
 }
 
 /// Cells behind others: numbers.
-fn add(cells: &mut Vec<String>, numbers: &[u64]) {
+pub(super) fn add(cells: &mut Vec<String>, numbers: &[u64]) {
     for number in numbers {
         cells.push(number.to_string());
     }

@@ -62,6 +62,8 @@ pub enum Shown {
     Fragmentation,
     /// `malloc`: what it cost, and what it would have cost without contexts.
     Malloc,
+    /// `locks`: what is locked, by whom, and who waits.
+    Locks,
     /// A view of the server: `pg_buffercache`.
     View(View),
     /// A setting.
@@ -70,12 +72,13 @@ pub enum Shown {
 
 impl Shown {
     /// The word for each.
-    pub(crate) const WORDS: [(&'static str, Self); 5] = [
+    pub(crate) const WORDS: [(&'static str, Self); 6] = [
         ("contexts", Self::Contexts),
         ("stats", Self::Stats),
         ("log", Self::Log),
         ("fragmentation", Self::Fragmentation),
         ("malloc", Self::Malloc),
+        ("locks", Self::Locks),
     ];
 
     /// The word for it.

@@ -146,7 +146,7 @@ impl Checker {
     }
 
     /// A client waits for the end of one statement before it sends the next.
-    fn sent_by_client(&mut self, keyword: &str, span: Span, place: Place) {
+    pub(super) fn sent_by_client(&mut self, keyword: &str, span: Span, place: Place) {
         if place.within != Within::Nothing {
             let message = format!("a client sends \"{keyword}\" between its statements");
             self.problems.push(Problem::new(span, message).help("write it outside of the braces"));

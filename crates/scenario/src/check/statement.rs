@@ -73,6 +73,7 @@ impl Checker {
                 op(Op::BackgroundWriter { backend: None, round })
             }
             Action::Repeat { times, body } => self.repeat(*times, body, span, place),
+            Action::Lock(action) => self.lock_action(action, span, place),
             Action::Begin
             | Action::Commit
             | Action::Rollback(_)

@@ -58,6 +58,11 @@ pub(super) fn tell(
             narration.listing = text.lines().map(|line| format!("LOG:  {line}")).collect();
             narration.at(version, ("ProcessLogMemoryContextInterrupt", MCXT));
         }
+        Shown::Locks => {
+            narration.say(Tone::Plain, "what is locked, by whom, and who waits.");
+            narration.listing = super::locks::listing(scene);
+            narration.at(version, ("GetLockStatusData", "backend/storage/lmgr/lock.c"));
+        }
         Shown::View(view) => {
             let columns = view.columns(scene.server.profile());
             if columns.is_empty() {

@@ -3,6 +3,7 @@
 
 mod frame;
 mod lesson;
+mod locks;
 mod memory;
 mod pages;
 

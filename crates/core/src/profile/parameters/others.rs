@@ -53,7 +53,7 @@ const fn preset(unit: Unit, setting: Setting, name: &'static str, least: i32) ->
 }
 
 /// In every version.
-pub(in crate::profile) static EVERYWHERE: [Parameter; 27] = [
+pub(in crate::profile) static EVERYWHERE: [Parameter; 28] = [
     blocks(Setting::TempBuffers, "temp_buffers", 1024, 100, INT_MAX / 2),
     kilobytes(Setting::WorkMem, "work_mem", 4096, 64),
     real(Setting::HashMemMultiplier, "hash_mem_multiplier", [2.0, 1.0, 1000.0])
@@ -90,6 +90,8 @@ pub(in crate::profile) static EVERYWHERE: [Parameter; 27] = [
         number(Setting::DeadlockTimeout, "deadlock_timeout", 1000, 1, INT_MAX),
     )
     .changes(Context::Superuser),
+    time(Unit::Milliseconds, number(Setting::LockTimeout, "lock_timeout", 0, 0, INT_MAX))
+        .changes(Context::User),
     word(
         Setting::PlanCacheMode,
         "plan_cache_mode",

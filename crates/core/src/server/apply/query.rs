@@ -209,6 +209,10 @@ impl Server {
     pub(super) fn recover_from_error(&mut self, id: BackendId) -> Fallible<()> {
         self.at(id)?.session.statement = None;
         self.abort_current_transaction(id)?;
+        // MarkPortalFailed, of a statement in a transaction that was aborted before.
+        if let Some(portal) = &mut self.at(id)?.session.portal {
+            portal.active = None;
+        }
         self.main_loop_top(id)
     }
 

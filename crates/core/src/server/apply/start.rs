@@ -3,6 +3,8 @@
 //! The postmaster forks, so the first of them are copies of its own; `InitPostgres` makes the
 //! rest, within a transaction where it has to look at the catalogs, and `PostgresMain` the last.
 
+use std::rc::Rc;
+
 use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::error::{Error, Fallible};
 use crate::event::{Event, ProcessEvent};
@@ -13,6 +15,7 @@ use crate::op::{Allocator, Name};
 use crate::profile::{BackendType, StartStep};
 use crate::server::Server;
 use crate::server::backend::{Backend, ClientProcess};
+use crate::server::locks::LockState;
 
 /// Backends that a server of the playground may have.
 const MAX_BACKENDS: usize = 1000;
@@ -24,10 +27,12 @@ impl Server {
         self.place_for(id, name)?;
         let process = self.admit(superuser)?;
         let temp_buffers = self.settings.temp_buffers;
+        let proc = Rc::make_mut(&mut self.locks).attach();
         let backend = self.at(id)?;
         backend.superuser = superuser;
         backend.buffers.temp = LocalBufferPool::of_size(temp_buffers);
         backend.started(process);
+        backend.locks = LockState::new(proc);
         self.log.emit(Event::BackendStarted(id))?;
         let ClientProcess { pid, proc } = process;
         let kind = BackendType::ClientBackend;

@@ -3,7 +3,7 @@
 //! A transaction has `TopTransactionContext`; a savepoint gets a `CurTransactionContext` under
 //! that of the level it stands in. At top level both names are pointers to one context. What
 //! aborts a level works in `TransactionAbortContext`, whose 32 kB are there even if malloc has
-//! no more. Locks, snapshots and resource owners are not here, nor what they allocate.
+//! no more. What becomes of locks is in `locks`. Snapshots and resource owners are not here, nor what they allocate.
 
 use crate::error::{Error, Fallible, Warning};
 use crate::event::Event;
@@ -54,6 +54,8 @@ impl Server {
                 self.commit_transaction_command(id, then)?;
                 self.main_loop_top(id)
             }
+            // A stop between two events is no error.
+            Err(error) if *error == Error::Stopped => Err(error),
             Err(error) => {
                 self.recover_from_error(id)?;
                 Err(error)
@@ -200,7 +202,8 @@ impl Server {
             Some(kept) => kept,
             None => self.create_named(id, top, slot, Allocator::PLAIN)?,
         };
-        self.push_level(id, TransactionState { name: Addr::NULL, context, prior, aborted: false })
+        self.push_level(id, TransactionState { name: Addr::NULL, context, prior, aborted: false })?;
+        self.begin_virtual_transaction(id)
     }
 
     /// `PushTransaction`, `StartSubTransaction`, `AtSubStart_Memory`.
@@ -222,14 +225,16 @@ impl Server {
 
     /// `CommitTransaction`, `AtCommit_Memory`.
     pub(super) fn commit_transaction(&mut self, id: BackendId) -> Fallible<()> {
+        self.proc_release_locks(id, true)?;
         self.at_eoxact_guc(id, true)?;
         self.end_transaction(id, false)
     }
 
-    /// `AbortTransaction`, `AtAbort_Memory`, `AtAbort_Portals`.
+    /// `AbortTransaction`, `AtAbort_Memory`, `AtAbort_Portals`, and then its locks go.
     fn abort_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         self.abort_portal(id, 1)?;
+        self.proc_release_locks(id, false)?;
         self.at_eoxact_guc(id, false)
     }
 
@@ -264,6 +269,7 @@ impl Server {
     /// `CommitSubTransaction` for the levels from `until` on, the innermost first.
     fn commit_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
         while self.at(id)?.session.levels.len() > until {
+            self.reassign_locks(id)?;
             self.at_eoxact_guc(id, true)?;
             let ended = self.pop_level(id)?;
             // AtSubCommit_Memory
@@ -288,11 +294,12 @@ impl Server {
         Ok(())
     }
 
-    /// `AbortSubTransaction`, `AtSubAbort_Memory`, `AtSubAbort_Portals`.
+    /// `AbortSubTransaction`, `AtSubAbort_Memory`, `AtSubAbort_Portals`, and then its locks go.
     fn abort_sub_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         let level = self.at(id)?.session.levels.len();
         self.abort_portal(id, level)?;
+        self.release_level_locks(id)?;
         self.at_eoxact_guc(id, false)
     }
 
