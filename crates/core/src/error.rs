@@ -1,10 +1,13 @@
 //! What can go wrong, as typed values: PostgreSQL's errors with PostgreSQL's words, and the
 //! few that only a playground has.
 
+mod session;
+
 use std::fmt;
 
 use crate::ids::{BlockNumber, BufferId, Name};
 use crate::memory::{Addr, Fault, MAX_TOUCHED};
+pub use session::SessionError;
 
 /// An operation's error. An error changes nothing, unless PostgreSQL itself would leave a
 /// trace (the clock hand of a failed sweep stays where it stopped).
@@ -127,6 +130,8 @@ pub enum Error {
     NoTransactionBlock(&'static str),
     /// A savepoint that the transaction doesn't have (`ReleaseSavepoint`).
     NoSuchSavepoint(Name),
+    /// About a cursor or a prepared statement, or raised by a statement.
+    Session(SessionError),
     /// A setting outside its range (`set_config_option`).
     SettingOutOfRange {
         /// The setting.
@@ -212,6 +217,14 @@ pub enum ErrorCode {
     InFailedTransaction,
     /// `ERRCODE_S_E_INVALID_SPECIFICATION`, 3B001.
     InvalidSavepoint,
+    /// `ERRCODE_DUPLICATE_CURSOR`, 42P03.
+    DuplicateCursor,
+    /// `ERRCODE_UNDEFINED_CURSOR`, 34000.
+    UndefinedCursor,
+    /// `ERRCODE_DUPLICATE_PSTATEMENT`, 42P05.
+    DuplicateStatement,
+    /// `ERRCODE_UNDEFINED_PSTATEMENT`, 26000.
+    UndefinedStatement,
     /// `ERRCODE_INTERNAL_ERROR`, XX000: what `elog(ERROR)` gives.
     Internal,
     /// Not an error that PostgreSQL has: the playground's own.
@@ -234,6 +247,7 @@ impl Error {
             Error::InFailedTransaction => ErrorCode::InFailedTransaction,
             Error::NoTransactionBlock(_) => ErrorCode::NoActiveTransaction,
             Error::NoSuchSavepoint(_) => ErrorCode::InvalidSavepoint,
+            Error::Session(error) => error.code(),
             Error::NoUnpinnedBuffers
             | Error::PinnedInInvalidateBuffer
             | Error::StillReferenced { .. }
@@ -338,6 +352,10 @@ impl ErrorCode {
             ErrorCode::NoActiveTransaction => Some("25P01"),
             ErrorCode::InFailedTransaction => Some("25P02"),
             ErrorCode::InvalidSavepoint => Some("3B001"),
+            ErrorCode::DuplicateCursor => Some("42P03"),
+            ErrorCode::UndefinedCursor => Some("34000"),
+            ErrorCode::DuplicateStatement => Some("42P05"),
+            ErrorCode::UndefinedStatement => Some("26000"),
             ErrorCode::Internal => Some("XX000"),
             ErrorCode::Playground => None,
         }
@@ -426,6 +444,7 @@ impl fmt::Display for Error {
                 write!(f, "{statement} can only be used in transaction blocks")
             }
             Error::NoSuchSavepoint(name) => write!(f, "savepoint \"{name}\" does not exist"),
+            Error::Session(error) => error.fmt(f),
             Error::SettingOutOfRange { name, value, min, max } => write!(
                 f,
                 "{value} 8kB is outside the valid range for parameter \"{name}\" \

@@ -13,12 +13,14 @@ mod localbuf;
 mod locks;
 mod misuse;
 mod problem;
+mod work;
 
 pub use buffers::{BufferEvent, Tick, WriteReason};
 pub use localbuf::LocalBufferEvent;
 pub use locks::LockEvent;
 pub use misuse::{Access, Gone, Wrong};
 pub use problem::Problem;
+pub use work::{SortMethod, WorkEvent};
 
 use crate::error::Error;
 use crate::error::Fallible;
@@ -38,6 +40,8 @@ pub enum Event {
     LocalBuffer(BackendId, LocalBufferEvent),
     /// Something in a backend's memory contexts.
     Memory(BackendId, MemoryEvent),
+    /// Something in a backend's plan cache, or in what a node keeps in `work_mem`.
+    Work(BackendId, WorkEvent),
     /// PostgreSQL warned of something, and went on.
     Warned(crate::error::Warning),
     /// The operation failed; what happened before this stays.

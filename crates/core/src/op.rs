@@ -4,6 +4,7 @@
 //! Names are already resolved: relations, backends and variables are numbers here.
 
 mod plain;
+mod session;
 
 use std::rc::Rc;
 
@@ -13,6 +14,7 @@ use crate::ids::{
 
 pub use crate::ids::Name;
 pub use plain::SLAB_CHUNK;
+pub use session::{PlanCacheMode, PlanChoice, Preparation, SessionOp};
 
 /// One operation. Sizes are bytes unless a field says otherwise.
 #[derive(Clone, Debug, PartialEq)]
@@ -492,6 +494,13 @@ pub enum Op {
         /// Who returns.
         backend: BackendId,
     },
+    /// Cursors, prepared statements, and what goes on within a statement.
+    Session {
+        /// Whose session.
+        backend: BackendId,
+        /// What it does.
+        session: SessionOp,
+    },
 }
 
 impl Op {
@@ -534,6 +543,7 @@ impl Op {
                 | Op::SpiFinish { .. }
                 | Op::CallBegin { .. }
                 | Op::CallEnd { .. }
+                | Op::Session { .. }
         )
     }
 
@@ -589,7 +599,8 @@ impl Op {
             | Op::SpiConnect { backend }
             | Op::SpiFinish { backend }
             | Op::CallBegin { backend, .. }
-            | Op::CallEnd { backend } => Some(backend),
+            | Op::CallEnd { backend }
+            | Op::Session { backend, .. } => Some(backend),
             Op::BackgroundWriter { backend, .. } => backend,
             Op::CreateRelation { .. }
             | Op::CreateIndex { .. }

@@ -16,6 +16,7 @@ mod routines;
 pub mod segment;
 mod shmem;
 mod views;
+mod work;
 
 pub use contexts::{BackendProfile, StartStep, TransactionEnd};
 pub use lmgr::LmgrProfile;
@@ -26,6 +27,7 @@ pub use mmgr::{
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};
 pub use views::ViewColumns;
+pub use work::WorkProfile;
 
 /// A major version of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,8 @@ pub struct Profile {
     pub backend: BackendProfile,
     /// The buffer pool.
     pub bufmgr: BufmgrProfile,
+    /// What uses `work_mem`.
+    pub work: &'static WorkProfile,
     /// The shared segment.
     pub shmem: ShmemProfile,
     /// The lock manager.

@@ -3,7 +3,11 @@
 mod chunks;
 mod contexts;
 mod misuse;
+mod portals;
+mod prepare;
 mod query;
+mod relations;
+mod session;
 mod start;
 mod transaction;
 
@@ -23,7 +27,7 @@ use crate::event::Event;
 use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, Name, RelId};
 use crate::memory::Addr;
 use crate::mmgr::Process;
-use crate::op::{AllocFlags, Op, Persistence, ReadMode};
+use crate::op::{AllocFlags, Op, Persistence, ReadMode, SessionOp};
 
 /// Who the checkpointer and the background writer are in events.
 const AUXILIARY: BackendId = BackendId(u16::MAX);
@@ -323,6 +327,13 @@ impl Server {
             Op::Transaction { backend, ref statement } => {
                 self.transaction_statement(backend, statement)?;
             }
+            Op::QueryEnd { backend }
+            | Op::TupleEnd { backend }
+            | Op::SpiFinish { backend }
+            | Op::CallEnd { backend }
+            | Op::Session { backend, session: SessionOp::RunEnd }
+                if self.ended_by_error(backend)? => {}
+            Op::Session { backend, ref session } => return Ok(self.session_op(backend, session)?),
             Op::QueryBegin { backend } => self.exec_simple_query(backend, false)?,
             Op::QueryRun { backend, columns } => self.run_portal(backend, columns)?,
             Op::QueryEnd { backend } => self.end_statement(backend)?,

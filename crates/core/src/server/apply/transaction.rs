@@ -220,20 +220,23 @@ impl Server {
         self.switch(id, context)
     }
 
-    /// `CommitTransaction`, `AtCommit_Memory`.
+    /// `CommitTransaction`, `PreCommit_Portals`, `AtCommit_Memory`.
     pub(super) fn commit_transaction(&mut self, id: BackendId) -> Fallible<()> {
+        self.pre_commit_portals(id)?;
         self.end_transaction(id, false)
     }
 
     /// `AbortTransaction`, `AtAbort_Memory`, `AtAbort_Portals`.
     fn abort_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
-        self.abort_portal(id, 1)
+        self.abort_portal(id, 1)?;
+        self.abort_cursors(id, 1)
     }
 
     /// `CleanupTransaction`, `AtCleanup_Portals`, `AtCleanup_Memory`.
     fn cleanup_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.portal_drop(id)?;
+        self.drop_cursors(id, |cursor| cursor.portal.level > 0)?;
         self.end_transaction(id, true)
     }
 
@@ -263,6 +266,8 @@ impl Server {
     fn commit_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
         while self.at(id)?.session.levels.len() > until {
             let ended = self.pop_level(id)?;
+            let level = self.at(id)?.session.levels.len();
+            self.sub_commit_portals(id, level)?;
             // AtSubCommit_Memory
             let parent = self.level(id)?.context;
             self.switch(id, parent)?;
@@ -289,7 +294,8 @@ impl Server {
     fn abort_sub_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         let level = self.at(id)?.session.levels.len();
-        self.abort_portal(id, level)
+        self.abort_portal(id, level)?;
+        self.abort_cursors(id, level)
     }
 
     /// `CleanupSubTransaction`, `AtSubCleanup_Portals`, `AtSubCleanup_Memory`, `PopTransaction`.
@@ -299,6 +305,7 @@ impl Server {
         if session.portal.is_some_and(|portal| portal.level == level) {
             self.portal_drop(id)?;
         }
+        self.drop_cursors(id, |cursor| cursor.portal.level >= level)?;
         let ended = self.pop_level(id)?;
         let parent = self.level(id)?.context;
         let reset = self.profile.backend.transaction_end == TransactionEnd::Reset;

@@ -1,0 +1,175 @@
+//! The operations of a session: each to its routine; sorts and hash tables in the running query.
+
+use std::rc::Rc;
+
+use super::Outcome;
+use crate::error::{Error, Fallible, SessionError};
+use crate::executor::{HashNode, HashTable, Node, NodeState, Tuplesort, Wanted};
+use crate::ids::{BackendId, ContextSlot, Name};
+use crate::memory::Addr;
+use crate::mmgr::Process;
+use crate::op::SessionOp;
+use crate::server::Server;
+use crate::server::session::Query;
+
+/// Nodes that a backend's queries may have at once.
+const MAX_NODES: usize = 100;
+
+impl Server {
+    pub(super) fn session_op(&mut self, id: BackendId, op: &SessionOp) -> Fallible<Outcome> {
+        match op {
+            SessionOp::Open(rel) => {
+                self.check_touched()?;
+                self.relation_open(id, *rel, true)?;
+            }
+            SessionOp::OpenIndex(index) => {
+                self.check_touched()?;
+                self.index_open(id, *index)?;
+            }
+            SessionOp::Alter(rel) => {
+                self.utility_statement(id, |server| {
+                    server.relation_open(id, *rel, false)?;
+                    server.invalidate_relation(*rel);
+                    Ok(())
+                })?;
+            }
+            SessionOp::Error(message) => return self.raise(id, message),
+            SessionOp::DeclareCursor { name, hold } => {
+                self.utility_statement(id, |it| it.perform_cursor_open(id, name, *hold))?;
+            }
+            SessionOp::FetchBegin(name) => self.fetch_begin(id, name)?,
+            SessionOp::Close(name) => {
+                self.utility_statement(id, |server| {
+                    if server.at(id)?.session.cursor(name).is_none() {
+                        return Err(super::portals::no_cursor(name));
+                    }
+                    server.drop_cursors(id, |cursor| cursor.name == *name)
+                })?;
+            }
+            SessionOp::Prepare(what) => {
+                self.utility_statement(id, |server| server.prepare_query(id, what))?;
+            }
+            SessionOp::ExecuteBegin { name, choice } => self.execute_begin(id, name, *choice)?,
+            SessionOp::Deallocate(name) => {
+                self.utility_statement(id, |server| server.deallocate(id, name.as_ref()))?;
+            }
+            SessionOp::Parse(what) => self.exec_parse_message(id, what)?,
+            SessionOp::Bind { portal, statement, choice } => {
+                self.exec_bind_message(id, portal, statement, *choice)?;
+            }
+            SessionOp::RunBegin(portal) => self.exec_execute_message(id, portal)?,
+            SessionOp::Sync => self.sync_message(id)?,
+            SessionOp::RunEnd => self.run_end(id)?,
+            _ => self.node_op(id, op)?,
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// `ereport(ERROR)`: the message is made in `ErrorContext`, which is there without malloc;
+    /// then control is back in `PostgresMain`, from however deep.
+    fn raise(&mut self, id: BackendId, message: &Name) -> Fallible<Outcome> {
+        let backend = self.at(id)?;
+        let session = &backend.session;
+        if session.statement.is_none() && session.running.is_none() {
+            return Err(Error::Protocol("no statement is running that this belongs to").into());
+        }
+        let frames = 1 + usize::from(session.tuple.is_some()) + session.spi.len();
+        let unwound = frames + backend.calls.len();
+        self.switch_to_slot(id, ContextSlot::ERROR)?;
+        let context = self.at(id)?.memory.current;
+        self.keep(id, context, message.len() as u64 + 1)?;
+        self.recover_from_error(id)?;
+        // FlushErrorState
+        self.reset_slot(id, ContextSlot::ERROR)?;
+        self.at(id)?.session.unwound = unwound;
+        Err(Error::Session(SessionError::Raised(message.clone())).into())
+    }
+
+    /// Whether this is the end of what an error has ended already.
+    pub(super) fn ended_by_error(&mut self, id: BackendId) -> Fallible<bool> {
+        let unwound = &mut self.at(id)?.session.unwound;
+        let ended = *unwound > 0;
+        *unwound = unwound.saturating_sub(1);
+        Ok(ended)
+    }
+
+    fn node_op(&mut self, id: BackendId, op: &SessionOp) -> Fallible<()> {
+        self.check_touched()?;
+        let query = self.at(id)?.session.query();
+        let Query { per_query, .. } =
+            query.ok_or(Error::Protocol("no query is running that this belongs to"))?;
+        match *op {
+            SessionOp::SortBegin { work_mem, bound, length } => {
+                let wanted = Wanted { work_mem, length, bound };
+                let sort = Tuplesort::begin(&mut self.memory_of(id)?, per_query, wanted)?;
+                self.add_node(id, per_query, NodeState::Sort(sort))
+            }
+            SessionOp::HashBegin { work_mem, multiplier, estimate, width, length } => {
+                let default = self.profile.work.hash_mem_multiplier;
+                let multiplier = multiplier.unwrap_or(default);
+                let node = HashNode { work_mem, multiplier, estimate, width, length };
+                let hash = HashTable::create(&mut self.memory_of(id)?, per_query, node)?;
+                self.add_node(id, per_query, NodeState::Hash(hash))
+            }
+            SessionOp::SortPut { rows } => self.with_node(id, per_query, |node, process| {
+                let NodeState::Sort(sort) = node else { return Err(other_node()) };
+                (0..rows).try_for_each(|_| sort.put(process))
+            }),
+            SessionOp::SortPerform => self.with_node(id, per_query, |node, process| {
+                let NodeState::Sort(sort) = node else { return Err(other_node()) };
+                sort.perform(process)
+            }),
+            SessionOp::HashInsert { rows } => self.with_node(id, per_query, |node, process| {
+                let NodeState::Hash(hash) = node else { return Err(other_node()) };
+                (0..rows).try_for_each(|_| hash.insert(process))
+            }),
+            SessionOp::HashBuilt => self.with_node(id, per_query, |node, process| {
+                let NodeState::Hash(hash) = node else { return Err(other_node()) };
+                hash.built(process)
+            }),
+            _ => Err(other_node()),
+        }
+    }
+
+    fn add_node(&mut self, id: BackendId, query: Addr, state: NodeState) -> Fallible<()> {
+        let nodes = Rc::make_mut(&mut self.at(id)?.session.nodes);
+        nodes.push(Node { query, state });
+        if nodes.len() > MAX_NODES {
+            return Err(Error::Limit { what: "nodes", limit: MAX_NODES as u64 }.into());
+        }
+        Ok(())
+    }
+
+    /// The query's node that was made last works. It is taken out meanwhile: it and the memory
+    /// belong to the same backend.
+    fn with_node(
+        &mut self,
+        id: BackendId,
+        query: Addr,
+        work: impl FnOnce(&mut NodeState, &mut Process<'_>) -> Fallible<()>,
+    ) -> Fallible<()> {
+        let nodes = Rc::make_mut(&mut self.at(id)?.session.nodes);
+        let last = nodes.iter().rposition(|node| node.query == query);
+        let mut node = nodes.remove(last.ok_or_else(other_node)?);
+        let done = work(&mut node.state, &mut self.memory_of(id)?);
+        Rc::make_mut(&mut self.at(id)?.session.nodes).push(node);
+        done
+    }
+
+    /// `ExecEndNode`: a query's nodes end, the last first.
+    pub(super) fn end_nodes(&mut self, id: BackendId, query: Addr) -> Fallible<()> {
+        loop {
+            let nodes = &self.at(id)?.session.nodes;
+            let Some(last) = nodes.iter().rposition(|node| node.query == query) else {
+                return Ok(());
+            };
+            let node = Rc::make_mut(&mut self.at(id)?.session.nodes).remove(last);
+            self.delete_family(id, node.context())?;
+        }
+    }
+}
+
+#[cold]
+fn other_node() -> Box<Error> {
+    Error::Protocol("the running query has no such node").into()
+}
