@@ -3,6 +3,7 @@
 //! The formatter prints it, [`check`](crate::check()) gives it a meaning.
 
 mod context;
+mod session;
 
 use std::rc::Rc;
 
@@ -16,6 +17,7 @@ use crate::metrics::{
 };
 use crate::units::Quantity;
 pub use context::{ContextKind, ContextSizes, Family, Shown};
+pub use session::{Choice, Session};
 
 /// A whole scenario. Two scripts are equal when they say the same in the same order.
 #[derive(Clone, Debug, Default)]
@@ -312,6 +314,8 @@ pub enum Action {
         /// What happens while it is executed.
         body: Block,
     },
+    /// Cursors, prepared statements, sorts, hash tables, errors.
+    Session(Box<Session>),
     /// `plan { … }`
     Plan(Block),
     /// `tuple { … }`
@@ -394,6 +398,7 @@ impl Action {
             Self::Release(_) => "release",
             Self::Query { utility: false, .. } => "query",
             Self::Query { utility: true, .. } => "do",
+            Self::Session(session) => session.keyword(),
             Self::Plan(_) => "plan",
             Self::Tuple(_) => "tuple",
             Self::Spi(_) => "spi",
@@ -412,6 +417,7 @@ impl Action {
             | Self::Spi(body)
             | Self::Call { body, .. }
             | Self::Repeat { body, .. } => Some(body),
+            Self::Session(session) => session.block(),
             _ => None,
         }
     }

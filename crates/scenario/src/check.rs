@@ -9,6 +9,7 @@ mod frames;
 mod memory;
 mod names;
 mod pages;
+mod session;
 mod statement;
 
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
@@ -142,6 +143,9 @@ impl Checker {
 
     fn sequence(&mut self, items: &[Item], place: Place) -> Sequence {
         let mut sequence = Sequence::default();
+        if place.within != Within::Nothing {
+            self.nothing_after_error(items);
+        }
         for item in items {
             if let Item::Statement(statement) = item {
                 self.statement(statement, place, &mut sequence);

@@ -190,6 +190,7 @@ impl fmt::Display for Action {
             | Action::Plan(_)
             | Action::Tuple(_)
             | Action::Spi(_) => Ok(()),
+            Action::Session(session) => session.fmt(f),
             Action::Rollback(to) => Maybe(" to ", to).fmt(f),
             Action::BgWriter { maxpages, multiplier, delay } => {
                 Maybe(" maxpages=", maxpages).fmt(f)?;

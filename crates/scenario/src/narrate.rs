@@ -4,14 +4,15 @@
 //! A function of the shown step, its events and the machine; the page shows the parts in
 //! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
 //! [`bulk`] of statements that go over many of its pages, [`local`] of local buffers,
-//! [`memory`] of contexts, [`session`] of the statements that make and drop them, [`show`] has
-//! the tables.
+//! [`memory`] of contexts, [`session`] of the statements that make and drop them, [`work`] of
+//! cursors, plans, sorts and hash tables, [`show`] has the tables.
 
 mod buffers;
 mod bulk;
 mod local;
 mod memory;
 mod session;
+mod work;
 mod show;
 
 use std::fmt::Write as _;
@@ -144,7 +145,7 @@ pub fn narrate(history: &History) -> Narration {
             let complete = history.position().event == 0;
             let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
             let routine = |event| routine(&scene, op, event);
-            let whole = session::whole_routine(op).or_else(|| bulk::routine(op));
+            let whole = session::whole_routine(op).or_else(|| bulk::routine(op)).or_else(|| work::whole_routine(op));
             let whole = whole.filter(|_| complete);
             let place = whole.or_else(|| turning_point.and_then(routine));
             if let Some(place) = place.or_else(|| scene.events.iter().rev().find_map(routine)) {
@@ -195,6 +196,7 @@ fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         op if op.is_memory() => {
             memory::tell(narration, scene, op);
             session::tell(narration, scene, op);
+            work::tell(narration, scene, op);
         }
         Op::BulkBegin { .. }
         | Op::BulkNext { .. }
@@ -230,6 +232,7 @@ fn is_turn(event: &Event) -> bool {
                 | BufferEvent::SweepFailed
         ),
         Event::Memory(_, event) => matches!(event, MemoryEvent::BlockAllocated { .. }),
+        Event::Work(..) => true,
         _ => false,
     }
 }
@@ -247,6 +250,7 @@ fn routine(scene: &Scene<'_>, op: &Op, event: &Event) -> Option<(&'static str, &
             let routine = session::routine(scene, event).filter(|_| !own);
             Some(routine.unwrap_or_else(|| memory::routine(scene, op, event)))
         }
+        Event::Work(_, event) => Some(work::routine(event)),
         Event::Warned(_) | Event::Failed(_) => None,
     }
 }

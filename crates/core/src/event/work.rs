@@ -75,6 +75,15 @@ pub enum WorkEvent {
         /// Tuples that were written out.
         written: u64,
     },
+    /// All rows are in the hash table or in its files; what EXPLAIN ANALYZE says of it.
+    HashDone {
+        /// `Buckets`
+        buckets: u64,
+        /// `Batches`
+        batches: u64,
+        /// `Memory Usage` in kB
+        peak_kb: u64,
+    },
     /// The hash table may become larger: more batches would need more memory for their files
     /// (`ExecHashIncreaseBatchSize`).
     HashAllowed {

@@ -103,6 +103,7 @@ pub(crate) struct HashTable {
     nbatch: u64,
     grow_enabled: bool,
     space_used: u64,
+    space_peak: u64,
     space_allowed: u64,
     /// `innerBatchFile` and `outerBatchFile`
     files: Option<(Addr, Addr)>,
@@ -148,6 +149,7 @@ impl HashTable {
             nbatch: size.batches,
             grow_enabled: true,
             space_used: 0,
+            space_peak: 0,
             space_allowed: size.space_allowed,
             files: None,
             total: 0,
@@ -206,6 +208,7 @@ impl HashTable {
                 self.nbuckets_optimal *= 2;
             }
             self.space_used += self.tuple_size();
+            self.space_peak = self.space_peak.max(self.space_used);
             if self.space_used + self.nbuckets_optimal * POINTER > self.space_allowed {
                 self.increase_num_batches(process)?;
             }
@@ -278,7 +281,13 @@ impl HashTable {
         if self.nbuckets < self.nbuckets_optimal {
             self.resize_buckets(process)?;
         }
-        Ok(())
+        self.space_used += self.nbuckets * POINTER;
+        self.space_peak = self.space_peak.max(self.space_used);
+        process.tell(WorkEvent::HashDone {
+            buckets: self.nbuckets,
+            batches: self.nbatch,
+            peak_kb: self.space_peak.div_ceil(1024),
+        })
     }
 }
 

@@ -141,12 +141,12 @@ impl Checker {
         frame.compiled()
     }
 
-    fn inner(&mut self, body: &Block, place: Place) -> Sequence {
+    pub(super) fn inner(&mut self, body: &Block, place: Place) -> Sequence {
         self.sequence(&body.items, Place { top: false, ..place })
     }
 
     /// A client waits for the end of one statement before it sends the next.
-    fn sent_by_client(&mut self, keyword: &str, span: Span, place: Place) {
+    pub(super) fn sent_by_client(&mut self, keyword: &str, span: Span, place: Place) {
         if place.within != Within::Nothing {
             let message = format!("a client sends \"{keyword}\" between its statements");
             self.problems.push(Problem::new(span, message).help("write it outside of the braces"));
@@ -179,8 +179,13 @@ impl Frame {
         }
     }
 
-    fn body(&mut self, inner: Sequence) {
-        let steps = inner.len();
+    pub(super) fn body(&mut self, inner: Sequence) {
+        self.repeated(inner, 1);
+    }
+
+    /// A body so many times.
+    pub(super) fn repeated(&mut self, inner: Sequence, times: u64) {
+        let steps = inner.len() * times;
         if steps > 0 {
             let (line, statement) = (self.line, self.statement);
             self.steps.push(Node { line, statement, body: Body::Repeated(inner) }, steps);

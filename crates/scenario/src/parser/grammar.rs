@@ -3,6 +3,7 @@
 
 mod memory;
 mod pages;
+mod session;
 
 use std::rc::Rc;
 
