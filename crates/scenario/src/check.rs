@@ -143,9 +143,6 @@ impl Checker {
 
     fn sequence(&mut self, items: &[Item], place: Place) -> Sequence {
         let mut sequence = Sequence::default();
-        if place.within != Within::Nothing {
-            self.nothing_after_error(items);
-        }
         for item in items {
             if let Item::Statement(statement) = item {
                 self.statement(statement, place, &mut sequence);

@@ -140,6 +140,11 @@ pub fn narrate(history: &History) -> Narration {
         StepKind::Show { backend, what, context } => {
             show::tell(&mut narration, &scene, history, (*backend, *what, *context));
         }
+        StepKind::Op(op) if history.was_skipped() => {
+            let who = op.backend().map_or("the server", |backend| scene.backend(backend));
+            let words = format!("An error has ended {who}'s statement: this is not executed.");
+            narration.say(Tone::Plain, words);
+        }
         StepKind::Op(op) => {
             tell(&mut narration, &scene, op);
             let complete = history.position().event == 0;

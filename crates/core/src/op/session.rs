@@ -95,6 +95,25 @@ pub enum SessionOp {
     HashBuilt,
 }
 
+impl SessionOp {
+    /// Whether a client sends it; otherwise it happens within what a client has sent.
+    pub fn is_sent(&self) -> bool {
+        !matches!(
+            self,
+            Self::Open(_)
+                | Self::OpenIndex(_)
+                | Self::Error(_)
+                | Self::RunEnd
+                | Self::SortBegin { .. }
+                | Self::SortPut { .. }
+                | Self::SortPerform
+                | Self::HashBegin { .. }
+                | Self::HashInsert { .. }
+                | Self::HashBuilt
+        )
+    }
+}
+
 /// What a prepared statement is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preparation {

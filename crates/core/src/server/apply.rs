@@ -27,7 +27,7 @@ use crate::event::Event;
 use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, Name, RelId};
 use crate::memory::Addr;
 use crate::mmgr::Process;
-use crate::op::{AllocFlags, Op, Persistence, ReadMode, SessionOp};
+use crate::op::{AllocFlags, Op, Persistence, ReadMode};
 
 /// Who the checkpointer and the background writer are in events.
 const AUXILIARY: BackendId = BackendId(u16::MAX);
@@ -52,6 +52,8 @@ pub enum Outcome {
     Context(Addr),
     /// The bytes that it read, the first of them in the lowest eight bits.
     Bytes(u64),
+    /// Nothing: it belongs to a statement that an error has ended already.
+    Ended,
     /// What a round of the background writer came to.
     BgWriter(BgWriterResult),
 }
@@ -169,8 +171,8 @@ impl Server {
         blocks: &[BlockNumber],
     ) -> (usize, BufferId) {
         match self.backends.get_mut(usize::from(backend.0)) {
-            Some(backend) => self.pool.read_unobserved(&mut backend.buffers, rel, blocks),
-            None => (0, BufferId(0)),
+            Some(backend) if backend.session.unwound == 0 => self.pool.read_unobserved(&mut backend.buffers, rel, blocks),
+            _ => (0, BufferId(0)),
         }
     }
 
@@ -184,6 +186,9 @@ impl Server {
     }
 
     fn execute(&mut self, op: &Op) -> Result<Outcome, Error> {
+        if self.ended_by_error(op) {
+            return Ok(Outcome::Ended);
+        }
         match *op {
             Op::CreateRelation { rel, ref name, nblocks, persistence } => {
                 if let Persistence::Temporary(owner) = persistence {
@@ -327,14 +332,8 @@ impl Server {
             Op::Transaction { backend, ref statement } => {
                 self.transaction_statement(backend, statement)?;
             }
-            Op::QueryEnd { backend }
-            | Op::TupleEnd { backend }
-            | Op::SpiFinish { backend }
-            | Op::CallEnd { backend }
-            | Op::Session { backend, session: SessionOp::RunEnd }
-                if self.ended_by_error(backend)? => {}
             Op::Session { backend, ref session } => return Ok(self.session_op(backend, session)?),
-            Op::QueryBegin { backend } => self.exec_simple_query(backend, false)?,
+            Op::QueryBegin { backend } => self.query_begin(backend)?,
             Op::QueryRun { backend, columns } => self.run_portal(backend, columns)?,
             Op::QueryEnd { backend } => self.end_statement(backend)?,
             Op::TupleBegin { backend } => self.tuple_begin(backend)?,

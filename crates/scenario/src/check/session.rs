@@ -7,7 +7,7 @@ use pgscope_core::op::{Bulk, Persistence, PlanChoice, Preparation, SessionOp};
 use super::frames::{Frame, Within};
 use super::statement::op;
 use super::{Checker, Compiled, Place};
-use crate::ast::{Action, Block, Choice, Item, Name, Session};
+use crate::ast::{Block, Choice, Name, Session};
 use crate::diagnostic::{Problem, Span};
 use crate::program::{Body, Node, Sequence, StepKind};
 use crate::units::{Quantity, WORK_MEM};
@@ -211,20 +211,6 @@ impl Checker {
         frame.compiled()
     }
 
-    /// Nothing of a statement comes after an error.
-    pub(super) fn nothing_after_error(&mut self, items: &[Item]) {
-        let mut ended = false;
-        for item in items {
-            let Item::Statement(statement) = item else { continue };
-            if ended {
-                let message = "an error before this has ended the statement";
-                self.problems.push(Problem::new(statement.span, message));
-                return;
-            }
-            ended = raises(&statement.action);
-        }
-    }
-
     fn work_mem(&mut self, size: &Option<Quantity>) -> Option<u32> {
         match size {
             Some(size) => self.noted(size.setting(&WORK_MEM)),
@@ -253,20 +239,4 @@ fn name_or_none(name: &Option<Name>) -> pgscope_core::op::Name {
 
 fn plan_choice(choice: &Choice) -> PlanChoice {
     PlanChoice { mode: choice.mode, custom_cost: choice.cost.map_or(0.0, |cost| cost.value) }
-}
-
-/// Whether a part of a statement ends it with an error.
-fn raises(action: &Action) -> bool {
-    let whole = matches!(action, Action::Query { .. })
-        || matches!(action, Action::Session(session) if session.block().is_some());
-    match action {
-        Action::Session(session) if matches!(**session, Session::Error(_)) => true,
-        _ if whole => false,
-        action => action.block().is_some_and(|block| {
-            block.items.iter().any(|item| match item {
-                Item::Statement(statement) => raises(&statement.action),
-                _ => false,
-            })
-        }),
-    }
 }

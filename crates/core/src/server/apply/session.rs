@@ -8,7 +8,7 @@ use crate::executor::{HashNode, HashTable, Node, NodeState, Tuplesort, Wanted};
 use crate::ids::{BackendId, ContextSlot, Name};
 use crate::memory::Addr;
 use crate::mmgr::Process;
-use crate::op::SessionOp;
+use crate::op::{Op, SessionOp};
 use crate::server::Server;
 use crate::server::session::Query;
 
@@ -37,7 +37,10 @@ impl Server {
             SessionOp::DeclareCursor { name, hold } => {
                 self.utility_statement(id, |it| it.perform_cursor_open(id, name, *hold))?;
             }
-            SessionOp::FetchBegin(name) => self.fetch_begin(id, name)?,
+            SessionOp::FetchBegin(name) => {
+                let begun = self.fetch_begin(id, name);
+                self.refused(id, begun)?;
+            }
             SessionOp::Close(name) => {
                 self.utility_statement(id, |server| {
                     if server.at(id)?.session.cursor(name).is_none() {
@@ -49,7 +52,10 @@ impl Server {
             SessionOp::Prepare(what) => {
                 self.utility_statement(id, |server| server.prepare_query(id, what))?;
             }
-            SessionOp::ExecuteBegin { name, choice } => self.execute_begin(id, name, *choice)?,
+            SessionOp::ExecuteBegin { name, choice } => {
+                let begun = self.execute_begin(id, name, *choice);
+                self.refused(id, begun)?;
+            }
             SessionOp::Deallocate(name) => {
                 self.utility_statement(id, |server| server.deallocate(id, name.as_ref()))?;
             }
@@ -57,7 +63,10 @@ impl Server {
             SessionOp::Bind { portal, statement, choice } => {
                 self.exec_bind_message(id, portal, statement, *choice)?;
             }
-            SessionOp::RunBegin(portal) => self.exec_execute_message(id, portal)?,
+            SessionOp::RunBegin(portal) => {
+                let begun = self.exec_execute_message(id, portal);
+                self.refused(id, begun)?;
+            }
             SessionOp::Sync => self.sync_message(id)?,
             SessionOp::RunEnd => self.run_end(id)?,
             _ => self.node_op(id, op)?,
@@ -85,12 +94,33 @@ impl Server {
         Err(Error::Session(SessionError::Raised(message.clone())).into())
     }
 
-    /// Whether this is the end of what an error has ended already.
-    pub(super) fn ended_by_error(&mut self, id: BackendId) -> Fallible<bool> {
-        let unwound = &mut self.at(id)?.session.unwound;
-        let ended = *unwound > 0;
-        *unwound = unwound.saturating_sub(1);
-        Ok(ended)
+    /// `exec_simple_query` for a query: if it is refused, its end has nothing to end.
+    pub(super) fn query_begin(&mut self, id: BackendId) -> Fallible<()> {
+        let begun = self.exec_simple_query(id, false);
+        self.refused(id, begun)
+    }
+
+    /// What was refused at its beginning has ended.
+    fn refused(&mut self, id: BackendId, begun: Fallible<()>) -> Fallible<()> {
+        if let Err(error) = &begun
+            && **error != Error::Stopped
+        {
+            let session = &mut self.at(id)?.session;
+            if session.statement.is_none() && session.running.is_none() {
+                session.unwound = 1;
+            }
+        }
+        begun
+    }
+
+    /// Whether the operation belongs to a statement that an error has ended: it is not executed.
+    /// What begins within is counted, so that its end is known too.
+    pub(super) fn ended_by_error(&mut self, op: &Op) -> bool {
+        let backend = op.backend().and_then(|id| self.backends.get_mut(usize::from(id.0)));
+        match backend {
+            Some(backend) if backend.session.unwound > 0 => unwind(&mut backend.session.unwound, op),
+            _ => false,
+        }
     }
 
     fn node_op(&mut self, id: BackendId, op: &SessionOp) -> Fallible<()> {
@@ -167,6 +197,23 @@ impl Server {
             self.delete_family(id, node.context())?;
         }
     }
+}
+
+#[cold]
+fn unwind(unwound: &mut usize, op: &Op) -> bool {
+    match op {
+        Op::TupleBegin { .. } | Op::SpiConnect { .. } | Op::CallBegin { .. } => *unwound += 1,
+        Op::QueryEnd { .. }
+        | Op::TupleEnd { .. }
+        | Op::SpiFinish { .. }
+        | Op::CallEnd { .. }
+        | Op::Session { session: SessionOp::RunEnd, .. } => *unwound -= 1,
+        // The client sends the next statement.
+        Op::QueryBegin { .. } | Op::Transaction { .. } => return false,
+        Op::Session { session, .. } => return !session.is_sent(),
+        _ => {}
+    }
+    true
 }
 
 #[cold]
