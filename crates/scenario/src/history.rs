@@ -110,7 +110,8 @@ impl History {
         let config = program.config();
         let settings = config.settings();
         let server = Server::start(config.version, settings, config.seed)?;
-        let base = Point { op: 0, server: Rc::new(server), error: None, expected: None, skipped: false };
+        let base =
+            Point { op: 0, server: Rc::new(server), error: None, expected: None, skipped: false };
         Ok(Self {
             program,
             snapshots: vec![base.clone()],

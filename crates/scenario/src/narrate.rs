@@ -12,8 +12,8 @@ mod bulk;
 mod local;
 mod memory;
 mod session;
-mod work;
 mod show;
+mod work;
 
 use std::fmt::Write as _;
 
@@ -150,7 +150,9 @@ pub fn narrate(history: &History) -> Narration {
             let complete = history.position().event == 0;
             let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
             let routine = |event| routine(&scene, op, event);
-            let whole = session::whole_routine(op).or_else(|| bulk::routine(op)).or_else(|| work::whole_routine(op));
+            let whole = session::whole_routine(op)
+                .or_else(|| bulk::routine(op))
+                .or_else(|| work::whole_routine(op));
             let whole = whole.filter(|_| complete);
             let place = whole.or_else(|| turning_point.and_then(routine));
             if let Some(place) = place.or_else(|| scene.events.iter().rev().find_map(routine)) {

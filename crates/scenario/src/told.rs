@@ -6,7 +6,9 @@
 //! Buffers count from 1, as in `pg_buffercache`; addresses are hexadecimal texts.
 
 use pgscope_core::Server;
-use pgscope_core::event::{BufferEvent as B, Event, MemoryEvent as M, Tick, WorkEvent, WriteReason};
+use pgscope_core::event::{
+    BufferEvent as B, Event, MemoryEvent as M, Tick, WorkEvent, WriteReason,
+};
 use pgscope_core::ids::{BackendId, BufferId, BufferTag, RelId};
 use pgscope_core::memory::Addr;
 use pgscope_core::op::DirtyKind;

@@ -99,7 +99,9 @@ pub enum SortMethod {
     Quicksort,
     /// `top-N heapsort`
     TopNHeapsort,
-    /// `external merge`
+    /// `external sort`: the result is on one tape.
+    ExternalSort,
+    /// `external merge`: the last merge goes on while tuples are fetched.
     ExternalMerge,
 }
 
@@ -109,6 +111,7 @@ impl SortMethod {
         match self {
             Self::Quicksort => "quicksort",
             Self::TopNHeapsort => "top-N heapsort",
+            Self::ExternalSort => "external sort",
             Self::ExternalMerge => "external merge",
         }
     }

@@ -34,6 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) length: u32,
     /// Only so many tuples are wanted.
     pub(crate) bound: Option<u32>,
+    /// `TUPLESORT_RANDOMACCESS`: a cursor can go backwards, so the result must be on one tape.
+    pub(crate) random_access: bool,
 }
 
 /// `TupSortStatus`
@@ -263,7 +265,10 @@ impl Tuplesort {
             Status::BuildRuns => {
                 self.dumptuples(process, true)?;
                 self.mergeruns(process)?;
-                SortMethod::ExternalMerge
+                match self.wanted.random_access {
+                    true => SortMethod::ExternalSort,
+                    false => SortMethod::ExternalMerge,
+                }
             }
             Status::Done => return Ok(()),
         };
@@ -293,7 +298,7 @@ impl Tuplesort {
                 process.pfree(buffer)?;
             }
             let mut runs = std::mem::take(&mut self.output_runs);
-            let last = runs <= tapes;
+            let last = runs <= tapes && !self.wanted.random_access;
             let size = self.merge_read_buffer_size(tape_buffer_mem, tapes, runs);
             process.tell(WorkEvent::SortPass { runs, tapes, last })?;
             for _ in 0..tapes {
@@ -305,6 +310,14 @@ impl Tuplesort {
             while runs > 0 {
                 self.selectnewtape(process)?;
                 runs -= runs.min(tapes);
+            }
+            if self.output_runs <= 1 {
+                // LogicalTapeFreeze: one tape is read from now on, block by block.
+                for buffer in inputs.drain(..).chain(std::mem::take(&mut self.outputs)) {
+                    process.pfree(buffer)?;
+                }
+                process.memory_context_alloc(self.sort, BLCKSZ as u64, false)?;
+                return Ok(());
             }
         }
     }

@@ -171,7 +171,9 @@ impl Server {
         blocks: &[BlockNumber],
     ) -> (usize, BufferId) {
         match self.backends.get_mut(usize::from(backend.0)) {
-            Some(backend) if backend.session.unwound == 0 => self.pool.read_unobserved(&mut backend.buffers, rel, blocks),
+            Some(backend) if backend.session.unwound == 0 => {
+                self.pool.read_unobserved(&mut backend.buffers, rel, blocks)
+            }
             _ => (0, BufferId(0)),
         }
     }

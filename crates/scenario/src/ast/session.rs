@@ -182,10 +182,9 @@ impl fmt::Display for Choice {
 impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open(name)
-            | Self::Alter(name)
-            | Self::Close(name)
-            | Self::Fetch(name, _) => write!(f, " {name}"),
+            Self::Open(name) | Self::Alter(name) | Self::Close(name) | Self::Fetch(name, _) => {
+                write!(f, " {name}")
+            }
             Self::Error(text) => write!(f, " \"{}\"", text.replace('"', "\"\"")),
             Self::Declare { name, hold } => {
                 write!(f, " {name}{}", if *hold { " with hold" } else { "" })

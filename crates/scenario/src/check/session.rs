@@ -36,7 +36,9 @@ impl Checker {
         let backend = place.backend.known();
         let step = |backend, session| op(Op::Session { backend, session });
         match session {
-            Session::Open(table) => step(backend?, SessionOp::Open(self.table_or_index(table, false)?)),
+            Session::Open(table) => {
+                step(backend?, SessionOp::Open(self.table_or_index(table, false)?))
+            }
             Session::Alter(table) => {
                 step(backend?, SessionOp::Alter(self.table_or_index(table, false)?))
             }
@@ -89,7 +91,8 @@ impl Checker {
                     None => None,
                 };
                 let length = self.length(*width, span)?;
-                let begin = SessionOp::SortBegin { work_mem: self.work_mem(work_mem)?, bound, length };
+                let begin =
+                    SessionOp::SortBegin { work_mem: self.work_mem(work_mem)?, bound, length };
                 let put = SessionOp::SortPut { rows: 1 };
                 let steps = [begin, put, SessionOp::SortPerform];
                 self.node_frame(backend?, steps, *rows, span)
@@ -197,7 +200,8 @@ impl Checker {
         frame.op(line, Op::BulkBegin { backend, rel, bulk: Bulk::SeqScan });
         let pages = if size.is_some() { 1 } else { u32::MAX };
         let mut page = Sequence::default();
-        let mut push = |op| page.push(Node { line, statement, body: Body::Once(StepKind::Op(op)) }, 1);
+        let mut push =
+            |op| page.push(Node { line, statement, body: Body::Once(StepKind::Op(op)) }, 1);
         push(Op::BulkNext { backend, pages });
         if sort.is_some() {
             push(session(SessionOp::SortPut { rows: ROWS_PER_PAGE }));

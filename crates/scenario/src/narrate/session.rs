@@ -170,7 +170,7 @@ fn current_again(narration: &mut Narration, scene: &Scene<'_>, backend: BackendI
 }
 
 impl Scene<'_> {
-    fn deleted_contexts(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn deleted_contexts(&self) -> impl Iterator<Item = &str> {
         self.memory_events().filter_map(|event| match event {
             MemoryEvent::ContextDeleted { name, .. } => Some(self.server.text(*name)),
             _ => None,

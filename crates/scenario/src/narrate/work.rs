@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
+use pgscope_core::Event;
 use pgscope_core::event::WorkEvent;
 use pgscope_core::ids::RelId;
 use pgscope_core::op::{Op, Preparation, SessionOp};
-use pgscope_core::Event;
 
 use super::buffers::count;
 use super::session::deleted;
@@ -85,10 +85,9 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     for sentence in &work {
         narration.say(Tone::Plain, sentence.as_str());
     }
-    if let SessionOp::Close(_)
-    | SessionOp::Deallocate(_)
-    | SessionOp::RunEnd
-    | SessionOp::Sync = session
+    if let SessionOp::Close(_) | SessionOp::Deallocate(_) | SessionOp::RunEnd | SessionOp::Sync =
+        session
+        && scene.deleted_contexts().next().is_some()
     {
         narration.say(Tone::Plain, " Gone");
         deleted(narration, scene);
@@ -116,8 +115,10 @@ fn more(session: &SessionOp) -> &'static str {
             ": what any backend has cached of it is no longer valid, and goes when it is next needed."
         }
         SessionOp::DeclareCursor { hold, .. } => match hold {
-            true => ": its portal has an ExecutorState that waits for a FETCH, and outlives the \
-                     transaction with its rows alone.",
+            true => {
+                ": its portal has an ExecutorState that waits for a FETCH, and outlives the \
+                     transaction with its rows alone."
+            }
             false => ": its portal has an ExecutorState that waits for a FETCH.",
         },
         SessionOp::FetchBegin(_) => {
@@ -154,15 +155,18 @@ fn event(event: WorkEvent) -> Option<String> {
     let done = match event {
         WorkEvent::PlanChosen { custom, cached, custom_plans, average, generic } => {
             let costs = match generic < 0.0 {
-                true => format!("custom plans so far: {custom_plans}"),
-                false => format!("custom plans cost {average} on average, the generic one {generic}"),
+                _ if custom_plans == 0 => String::new(),
+                true => format!(" (custom plans so far: {custom_plans})"),
+                false => {
+                    format!(" (custom plans cost {average} on average, the generic one {generic})")
+                }
             };
             let which = match (custom, cached) {
                 (true, _) => "A custom plan is made for these parameters",
                 (false, true) => "The generic plan is used again",
                 (false, false) => "A generic plan is made, and kept",
             };
-            write!(text, "{which} ({costs}).")
+            write!(text, "{which}{costs}.")
         }
         WorkEvent::Revalidated => write!(
             text,
@@ -176,7 +180,10 @@ fn event(event: WorkEvent) -> Option<String> {
             write!(text, "That is more than work_mem: the sort goes on with up to {tapes} tapes.")
         }
         WorkEvent::SortSpilled { run, tuples } => {
-            write!(text, "Run {run}: {tuples} tuples are sorted and written out; Caller tuples is reset.")
+            write!(
+                text,
+                "Run {run}: {tuples} tuples are sorted and written out; Caller tuples is reset."
+            )
         }
         WorkEvent::SortPass { runs, tapes, last } => {
             let when = if last { ", as they are fetched" } else { "" };
@@ -194,10 +201,9 @@ fn event(event: WorkEvent) -> Option<String> {
             "That is more than it may have: {batches} batches now. {kept} tuples stay, {written} are \
              written to the files of later batches."
         ),
-        WorkEvent::HashDone { buckets, batches, peak_kb } => write!(
-            text,
-            "Buckets: {buckets}, batches: {batches}, memory usage: {peak_kb}kB."
-        ),
+        WorkEvent::HashDone { buckets, batches, peak_kb } => {
+            write!(text, "Buckets: {buckets}, batches: {batches}, memory usage: {peak_kb}kB.")
+        }
         WorkEvent::HashAllowed { bytes } => write!(
             text,
             "That is more than it may have, but more batches would need more memory for their files: \
@@ -235,7 +241,9 @@ pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
         SessionOp::RunBegin(_) => ("exec_execute_message", POSTGRES),
         SessionOp::Sync => ("finish_xact_command", POSTGRES),
         SessionOp::RunEnd => ("PortalRun", "backend/tcop/pquery.c"),
-        SessionOp::SortBegin { .. } => ("tuplesort_begin_heap", "backend/utils/sort/tuplesortvariants.c"),
+        SessionOp::SortBegin { .. } => {
+            ("tuplesort_begin_heap", "backend/utils/sort/tuplesortvariants.c")
+        }
         SessionOp::HashBegin { .. } => ("ExecHashTableCreate", NODE_HASH),
         SessionOp::HashBuilt => ("MultiExecPrivateHash", NODE_HASH),
         SessionOp::SortPerform => ("tuplesort_performsort", TUPLESORT),

@@ -112,7 +112,7 @@ pub(super) fn nodes(backend: BackendId, sql: &str, version: Version, settings: I
     let InForce { work_mem, multiplier } = settings;
     // A column alone is sorted as a Datum from 16 on: its bytes without a tuple around them.
     let datum = version.number() >= 16;
-    let (one, two) = (if datum { 33 } else { 49 }, if datum { 56 } else { 56 });
+    let (one, two) = (if datum { 33 } else { 49 }, 56);
     let sort = |length, bound| {
         vec![
             SessionOp::SortBegin { work_mem, bound, length },

@@ -10,6 +10,7 @@ use crate::memory::Addr;
 use crate::mmgr::Process;
 use crate::op::{Op, SessionOp};
 use crate::server::Server;
+use crate::server::portals::RunBy;
 use crate::server::session::Query;
 
 /// Nodes that a backend's queries may have at once.
@@ -118,7 +119,9 @@ impl Server {
     pub(super) fn ended_by_error(&mut self, op: &Op) -> bool {
         let backend = op.backend().and_then(|id| self.backends.get_mut(usize::from(id.0)));
         match backend {
-            Some(backend) if backend.session.unwound > 0 => unwind(&mut backend.session.unwound, op),
+            Some(backend) if backend.session.unwound > 0 => {
+                unwind(&mut backend.session.unwound, op)
+            }
             _ => false,
         }
     }
@@ -130,7 +133,9 @@ impl Server {
             query.ok_or(Error::Protocol("no query is running that this belongs to"))?;
         match *op {
             SessionOp::SortBegin { work_mem, bound, length } => {
-                let wanted = Wanted { work_mem, length, bound };
+                let by = self.at(id)?.session.running.as_ref().map(|running| running.by);
+                let random_access = by == Some(RunBy::Fetch);
+                let wanted = Wanted { work_mem, length, bound, random_access };
                 let sort = Tuplesort::begin(&mut self.memory_of(id)?, per_query, wanted)?;
                 self.add_node(id, per_query, NodeState::Sort(sort))
             }
