@@ -13,6 +13,7 @@ mod localbuf;
 mod locks;
 mod misuse;
 mod problem;
+mod process;
 mod work;
 
 pub use buffers::{BufferEvent, Tick, WriteReason};
@@ -20,6 +21,7 @@ pub use localbuf::LocalBufferEvent;
 pub use locks::LockEvent;
 pub use misuse::{Access, Gone, Wrong};
 pub use problem::Problem;
+pub use process::{End, ProcessEvent};
 pub use work::{SortMethod, WorkEvent};
 
 use crate::error::Error;
@@ -34,6 +36,8 @@ pub enum Event {
     RelationCreated(crate::ids::RelId),
     /// A backend was forked; its contexts follow as events of their own.
     BackendStarted(BackendId),
+    /// Something about processes, and the settings that they live by.
+    Process(ProcessEvent),
     /// Something in the buffer pool.
     Buffer(BufferEvent),
     /// Something in a backend's local buffers.

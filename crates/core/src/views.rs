@@ -5,7 +5,10 @@
 mod context_log;
 mod costs;
 mod fragmentation;
+mod map;
 mod memory_contexts;
+mod processes;
+mod settings;
 mod shmem_allocations;
 mod statistics;
 
@@ -18,9 +21,11 @@ use crate::mmgr::inspect::{self, BlockView};
 pub use context_log::{LoggedChunks, LoggedContext};
 pub use costs::{Costs, Ledger};
 pub use fragmentation::{Fragmentation, fragmentation};
+pub use map::{MapRange, map};
 pub use memory_contexts::{
     BackendMemoryContext, memory_context_columns, pg_backend_memory_contexts,
 };
+pub use settings::show_setting;
 pub use shmem_allocations::{ShmemAllocation, pg_shmem_allocations};
 pub use statistics::{View, view_cell, view_rows};
 

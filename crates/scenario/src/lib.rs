@@ -38,6 +38,7 @@ mod random;
 mod statements;
 mod story;
 mod suggest;
+pub mod table;
 mod told;
 mod units;
 

@@ -223,6 +223,7 @@ impl Server {
     /// `CommitTransaction`, `PreCommit_Portals`, `AtCommit_Memory`.
     pub(super) fn commit_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.pre_commit_portals(id)?;
+        self.at_eoxact_guc(id, true)?;
         self.end_transaction(id, false)
     }
 
@@ -230,7 +231,8 @@ impl Server {
     fn abort_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         self.abort_portal(id, 1)?;
-        self.abort_cursors(id, 1)
+        self.abort_cursors(id, 1)?;
+        self.at_eoxact_guc(id, false)
     }
 
     /// `CleanupTransaction`, `AtCleanup_Portals`, `AtCleanup_Memory`.
@@ -265,6 +267,7 @@ impl Server {
     /// `CommitSubTransaction` for the levels from `until` on, the innermost first.
     fn commit_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
         while self.at(id)?.session.levels.len() > until {
+            self.at_eoxact_guc(id, true)?;
             let ended = self.pop_level(id)?;
             let level = self.at(id)?.session.levels.len();
             self.sub_commit_portals(id, level)?;
@@ -295,7 +298,8 @@ impl Server {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         let level = self.at(id)?.session.levels.len();
         self.abort_portal(id, level)?;
-        self.abort_cursors(id, level)
+        self.abort_cursors(id, level)?;
+        self.at_eoxact_guc(id, false)
     }
 
     /// `CleanupSubTransaction`, `AtSubCleanup_Portals`, `AtSubCleanup_Memory`, `PopTransaction`.
