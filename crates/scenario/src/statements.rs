@@ -350,11 +350,11 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "relation_open as a planner does it, in the braces of a query: the backend gets an `index info` context for each of \
          the table's indexes, until a change to the table makes them invalid. Leaves out descriptors and catalog caches.",
         "alice: query { plan { open orders } }", |it| it.open()),
-    statement("alter", By::Backend,
-        "alter TABLE",
+    statement("alter table", By::Backend,
+        "alter table TABLE",
         "The client sends an ALTER TABLE that changes the catalogs only: whatever backends cache of the table, and plans that \
          use it, is no longer valid, and goes when it is next needed. Outside of a transaction block.",
-        "alice: alter orders", |it| it.alter()),
+        "alice: alter table orders", |it| it.alter_table()),
     statement("error", By::Backend,
         "error \"TEXT\"",
         "ereport(ERROR) in the braces of a query: the message is made in ErrorContext, and the statement ends with its \

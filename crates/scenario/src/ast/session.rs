@@ -13,7 +13,7 @@ use crate::units::Quantity;
 pub enum Session {
     /// `open orders`
     Open(Name),
-    /// `alter orders`
+    /// `alter table orders`
     Alter(Name),
     /// `error "division by zero"`
     Error(Rc<str>),
@@ -125,7 +125,7 @@ impl Session {
     pub fn keyword(&self) -> &'static str {
         match self {
             Self::Open(_) => "open",
-            Self::Alter(_) => "alter",
+            Self::Alter(_) => "alter table",
             Self::Error(_) => "error",
             Self::Declare { .. } => "declare cursor",
             Self::Fetch(..) => "fetch",

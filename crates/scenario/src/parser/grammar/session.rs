@@ -20,7 +20,8 @@ impl Parser<'_> {
         session(Session::Open(self.name(Class::Table, TABLE)?))
     }
 
-    pub(crate) fn alter(&mut self) -> Result<Action, Problem> {
+    pub(crate) fn alter_table(&mut self) -> Result<Action, Problem> {
+        self.expect_keyword("table")?;
         session(Session::Alter(self.name(Class::Table, TABLE)?))
     }
 
