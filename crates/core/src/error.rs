@@ -1,6 +1,8 @@
 //! What can go wrong, as typed values: PostgreSQL's errors with PostgreSQL's words, and the
 //! few that only a playground has.
 
+mod session;
+
 use std::fmt;
 use std::rc::Rc;
 
@@ -9,6 +11,7 @@ use crate::ids::{BlockNumber, BufferId, Name};
 use crate::lmgr::{LockMode, LockTag};
 use crate::memory::{Addr, Fault, MAX_TOUCHED};
 use crate::server::settings::SettingError;
+pub use session::SessionError;
 
 /// An operation's error. An error changes nothing, unless PostgreSQL itself would leave a
 /// trace (the clock hand of a failed sweep stays where it stopped).
@@ -148,6 +151,8 @@ pub enum Error {
     QueryCanceled(Option<Rc<str>>),
     /// The shared lock tables have no room (`LockAcquireExtended`), with the version's hint.
     OutOfSharedMemory(&'static str),
+    /// About a cursor or a prepared statement, or raised by a statement.
+    Session(SessionError),
     /// A setting outside its range (`set_config_option`).
     SettingOutOfRange {
         /// The setting.
@@ -265,6 +270,14 @@ pub enum ErrorCode {
     QueryCanceled,
     /// `ERRCODE_T_R_DEADLOCK_DETECTED`, 40P01.
     DeadlockDetected,
+    /// `ERRCODE_DUPLICATE_CURSOR`, 42P03.
+    DuplicateCursor,
+    /// `ERRCODE_UNDEFINED_CURSOR`, 34000.
+    UndefinedCursor,
+    /// `ERRCODE_DUPLICATE_PSTATEMENT`, 42P05.
+    DuplicateStatement,
+    /// `ERRCODE_UNDEFINED_PSTATEMENT`, 26000.
+    UndefinedStatement,
     /// `ERRCODE_INVALID_PARAMETER_VALUE`, 22023.
     InvalidParameterValue,
     /// `ERRCODE_UNDEFINED_OBJECT`, 42704.
@@ -306,6 +319,7 @@ impl Error {
             Error::InFailedTransaction => ErrorCode::InFailedTransaction,
             Error::NoTransactionBlock(_) => ErrorCode::NoActiveTransaction,
             Error::NoSuchSavepoint(_) => ErrorCode::InvalidSavepoint,
+            Error::Session(error) => error.code(),
             Error::Setting(error) => error.code(),
             Error::TooManyClients | Error::ReservedConnections(_) => ErrorCode::TooManyConnections,
             Error::NotConnected(End::CrashOfAnother) => ErrorCode::CrashShutdown,
@@ -453,6 +467,10 @@ impl ErrorCode {
             ErrorCode::LockNotAvailable => Some("55P03"),
             ErrorCode::QueryCanceled => Some("57014"),
             ErrorCode::DeadlockDetected => Some("40P01"),
+            ErrorCode::DuplicateCursor => Some("42P03"),
+            ErrorCode::UndefinedCursor => Some("34000"),
+            ErrorCode::DuplicateStatement => Some("42P05"),
+            ErrorCode::UndefinedStatement => Some("26000"),
             ErrorCode::InvalidParameterValue => Some("22023"),
             ErrorCode::UndefinedObject => Some("42704"),
             ErrorCode::CantChangeRuntimeParam => Some("55P02"),
@@ -558,6 +576,7 @@ impl fmt::Display for Error {
             Error::QueryCanceled(_) => f.write_str("canceling statement due to user request"),
             Error::OutOfSharedMemory(_) => f.write_str("out of shared memory"),
             Error::NoSuchSavepoint(name) => write!(f, "savepoint \"{name}\" does not exist"),
+            Error::Session(error) => error.fmt(f),
             Error::SettingOutOfRange { name, value, min, max } => write!(
                 f,
                 "{value} 8kB is outside the valid range for parameter \"{name}\" \

@@ -14,6 +14,7 @@ mod locks;
 mod misuse;
 mod problem;
 mod process;
+mod work;
 
 pub use buffers::{BufferEvent, Tick, WriteReason};
 pub use localbuf::LocalBufferEvent;
@@ -21,6 +22,7 @@ pub use locks::LockEvent;
 pub use misuse::{Access, Gone, Wrong};
 pub use problem::Problem;
 pub use process::{End, ProcessEvent};
+pub use work::{SortMethod, WorkEvent};
 
 use crate::error::Error;
 use crate::error::Fallible;
@@ -48,6 +50,8 @@ pub enum Event {
     Resumed(BackendId),
     /// A backend's statement failed that another step had awakened or ended.
     StatementFailed(BackendId, crate::error::ErrorCode),
+    /// Something in a backend's plan cache, or in what a node keeps in `work_mem`.
+    Work(BackendId, WorkEvent),
     /// PostgreSQL warned of something, and went on.
     Warned(crate::error::Warning),
     /// The operation failed; what happened before this stays.

@@ -20,6 +20,7 @@
 //! |---|---|---|
 //! | 1 | [`memory`], [`profile`], [`event`], [`ids`], [`error`], [`op`] | the arena, what a version is, the words |
 //! | 2 | [`mmgr`], [`bufmgr`], [`lmgr`] | memory contexts; the buffer pool; heavyweight locks |
+//! | 2 | `executor` | what sorts and hash tables keep within `work_mem` |
 //! | 2 | [`access`] | which pages scans, inserts and lookups ask the buffer pool for |
 //! | 3 | [`server`] | the server, its backends, its settings |
 //! | 4 | [`views`] | the `pg_*` views and pictures of the machine, read-only |
@@ -35,6 +36,7 @@ pub mod access;
 pub mod bufmgr;
 pub mod error;
 pub mod event;
+mod executor;
 pub mod ids;
 pub mod lmgr;
 pub mod memory;

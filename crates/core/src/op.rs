@@ -5,6 +5,7 @@
 
 mod lock;
 mod plain;
+mod session;
 mod settings;
 
 use std::rc::Rc;
@@ -16,6 +17,7 @@ use crate::ids::{
 pub use crate::ids::Name;
 pub use lock::{AdvisoryKey, LockStmt, LockTarget};
 pub use plain::SLAB_CHUNK;
+pub use session::{PlanCacheMode, PlanChoice, Preparation, SessionOp};
 pub use settings::SettingStmt;
 
 /// One operation. Sizes are bytes unless a field says otherwise.
@@ -536,6 +538,13 @@ pub enum Op {
         /// Who returns.
         backend: BackendId,
     },
+    /// Cursors, prepared statements, and what goes on within a statement.
+    Session {
+        /// Whose session.
+        backend: BackendId,
+        /// What it does.
+        session: SessionOp,
+    },
 }
 
 impl Op {
@@ -578,6 +587,7 @@ impl Op {
                 | Op::SpiFinish { .. }
                 | Op::CallBegin { .. }
                 | Op::CallEnd { .. }
+                | Op::Session { .. }
         )
     }
 
@@ -637,7 +647,8 @@ impl Op {
             | Op::SpiConnect { backend }
             | Op::SpiFinish { backend }
             | Op::CallBegin { backend, .. }
-            | Op::CallEnd { backend } => Some(backend),
+            | Op::CallEnd { backend }
+            | Op::Session { backend, .. } => Some(backend),
             Op::BackgroundWriter { backend, .. } => backend,
             Op::CreateRelation { .. }
             | Op::CreateIndex { .. }

@@ -17,6 +17,7 @@ mod routines;
 pub mod segment;
 mod shmem;
 mod views;
+mod work;
 
 pub use contexts::{BackendProfile, StartStep, TransactionEnd};
 pub use lmgr::LmgrProfile;
@@ -28,6 +29,7 @@ pub use process::{BackendType, ProcessProfile};
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};
 pub use views::ViewColumns;
+pub use work::WorkProfile;
 
 /// A major version of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,8 @@ pub struct Profile {
     pub backend: BackendProfile,
     /// The buffer pool.
     pub bufmgr: BufmgrProfile,
+    /// What uses `work_mem`.
+    pub work: &'static WorkProfile,
     /// The shared segment.
     pub shmem: ShmemProfile,
     /// The lock manager.

@@ -2,6 +2,7 @@
 //!
 //! Read-only functions of the [`Server`]; nothing here decides or changes anything.
 
+mod context_log;
 mod costs;
 mod fragmentation;
 mod locks;
@@ -18,6 +19,7 @@ use crate::ids::{BackendId, BufferId, BufferTag, ChunkSlot};
 use crate::memory::{Addr, AddrSet};
 use crate::mmgr::inspect::{self, BlockView};
 
+pub use context_log::{LoggedChunks, LoggedContext};
 pub use costs::{Costs, Ledger};
 pub use fragmentation::{Fragmentation, fragmentation};
 pub use locks::{LockView, LockWaiter, lock_table};

@@ -6,6 +6,7 @@ mod context;
 mod frame;
 mod lesson;
 mod locks;
+mod session;
 
 use std::rc::Rc;
 
@@ -22,6 +23,7 @@ pub use context::{ContextKind, ContextSizes, Family, Shown};
 pub use frame::{GivenSetting, SettingValue};
 pub use lesson::{Asked, AskedChoice, Condition, Lesson};
 pub use locks::{Keys, LockAction};
+pub use session::{Choice, Session};
 
 /// A whole scenario. Two scripts are equal when they say the same in the same order.
 #[derive(Clone, Debug, Default)]
@@ -341,6 +343,8 @@ pub enum Action {
         /// What happens while it is executed.
         body: Block,
     },
+    /// Cursors, prepared statements, sorts, hash tables, errors.
+    Session(Box<Session>),
     /// `plan { … }`
     Plan(Block),
     /// `tuple { … }`
@@ -432,6 +436,7 @@ impl Action {
             Self::Release(_) => "release",
             Self::Query { utility: false, .. } => "query",
             Self::Query { utility: true, .. } => "do",
+            Self::Session(session) => session.keyword(),
             Self::Plan(_) => "plan",
             Self::Tuple(_) => "tuple",
             Self::Spi(_) => "spi",
@@ -453,6 +458,7 @@ impl Action {
             | Self::Call { body, .. }
             | Self::As { body, .. }
             | Self::Repeat { body, .. } => Some(body),
+            Self::Session(session) => session.block(),
             _ => None,
         }
     }

@@ -12,6 +12,7 @@ mod locks;
 mod memory;
 mod names;
 mod pages;
+mod session;
 mod statement;
 
 use std::collections::BTreeSet;

@@ -198,6 +198,7 @@ impl fmt::Display for Action {
             | Action::Tuple(_)
             | Action::Spi(_) => Ok(()),
             Action::Lock(action) => action.fmt(f),
+            Action::Session(session) => session.fmt(f),
             Action::Rollback(to) => Maybe(" to ", to).fmt(f),
             Action::BgWriter { maxpages, multiplier, delay } => {
                 Maybe(" maxpages=", maxpages).fmt(f)?;

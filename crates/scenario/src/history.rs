@@ -17,6 +17,7 @@ use pgscope_core::bufmgr::BufferUsage;
 use pgscope_core::event::BufferEvent;
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
 use pgscope_core::op::ReadMode;
+use pgscope_core::server::Outcome;
 use pgscope_core::{Error, Event, Op, Server};
 
 use crate::expect::{self, Failure};
@@ -71,6 +72,10 @@ struct Point {
     op: u64,
     server: Rc<Server>,
     error: Option<Error>,
+    /// The error that an expectation sees: the end of what it ended doesn't hide it.
+    expected: Option<Error>,
+    /// An error has ended the statement that the last operation belongs to.
+    skipped: bool,
 }
 
 /// Steps between two snapshots, at first.
@@ -111,7 +116,8 @@ impl History {
         let config = program.config();
         let settings = program.settings().clone();
         let server = Server::start(config.version, settings, config.seed)?;
-        let base = Point { op: 0, server: Rc::new(server), error: None };
+        let base =
+            Point { op: 0, server: Rc::new(server), error: None, expected: None, skipped: false };
         Ok(Self {
             program,
             snapshots: vec![base.clone()],
@@ -192,6 +198,11 @@ impl History {
     pub fn error(&self) -> Option<&Error> {
         let is_op = matches!(self.shown_step()?.kind, StepKind::Op(_));
         if self.event > 0 || !is_op { None } else { self.base.error.as_ref() }
+    }
+
+    /// Whether the shown step was not executed: an error has ended the statement that it belongs to.
+    pub fn was_skipped(&self) -> bool {
+        self.event == 0 && self.base.skipped
     }
 
     /// What each step that was ever reached came to.
@@ -359,7 +370,7 @@ impl History {
                 let nothing = Rc::clone(&self.base.server);
                 let mut base = std::mem::replace(
                     &mut self.base,
-                    Point { op: 0, server: nothing, error: None },
+                    Point { op: 0, server: nothing, error: None, expected: None, skipped: false },
                 );
                 // The placeholder must not keep the server shared, or it would be copied.
                 self.base.server = Rc::clone(&self.snapshots[0].server);
@@ -400,6 +411,8 @@ impl History {
         let server = Rc::make_mut(&mut self.base.server);
         server.log_mut().off();
         self.base.error = server.read_blocks(backend, rel, &blocks).err();
+        self.base.expected = self.base.error.clone();
+        self.base.skipped = false;
         server.log_mut().on();
         self.base.op += blocks.len() as u64;
         self.ahead = None;
@@ -431,7 +444,12 @@ impl History {
         match step.kind {
             StepKind::Op(op) => {
                 let before = (point.server.usage(), point.server.evictions());
-                point.error = Rc::make_mut(&mut point.server).apply(&op).err();
+                let outcome = Rc::make_mut(&mut point.server).apply(&op);
+                point.skipped = matches!(outcome, Ok(Outcome::Ended));
+                point.error = outcome.err();
+                if !point.skipped {
+                    point.expected = point.error.clone();
+                }
                 if first_time {
                     self.marks.push(mark(&op, point, before));
                 }
@@ -447,7 +465,7 @@ impl History {
                         &expectation,
                         &self.program,
                         &point.server,
-                        point.error.as_ref(),
+                        point.expected.as_ref(),
                     );
                     self.marks.push(if failure.is_some() { Mark::Error } else { Mark::Other });
                     if let Some(message) = failure.filter(|_| self.failures.len() < FAILURES) {

@@ -4,9 +4,8 @@
 //! A function of the shown step, its events and the machine; the page shows the parts in
 //! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
 //! [`bulk`] of statements that go over many of its pages, [`local`] of local buffers, [`locks`] of
-//! heavyweight locks,
-//! [`memory`] of contexts, [`session`] of the statements that make and drop them, [`show`] has
-//! the tables.
+//! heavyweight locks, [`memory`] of contexts, [`session`] of the statements that make and drop
+//! them, [`work`] of cursors, plans, sorts and hash tables, [`show`] has the tables.
 
 mod buffers;
 mod bulk;
@@ -17,6 +16,7 @@ mod locks;
 mod memory;
 mod session;
 mod show;
+mod work;
 
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -163,6 +163,11 @@ pub fn narrate(history: &History) -> Narration {
         }
         StepKind::Note(text) => lesson::note(&mut narration, text),
         StepKind::Ask(question) => lesson::question(&mut narration, question),
+        StepKind::Op(op) if history.was_skipped() => {
+            let who = op.backend().map_or("the server", |backend| scene.backend(backend));
+            let words = format!("An error has ended {who}'s statement: this is not executed.");
+            narration.say(Tone::Plain, words);
+        }
         StepKind::Op(op) => {
             match (history.error(), op.backend()) {
                 (Some(Error::NotConnected(_)), Some(id)) => {
@@ -175,7 +180,9 @@ pub fn narrate(history: &History) -> Narration {
             let complete = history.position().event == 0;
             let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
             let routine = |event| routine(&scene, op, event);
-            let whole = session::whole_routine(op).or_else(|| bulk::routine(op));
+            let whole = session::whole_routine(op)
+                .or_else(|| bulk::routine(op))
+                .or_else(|| work::whole_routine(op));
             let whole = whole.filter(|_| complete);
             let place = whole.or_else(|| turning_point.and_then(routine));
             let place = place.or_else(|| locks::whole_routine(op).filter(|_| complete));
@@ -247,6 +254,7 @@ fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         op if op.is_memory() => {
             memory::tell(narration, scene, op);
             session::tell(narration, scene, op);
+            work::tell(narration, scene, op);
             frame::changes(narration, scene);
         }
         Op::BulkBegin { .. }
@@ -287,6 +295,7 @@ fn is_turn(event: &Event) -> bool {
         ),
         Event::Memory(_, event) => matches!(event, MemoryEvent::BlockAllocated { .. }),
         Event::Lock(event) => locks::is_turn(event),
+        Event::Work(..) => true,
         _ => false,
     }
 }
@@ -306,6 +315,7 @@ fn routine(scene: &Scene<'_>, op: &Op, event: &Event) -> Option<(&'static str, &
             Some(routine.unwrap_or_else(|| memory::routine(scene, op, event)))
         }
         Event::Lock(event) => Some(locks::routine(event)),
+        Event::Work(_, event) => Some(work::routine(event)),
         Event::Resumed(_) | Event::StatementFailed(..) | Event::Warned(_) | Event::Failed(_) => {
             None
         }

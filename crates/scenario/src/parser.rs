@@ -225,7 +225,7 @@ impl<'a> Parser<'a> {
         let second = self.tokens.get(self.at + 1).map_or("", |next| self.text_of(next.span));
         let mut found = STATEMENTS.iter().filter(|info| self.comes_next(info.word()));
         let first = found.next()?;
-        let decided = found.find(|info| info.keyword.ends_with(second) && !second.is_empty());
+        let decided = found.find(|info| info.keyword.split(' ').nth(1) == Some(second));
         let info = decided.unwrap_or(first);
         self.keyword(info.word()).then_some(info)
     }

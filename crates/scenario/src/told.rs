@@ -7,7 +7,7 @@
 
 use pgscope_core::Server;
 use pgscope_core::event::{
-    BufferEvent as B, Event, MemoryEvent as M, ProcessEvent as P, Tick, WriteReason,
+    BufferEvent as B, Event, MemoryEvent as M, ProcessEvent as P, Tick, WorkEvent, WriteReason,
 };
 use pgscope_core::ids::{BackendId, BufferId, BufferTag, RelId};
 use pgscope_core::memory::Addr;
@@ -75,6 +75,41 @@ impl Told {
     }
 }
 
+/// What happened to a plan, a sort or a hash table.
+fn work_event(event: &WorkEvent) -> Told {
+    let new = Told::new;
+    match *event {
+        WorkEvent::PlanChosen { custom, cached, custom_plans, .. } => new("plan_chosen")
+            .flag("custom", custom)
+            .flag("cached", cached)
+            .number("custom_plans", custom_plans),
+        WorkEvent::Revalidated => new("revalidated"),
+        WorkEvent::SortGrew { slots } => new("sort_grew").number("slots", slots),
+        WorkEvent::SortBounded { bound } => new("sort_bounded").number("bound", bound),
+        WorkEvent::SortToTapes { tapes } => new("sort_to_tapes").number("tapes", tapes),
+        WorkEvent::SortSpilled { run, tuples } => {
+            new("sort_spilled").number("run", run).number("tuples", tuples)
+        }
+        WorkEvent::SortPass { runs, tapes, last } => {
+            new("sort_pass").number("runs", runs).number("tapes", tapes).flag("last", last)
+        }
+        WorkEvent::SortDone { method } => new("sort_done").text("method", method.name()),
+        WorkEvent::HashSized { buckets, batches } => {
+            new("hash_sized").number("buckets", buckets).number("batches", batches)
+        }
+        WorkEvent::HashBuckets { buckets } => new("hash_buckets").number("buckets", buckets),
+        WorkEvent::HashBatches { batches, kept, written } => new("hash_batches")
+            .number("batches", batches)
+            .number("kept", kept)
+            .number("written", written),
+        WorkEvent::HashDone { buckets, batches, peak_kb } => new("hash_done")
+            .number("buckets", buckets)
+            .number("batches", batches)
+            .number("peak_kb", peak_kb),
+        WorkEvent::HashAllowed { bytes } => new("hash_allowed").number("bytes", bytes),
+    }
+}
+
 /// Turns events into plain objects.
 pub struct Teller<'a> {
     /// The scenario's names.
@@ -107,6 +142,9 @@ impl Teller<'_> {
             Event::StatementFailed(backend, code) => Told::new("statement_failed")
                 .text("backend", self.backend(*backend))
                 .text("code", format!("{code:?}")),
+            Event::Work(backend, event) => {
+                work_event(event).text("backend", self.backend(*backend))
+            }
             Event::Warned(warning) => Told::new("warned").text("message", warning.to_string()),
             Event::Failed(code) => Told::new("failed").text("code", format!("{code:?}")),
         }

@@ -131,6 +131,8 @@ pub(crate) const VACUUM_BUFFER_USAGE_LIMIT: Setting = Setting {
     min: 128,
     max: 16_777_216,
 };
+pub(crate) const WORK_MEM: Setting =
+    Setting { name: "work_mem", unit: " kB", base: 1024, min: 64, max: 1_048_576 };
 pub(crate) const BGWRITER_DELAY: Setting =
     Setting { name: "bgwriter_delay", unit: " ms", base: 1_000, min: 10, max: 10_000 };
 /// No setting, but as long as the longest of them.

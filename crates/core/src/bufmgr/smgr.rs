@@ -270,6 +270,15 @@ impl Smgr {
         }
     }
 
+    /// A table's indexes and their names, in the order of their creation.
+    pub(crate) fn indexes_of(&self, table: RelId) -> Vec<(RelId, Name)> {
+        let numbered = self.relations.iter().zip(0..).map(|(it, number)| (it, RelId(number)));
+        numbered
+            .filter(|(relation, _)| relation.index.is_some_and(|index| index.table == table))
+            .map(|(relation, number)| (number, relation.name.clone()))
+            .collect()
+    }
+
     /// The relation is an index.
     pub(crate) fn set_index(&mut self, rel: RelId, index: IndexOf) {
         if let Some(relation) = self.relations.get_mut(rel.0 as usize) {

@@ -39,6 +39,7 @@ pub(super) static PROFILE: Profile = Profile {
         local_flush_counted: true,
         processes: 15 + 6,
     },
+    work: &super::WorkProfile::OF_17,
     shmem: ShmemProfile::ALIGNED,
     lmgr: LmgrProfile::OF_17,
     views: &super::views::OF_17,

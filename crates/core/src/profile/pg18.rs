@@ -34,6 +34,7 @@ pub(super) static PROFILE: Profile = Profile {
         local_flush_counted: true,
         processes: BACKENDS_AND_AUX_PROCS,
     },
+    work: &super::WorkProfile::OF_18,
     shmem: ShmemProfile::ASYNCHRONOUS,
     lmgr: LmgrProfile::OF_18,
     views: &super::views::OF_18,

@@ -36,6 +36,7 @@ pub(super) static PROFILE: Profile = Profile {
         local_flush_counted: true,
         processes: super::pg18::BACKENDS_AND_AUX_PROCS,
     },
+    work: &super::WorkProfile::OF_18,
     shmem: ShmemProfile::WIDE_STATE,
     lmgr: LmgrProfile::OF_19,
     views: &super::views::OF_18,

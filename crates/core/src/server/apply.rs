@@ -4,7 +4,11 @@ mod chunks;
 mod contexts;
 mod locks;
 mod misuse;
+mod portals;
+mod prepare;
 mod query;
+mod relations;
+mod session;
 mod settings;
 mod start;
 mod transaction;
@@ -50,6 +54,8 @@ pub enum Outcome {
     Context(Addr),
     /// The bytes that it read, the first of them in the lowest eight bits.
     Bytes(u64),
+    /// Nothing: it belongs to a statement that an error has ended already.
+    Ended,
     /// What a round of the background writer came to.
     BgWriter(BgWriterResult),
 }
@@ -170,7 +176,11 @@ impl Server {
         blocks: &[BlockNumber],
     ) -> (usize, BufferId) {
         match self.backends.get_mut(usize::from(backend.0)) {
-            Some(backend) if backend.end().is_none() && backend.waits.is_none() => {
+            Some(backend)
+                if backend.end().is_none()
+                    && backend.waits.is_none()
+                    && backend.session.unwound == 0 =>
+            {
                 self.pool.read_unobserved(&mut backend.buffers, rel, blocks)
             }
             _ => (0, BufferId(0)),
@@ -198,6 +208,9 @@ impl Server {
             if waits && !matches!(op, Op::Disconnect { .. }) {
                 return self.put_off(op);
             }
+        }
+        if self.ended_by_error(op) {
+            return Ok(Outcome::Ended);
         }
         match op {
             Op::BulkBegin { .. }
@@ -363,7 +376,8 @@ impl Server {
             Op::Lock { backend, ref statement } => self.lock_statement(backend, statement)?,
             Op::PassTime { milliseconds } => self.pass_time(milliseconds)?,
             Op::Cancel(backend) => self.cancel(backend)?,
-            Op::QueryBegin { backend } => self.exec_simple_query(backend, false)?,
+            Op::Session { backend, ref session } => return Ok(self.session_op(backend, session)?),
+            Op::QueryBegin { backend } => self.query_begin(backend)?,
             Op::QueryRun { backend, columns } => self.run_portal(backend, columns)?,
             Op::QueryEnd { backend } => self.end_statement(backend)?,
             Op::TupleBegin { backend } => self.tuple_begin(backend)?,

@@ -3,6 +3,12 @@
 //! PostgreSQL keeps these in static variables and on the C stack. The contexts that go with
 //! them are made and dropped in `apply::transaction` and `apply::query`.
 
+use std::rc::Rc;
+
+use super::plancache::PlanCache;
+use super::portals::{Cursor, Running};
+use super::relcache::CachedRelation;
+use crate::executor::Node;
 use crate::memory::Addr;
 
 /// A backend's session, between and within statements.
@@ -20,6 +26,18 @@ pub(super) struct Session {
     pub(super) tuple: Option<Addr>,
     /// SPI connections, the innermost last.
     pub(super) spi: Vec<SpiConnection>,
+    /// Portals that outlive the statement which made them, the oldest first.
+    pub(super) cursors: Vec<Cursor>,
+    /// Which of them is being run.
+    pub(super) running: Option<Running>,
+    /// Prepared statements and their plans.
+    pub(super) plans: PlanCache,
+    /// Nodes of queries in the executor.
+    pub(super) nodes: Rc<Vec<Node>>,
+    /// Relations that it has opened.
+    pub(super) relations: Rc<Vec<CachedRelation>>,
+    /// Ends of what an error has ended already.
+    pub(super) unwound: usize,
 }
 
 /// The transaction, or a savepoint of it (`TransactionStateData`).
@@ -48,6 +66,8 @@ pub(super) struct Portal {
     pub(super) active: Option<Addr>,
     /// The executor's part, unless the statement is a utility command.
     pub(super) query: Option<Query>,
+    /// `holdContext`, for the rows of a utility command or of a cursor WITH HOLD; else null.
+    pub(super) hold: Addr,
 }
 
 /// A query in the executor (`QueryDesc`, `EState`).
@@ -75,6 +95,19 @@ pub(super) struct SpiConnection {
 }
 
 impl Session {
+    /// The query whose executor runs.
+    pub(super) fn query(&self) -> Option<Query> {
+        match &self.running {
+            Some(running) => self.cursor(&running.name)?.portal.query,
+            None => self.portal.filter(|portal| portal.active.is_some())?.query,
+        }
+    }
+
+    /// A cursor, or another portal of that name.
+    pub(super) fn cursor(&self, name: &str) -> Option<&Cursor> {
+        self.cursors.iter().find(|cursor| &*cursor.name == name)
+    }
+
     /// Contexts that code still uses.
     pub(super) fn in_use(&self) -> Vec<Addr> {
         let mut found = Vec::new();
@@ -86,8 +119,15 @@ impl Session {
         }
         let or_null = |context: Option<Addr>| context.unwrap_or(Addr::NULL);
         found.extend_from_slice(&[or_null(self.statement), or_null(self.tuple)]);
-        if let Some(portal) = self.portal {
-            found.extend_from_slice(&[portal.context, or_null(portal.active)]);
+        found.extend(self.running.iter().map(|running| running.saved));
+        found.extend(self.nodes.iter().map(Node::context));
+        found.extend(
+            self.relations.iter().flat_map(|relation| relation.indexes.iter().map(|index| index.1)),
+        );
+        found.extend(self.plans.contexts());
+        let cursors = self.cursors.iter().map(|cursor| cursor.portal);
+        for portal in self.portal.into_iter().chain(cursors) {
+            found.extend_from_slice(&[portal.context, portal.hold, or_null(portal.active)]);
             if let Some(query) = portal.query {
                 found.extend_from_slice(&[query.per_query, query.per_tuple, query.receiver]);
             }

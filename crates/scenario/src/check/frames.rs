@@ -141,7 +141,7 @@ impl Checker {
         frame.compiled()
     }
 
-    fn inner(&mut self, body: &Block, place: Place) -> Sequence {
+    pub(super) fn inner(&mut self, body: &Block, place: Place) -> Sequence {
         self.sequence(&body.items, Place { top: false, ..place })
     }
 
@@ -179,8 +179,13 @@ impl Frame {
         }
     }
 
-    fn body(&mut self, inner: Sequence) {
-        let steps = inner.len();
+    pub(super) fn body(&mut self, inner: Sequence) {
+        self.repeated(inner, 1);
+    }
+
+    /// A body so many times.
+    pub(super) fn repeated(&mut self, inner: Sequence, times: u64) {
+        let steps = inner.len() * times;
         if steps > 0 {
             let (line, statement) = (self.line, self.statement);
             self.steps.push(Node { line, statement, body: Body::Repeated(inner) }, steps);

@@ -80,6 +80,7 @@ impl Checker {
             | Action::Savepoint(_)
             | Action::Release(_) => self.transaction(action, span, place),
             Action::Query { utility, body } => self.query(*utility, body, span, place),
+            Action::Session(session) => self.session(session, span, place),
             Action::Plan(body) => self.plan(body, span, place),
             Action::Tuple(body) => self.tuple(body, span, place),
             Action::Spi(body) => self.spi(body, span, place),

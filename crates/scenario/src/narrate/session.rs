@@ -153,7 +153,7 @@ fn transaction_end(narration: &mut Narration, scene: &Scene<'_>, backend: Backen
 }
 
 /// Which contexts are deleted, in their order.
-fn deleted(narration: &mut Narration, scene: &Scene<'_>) {
+pub(super) fn deleted(narration: &mut Narration, scene: &Scene<'_>) {
     let mut names: Vec<&str> = scene.deleted_contexts().collect();
     let Some(last) = names.pop() else { return narration.say(Tone::Plain, ".") };
     let list = match names.is_empty() {
@@ -170,7 +170,7 @@ fn current_again(narration: &mut Narration, scene: &Scene<'_>, backend: BackendI
 }
 
 impl Scene<'_> {
-    fn deleted_contexts(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn deleted_contexts(&self) -> impl Iterator<Item = &str> {
         self.memory_events().filter_map(|event| match event {
             MemoryEvent::ContextDeleted { name, .. } => Some(self.server.text(*name)),
             _ => None,
@@ -236,6 +236,7 @@ pub(super) fn routine(
         _ => return None,
     };
     let name = scene.server.text(*name);
-    let (_, creates, drops, file) = MAKERS.iter().find(|maker| maker.0 == name)?;
+    let makers = MAKERS.iter().chain(&super::work::MAKERS);
+    let (_, creates, drops, file) = makers.into_iter().find(|maker| maker.0 == name)?;
     Some((if created { creates } else { drops }, file))
 }

@@ -6,6 +6,7 @@ mod lesson;
 mod locks;
 mod memory;
 mod pages;
+mod session;
 
 pub(crate) use frame::known_setting;
 

@@ -31,20 +31,29 @@ impl Server {
         Ok(())
     }
 
+    /// A client waits for the end of one statement before it sends the next.
+    pub(super) fn check_idle(&mut self, id: BackendId) -> Fallible<()> {
+        self.check_touched()?;
+        let backend = self.at(id)?;
+        let Session { statement, tuple, spi, running, .. } = &backend.session;
+        let idle = statement.is_none() && tuple.is_none() && spi.is_empty() && running.is_none();
+        backend.session.unwound = 0;
+        match idle && self.at(id)?.calls.is_empty() {
+            true => Ok(()),
+            false => {
+                Err(Error::Protocol("a client sends a statement when the last one has ended")
+                    .into())
+            }
+        }
+    }
+
     /// The first half of `exec_simple_query`: a transaction, and `MessageContext` to plan in.
     /// In a failed transaction only an `exit` is taken.
     pub(super) fn exec_simple_query(&mut self, id: BackendId, exit: bool) -> Fallible<()> {
-        self.check_touched()?;
-        let backend = self.at(id)?;
-        let Session { statement, tuple, spi, .. } = &backend.session;
-        let idle = statement.is_none() && tuple.is_none() && spi.is_empty();
-        if !idle || !backend.calls.is_empty() {
-            return Err(
-                Error::Protocol("a client sends a statement when the last one has ended").into()
-            );
-        }
+        self.check_idle(id)?;
         self.switch_to_slot(id, ContextSlot::MESSAGE)?;
         self.start_transaction_command(id)?;
+        self.drop_unnamed_stmt(id)?;
         if !exit && self.is_aborted(id)? {
             self.recover_from_error(id)?;
             return Err(Error::InFailedTransaction.into());
@@ -87,6 +96,14 @@ impl Server {
     /// `CreatePortal` for the unnamed portal; one that an error left is dropped first.
     fn create_portal(&mut self, id: BackendId) -> Fallible<Portal> {
         self.portal_drop(id)?;
+        self.drop_cursors(id, |cursor| cursor.name.is_empty())?;
+        let portal = self.portal_create(id, "")?;
+        self.keep_portal(id, portal)?;
+        Ok(portal)
+    }
+
+    /// `CreatePortal`
+    pub(super) fn portal_create(&mut self, id: BackendId, name: &str) -> Fallible<Portal> {
         let size = self.profile.backend.portal;
         let backend = self.at(id)?;
         let level = backend.session.levels.len();
@@ -94,10 +111,9 @@ impl Server {
         let pointer = self.keep(id, top, size)?;
         let sizes = Allocator::PLAIN_SMALL;
         let context = self.create_named(id, top, ContextSlot::PORTAL, sizes)?;
-        let portal = Portal { pointer, context, level, active: None, query: None };
-        self.keep_portal(id, portal)?;
-        self.memory_of(id)?.memory_context_set_identifier(context, "<unnamed>")?;
-        Ok(portal)
+        let ident = if name.is_empty() { "<unnamed>" } else { name };
+        self.memory_of(id)?.memory_context_set_identifier(context, ident)?;
+        Ok(Portal { pointer, context, level, active: None, query: None, hold: Addr::NULL })
     }
 
     fn keep_portal(&mut self, id: BackendId, portal: Portal) -> Fallible<()> {
@@ -107,7 +123,7 @@ impl Server {
 
     /// `PortalStart` of a query: `CreateQueryDesc`, `standard_ExecutorStart`, and in its
     /// `InitPlan` a node's `CreateExprContext`.
-    fn executor_start(&mut self, id: BackendId, portal: &Portal) -> Fallible<Query> {
+    pub(super) fn executor_start(&mut self, id: BackendId, portal: &Portal) -> Fallible<Query> {
         let size = self.profile.backend.query_desc;
         let planned_in = self.at(id)?.memory.current;
         self.switch(id, portal.context)?;
@@ -184,13 +200,22 @@ impl Server {
         let Some(mut portal) = self.at(id)?.session.portal else { return Ok(()) };
         if let Some(query) = portal.query.take() {
             self.keep_portal(id, portal)?;
-            self.delete_family(id, query.per_tuple)?;
-            self.delete_family(id, query.per_query)?;
-            self.give_back(id, query.descriptor)?;
+            self.executor_end(id, query)?;
         }
         self.at(id)?.session.portal = None;
+        if !portal.hold.is_null() {
+            self.delete_family(id, portal.hold)?;
+        }
         self.delete_family(id, portal.context)?;
         self.give_back(id, portal.pointer)
+    }
+
+    /// `ExecutorEnd` and `FreeQueryDesc`
+    pub(super) fn executor_end(&mut self, id: BackendId, query: Query) -> Fallible<()> {
+        self.end_nodes(id, query.per_query)?;
+        self.delete_family(id, query.per_tuple)?;
+        self.delete_family(id, query.per_query)?;
+        self.give_back(id, query.descriptor)
     }
 
     /// `AtAbort_Portals`: an error's portal loses what is below its context.
@@ -202,12 +227,21 @@ impl Server {
         portal.active = None;
         portal.query = None;
         self.keep_portal(id, portal)?;
-        self.delete_below(id, portal.context)
+        self.delete_below(id, portal.context)?;
+        self.forget_nodes(id)
     }
 
     /// `PostgresMain` after an error: the transaction is aborted, the loop goes on.
     pub(super) fn recover_from_error(&mut self, id: BackendId) -> Fallible<()> {
-        self.at(id)?.session.statement = None;
+        let backend = self.at(id)?;
+        let calls = backend.calls.first().map(|call| call.outer);
+        backend.calls.clear();
+        if let Some(outer) = calls {
+            backend.variables.set_context(ContextSlot::FUNCTION_CALL, outer)?;
+        }
+        let session = &mut backend.session;
+        (session.statement, session.tuple, session.running) = (None, None, None);
+        session.spi.clear();
         self.abort_current_transaction(id)?;
         // MarkPortalFailed, of a statement in a transaction that was aborted before.
         if let Some(portal) = &mut self.at(id)?.session.portal {
@@ -221,8 +255,7 @@ impl Server {
     pub(super) fn tuple_begin(&mut self, id: BackendId) -> Fallible<()> {
         self.check_touched()?;
         let session = &self.at(id)?.session;
-        let portal = session.portal.filter(|portal| portal.active.is_some());
-        let query = portal.and_then(|portal| portal.query).ok_or_else(no_statement)?;
+        let query = session.query().ok_or_else(no_statement)?;
         if session.tuple.is_some() {
             return Err(Error::Protocol("the node is working on a tuple already").into());
         }
@@ -245,13 +278,18 @@ impl Server {
         self.check_touched()?;
         let backend = self.at(id)?;
         let session = &backend.session;
-        let portal = session.portal.filter(|it| it.active.is_some()).ok_or_else(no_statement)?;
+        let query = session.query();
+        let portal = match &session.running {
+            Some(running) => session.cursor(&running.name).map(|cursor| cursor.portal),
+            None => session.portal.filter(|it| it.active.is_some()),
+        };
+        let portal = portal.ok_or_else(no_statement)?;
         if session.spi.len() >= MAX_SPI_DEPTH {
             return Err(
                 Error::Limit { what: "SPI connections", limit: MAX_SPI_DEPTH as u64 }.into()
             );
         }
-        let atomic = portal.query.is_some() || session.in_block;
+        let atomic = query.is_some() || session.in_block;
         let saved = backend.memory.current;
         let transaction = backend.context_or_error(ContextSlot::TOP_TRANSACTION)?;
         let sizes = Allocator::PLAIN;

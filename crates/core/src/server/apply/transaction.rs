@@ -223,8 +223,9 @@ impl Server {
         self.switch(id, context)
     }
 
-    /// `CommitTransaction`, `AtCommit_Memory`.
+    /// `CommitTransaction`, `PreCommit_Portals`, `AtCommit_Memory`.
     pub(super) fn commit_transaction(&mut self, id: BackendId) -> Fallible<()> {
+        self.pre_commit_portals(id)?;
         self.proc_release_locks(id, true)?;
         self.at_eoxact_guc(id, true)?;
         self.end_transaction(id, false)
@@ -234,6 +235,7 @@ impl Server {
     fn abort_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         self.abort_portal(id, 1)?;
+        self.abort_cursors(id, 1)?;
         self.proc_release_locks(id, false)?;
         self.at_eoxact_guc(id, false)
     }
@@ -241,6 +243,7 @@ impl Server {
     /// `CleanupTransaction`, `AtCleanup_Portals`, `AtCleanup_Memory`.
     fn cleanup_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.portal_drop(id)?;
+        self.drop_cursors(id, |cursor| cursor.portal.level > 0)?;
         self.end_transaction(id, true)
     }
 
@@ -272,6 +275,8 @@ impl Server {
             self.reassign_locks(id)?;
             self.at_eoxact_guc(id, true)?;
             let ended = self.pop_level(id)?;
+            let level = self.at(id)?.session.levels.len();
+            self.sub_commit_portals(id, level)?;
             // AtSubCommit_Memory
             let parent = self.level(id)?.context;
             self.switch(id, parent)?;
@@ -299,6 +304,7 @@ impl Server {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         let level = self.at(id)?.session.levels.len();
         self.abort_portal(id, level)?;
+        self.abort_cursors(id, level)?;
         self.release_level_locks(id)?;
         self.at_eoxact_guc(id, false)
     }
@@ -310,6 +316,7 @@ impl Server {
         if session.portal.is_some_and(|portal| portal.level == level) {
             self.portal_drop(id)?;
         }
+        self.drop_cursors(id, |cursor| cursor.portal.level >= level)?;
         let ended = self.pop_level(id)?;
         let parent = self.level(id)?.context;
         let reset = self.profile.backend.transaction_end == TransactionEnd::Reset;
