@@ -56,6 +56,7 @@ use crate::event::{BufferEvent, EventLog};
 use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, BufferTag, Name, RelId};
 use crate::op::Persistence;
 use crate::profile::BufmgrProfile;
+use crate::server::Settings;
 
 use bgwriter::BgWriterState;
 use buf_table::BufTable;
@@ -76,10 +77,14 @@ pub struct BufferPool {
     pub(crate) descs: Descriptors,
     pub(crate) table: BufTable,
     pub(crate) strategy: StrategyControl,
+    /// `MaxProportionalPins`: buffers that a backend may pin at once for a bulk operation.
+    max_proportional_pins: u32,
     /// How far use raises a usage count.
     max_usage_count: u8,
     /// Local buffers that backends have made, all together.
     pub(crate) local_buffers: u32,
+    /// A backend's local buffers may want memory.
+    pub(crate) local_requests: bool,
     /// The relations' files.
     pub smgr: Smgr,
     /// The write-ahead log's positions.
@@ -173,14 +178,17 @@ pub struct PoolBuffer {
 }
 
 impl BufferPool {
-    /// A pool of `nbuffers` empty buffers, as it is when the server starts.
-    pub fn new(nbuffers: u32, profile: &BufmgrProfile) -> Self {
+    /// A pool of empty buffers, as it is when a server with these settings starts.
+    pub fn new(settings: &Settings, profile: &BufmgrProfile) -> Self {
+        let nbuffers = settings.shared_buffers;
         let mut pool = Self {
             descs: Descriptors::new(nbuffers),
             table: BufTable::new(nbuffers),
             strategy: StrategyControl::new(nbuffers),
+            max_proportional_pins: nbuffers / profile.processes.of(settings),
             max_usage_count: desc::BM_MAX_USAGE_COUNT,
             local_buffers: 0,
+            local_requests: false,
             smgr: Smgr::default(),
             wal: Wal::default(),
         };

@@ -12,6 +12,7 @@ mod pg15;
 mod pg17;
 mod pg18;
 mod pg19;
+mod processes;
 mod routines;
 pub mod segment;
 mod shmem;
@@ -23,6 +24,7 @@ pub use mmgr::{
     ChunkHeaders, ContextRows, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags,
     Recycling, SlabLists, SlabProfile, StatsDetail, TreeOrder,
 };
+pub use processes::ProcessCount;
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};
 pub use views::ViewColumns;
@@ -141,7 +143,8 @@ pub struct BufmgrProfile {
     pub freelist: bool,
     /// Dirtying sets `BM_JUST_DIRTIED`.
     pub just_dirtied: bool,
-    /// Bytes in kB of the ring of a bulk read, for a pool of this many buffers.
+    /// Bytes in kB of the ring of a bulk read, for a backend that may pin so many buffers
+    /// (`GetPinLimit`).
     pub bulkread_ring_kb: fn(u32) -> u32,
     /// Bytes in kB of VACUUM's ring (`vacuum_buffer_usage_limit`).
     pub vacuum_ring_kb: u32,
@@ -161,9 +164,8 @@ pub struct BufmgrProfile {
     pub evict: bool,
     /// Flushing a temporary relation counts the blocks it writes.
     pub local_flush_counted: bool,
-    /// `MaxBackends` and the auxiliary processes, among which the pins of bulk operations are
-    /// shared out; for max_connections 10, with which the traces were recorded.
-    pub processes: u32,
+    /// Among whom the pins of bulk operations are shared out.
+    pub processes: ProcessCount,
 }
 
 /// How a version's read streams look ahead (`read_stream.c`), with the settings' defaults.

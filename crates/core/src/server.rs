@@ -75,7 +75,7 @@ impl Server {
         Ok(Self {
             profile,
             shmem: ShmemLayout::new(version.profile(), &settings),
-            pool: BufferPool::new(settings.shared_buffers, &profile.bufmgr),
+            pool: BufferPool::new(&settings, &profile.bufmgr),
             settings,
             seed,
             arena: Arena::new(),

@@ -60,6 +60,10 @@ fn run(trace: &Trace, compared: &mut u64) -> Result<(), Stop> {
     replay.end(&Record(&trace.end))
 }
 
+/// Settings that count processes, among which pins are shared out.
+const COUNTING: [&str; 4] =
+    ["max_connections", "max_worker_processes", "max_wal_senders", "autovacuum_max_workers"];
+
 fn failed(error: Error) -> Stop {
     Stop::Differs(format!("  set-up: {error}"))
 }
@@ -71,7 +75,15 @@ impl Replay {
         let version = u32::try_from(number).ok().and_then(Version::from_release);
         let version =
             version.ok_or_else(|| Stop::Unsupported(format!("the buffer manager of {number}")))?;
-        let settings = Settings::with_shared_buffers(record.small("nbuffers")?);
+        let mut settings = Settings::with_shared_buffers(record.small("nbuffers")?);
+        for (name, value) in header["settings"].as_object().into_iter().flatten() {
+            // Those that nothing here depends on are not known.
+            if let (true, Some(value)) = (COUNTING.contains(&&**name), value.as_str()) {
+                let set = settings.set(version, name, value);
+                set.map_err(|error| Stop::Unsupported(format!("{name}={value}: {error:?}")))?;
+            }
+        }
+        let known = u64::from(version.profile().bufmgr.processes.of(&settings));
         let server = Server::start(version, settings, 0).map_err(failed)?;
         let mut replay = Self {
             server,
@@ -82,7 +94,6 @@ impl Replay {
             flushed: 0,
         };
         let processes = record.number("max_backends")? + record.number("aux_procs")?;
-        let known = u64::from(replay.server.profile().bufmgr.processes);
         if processes != known {
             return Err(Stop::Unsupported(format!("{processes} processes, not {known}")));
         }

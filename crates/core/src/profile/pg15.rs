@@ -3,7 +3,7 @@
 
 use super::contexts::start_of_15;
 use super::{
-    BackendProfile, BufmgrProfile, GenerationProfile, LmgrProfile, MmgrProfile, NodeTags, Profile,
+    BackendProfile, BufmgrProfile, GenerationProfile, LmgrProfile, MmgrProfile, NodeTags, ProcessCount, Profile,
     ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
@@ -43,6 +43,7 @@ const BACKEND: BackendProfile = BackendProfile {
     transaction_end: TransactionEnd::Delete,
     portal: 232,
     query_desc: 112,
+    local_buffer_align: 0,
 };
 
 const BUFMGR: BufmgrProfile = BufmgrProfile {
@@ -57,5 +58,5 @@ const BUFMGR: BufmgrProfile = BufmgrProfile {
     read_stream: None,
     evict: false,
     local_flush_counted: false,
-    processes: 14 + 5,
+    processes: ProcessCount::OF_15,
 };

@@ -2,7 +2,7 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, Profile,
+    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, ProcessCount, Profile,
     ReadRounds, ReadStreamProfile, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
@@ -19,6 +19,7 @@ pub(super) static PROFILE: Profile = Profile {
         transaction_end: TransactionEnd::Delete,
         portal: 232,
         query_desc: 112,
+        local_buffer_align: 4096,
     },
     bufmgr: BufmgrProfile {
         freelist: true,
@@ -37,7 +38,7 @@ pub(super) static PROFILE: Profile = Profile {
         }),
         evict: true,
         local_flush_counted: true,
-        processes: 15 + 6,
+        processes: ProcessCount::OF_17,
     },
     shmem: ShmemProfile::ALIGNED,
     lmgr: LmgrProfile::OF_17,

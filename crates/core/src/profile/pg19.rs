@@ -2,7 +2,7 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, Profile,
+    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, ProcessCount, Profile,
     ReadRounds, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
@@ -20,6 +20,7 @@ pub(super) static PROFILE: Profile = Profile {
         transaction_end: TransactionEnd::Reset,
         portal: 224,
         query_desc: 112,
+        local_buffer_align: 4096,
     },
     bufmgr: BufmgrProfile {
         freelist: false,
@@ -34,7 +35,7 @@ pub(super) static PROFILE: Profile = Profile {
         read_stream: Some(super::pg18::READ_STREAM),
         evict: true,
         local_flush_counted: true,
-        processes: super::pg18::BACKENDS_AND_AUX_PROCS,
+        processes: ProcessCount::OF_18,
     },
     shmem: ShmemProfile::WIDE_STATE,
     lmgr: LmgrProfile::OF_19,

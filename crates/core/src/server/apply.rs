@@ -2,6 +2,7 @@
 
 mod chunks;
 mod contexts;
+mod local;
 mod misuse;
 mod query;
 mod start;
@@ -125,7 +126,11 @@ impl Server {
     pub(super) fn apply_the_long_way(&mut self, op: &Op) -> Result<Outcome, Error> {
         self.log.begin()?;
         self.arena.forget_fault();
-        let outcome = self.execute(op).and_then(|outcome| match self.arena.fault() {
+        let mut outcome = self.execute(op);
+        if self.pool.local_requests {
+            outcome = self.make_local_requests(op.backend(), outcome);
+        }
+        let outcome = outcome.and_then(|outcome| match self.arena.fault() {
             Some(fault) => Err(fault.into()),
             None => Ok(outcome),
         });

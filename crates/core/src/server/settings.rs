@@ -90,10 +90,34 @@ impl Settings {
             self.shared_buffers = value as u32;
             return Ok(());
         }
-        let given = Rc::make_mut(self.given.get_or_insert_default());
-        given.retain(|(setting, _)| *setting != parameter.setting);
-        given.push((parameter.setting, value));
+        self.give(parameter.setting, value);
         Ok(())
+    }
+
+    /// `max_connections`, for who has checked nothing else against the version.
+    ///
+    /// # Errors
+    /// [`Error::SettingOutOfRange`].
+    pub fn set_max_connections(&mut self, connections: u32) -> Result<(), Error> {
+        let (min, max) = (1, MAX_BACKENDS as u32);
+        if !(min..=max).contains(&connections) {
+            let name = "max_connections";
+            return Err(Error::SettingOutOfRange { name, value: connections, min, max });
+        }
+        self.give(Setting::MaxConnections, connections as i32);
+        Ok(())
+    }
+
+    fn give(&mut self, setting: Setting, value: i32) {
+        let given = Rc::make_mut(self.given.get_or_insert_default());
+        given.retain(|(known, _)| *known != setting);
+        given.push((setting, value));
+    }
+
+    /// The value given, if one was.
+    pub(crate) fn given(&self, setting: Setting) -> Option<i32> {
+        let mut given = self.given.iter().flat_map(|given| given.iter());
+        given.find(|(known, _)| *known == setting).map(|(_, value)| *value)
     }
 
     /// The value given, or else the version's default; zero if the version has no such setting.
@@ -102,8 +126,7 @@ impl Settings {
             return i32::try_from(self.shared_buffers).unwrap_or(i32::MAX);
         }
         let Some(parameter) = parameter(profile, |it| it.setting == setting) else { return 0 };
-        let mut given = self.given.iter().flat_map(|given| given.iter());
-        given.find(|(it, _)| *it == setting).map_or(parameter.boot, |(_, value)| *value)
+        self.given(setting).unwrap_or(parameter.boot)
     }
 
     /// What the setting's check hook lets through, and as what.
