@@ -2,6 +2,7 @@
 //! few that only a playground has.
 
 use std::fmt;
+use std::rc::Rc;
 
 use crate::ids::{BlockNumber, BufferId, Name};
 use crate::memory::{Addr, Fault, MAX_TOUCHED};
@@ -20,6 +21,15 @@ pub enum Error {
     PinnedInInvalidateBuffer,
     /// A page is to be dropped that another backend has pinned: the server waits for it.
     WaitsForPin(BufferId),
+    /// A cleanup lock on a page that the backend has pinned more than once
+    /// (`CheckBufferIsPinnedOnce`).
+    IncorrectLocalPinCount(u32),
+    /// A cleanup lock for which another backend waits already (`LockBufferForCleanup`).
+    MultipleWaiters,
+    /// The backend waits for a cleanup lock on this buffer, and can do nothing else.
+    BackendWaitsForPins(BufferId),
+    /// `pg_cancel_backend` (`ProcessInterrupts`). In newer versions the context says of what.
+    QueryCanceled(Option<Rc<str>>),
     /// A temporary relation's page is to be dropped that is pinned (`InvalidateLocalBuffer`).
     StillReferenced {
         /// The relation's file.
@@ -212,6 +222,8 @@ pub enum ErrorCode {
     InFailedTransaction,
     /// `ERRCODE_S_E_INVALID_SPECIFICATION`, 3B001.
     InvalidSavepoint,
+    /// `ERRCODE_QUERY_CANCELED`, 57014.
+    QueryCanceled,
     /// `ERRCODE_INTERNAL_ERROR`, XX000: what `elog(ERROR)` gives.
     Internal,
     /// Not an error that PostgreSQL has: the playground's own.
@@ -231,11 +243,14 @@ impl Error {
             Error::NoEmptyLocalBuffer => ErrorCode::InsufficientResources,
             Error::OtherTempRelation => ErrorCode::FeatureNotSupported,
             Error::ShortRead { .. } => ErrorCode::DataCorrupted,
+            Error::QueryCanceled(_) => ErrorCode::QueryCanceled,
             Error::InFailedTransaction => ErrorCode::InFailedTransaction,
             Error::NoTransactionBlock(_) => ErrorCode::NoActiveTransaction,
             Error::NoSuchSavepoint(_) => ErrorCode::InvalidSavepoint,
             Error::NoUnpinnedBuffers
             | Error::PinnedInInvalidateBuffer
+            | Error::IncorrectLocalPinCount(_)
+            | Error::MultipleWaiters
             | Error::StillReferenced { .. }
             | Error::BadBufferId(_)
             | Error::InvalidAllocSize(_)
@@ -279,6 +294,17 @@ impl Error {
             Error::WaitsForPin(_) => "A real server would wait here until the other backend \
                 unpins the page."
                 .into(),
+            Error::IncorrectLocalPinCount(_) => "The backend's own other pins would never go away \
+                while it waits."
+                .into(),
+            Error::MultipleWaiters => {
+                "The descriptor has room for one waiter: cancel it, or unpin the page.".into()
+            }
+            Error::BackendWaitsForPins(_) => {
+                "It goes on when the other backends have unpinned the \
+                page: until then it can only be cancelled."
+                    .into()
+            }
             Error::NotInVersion(_) => {
                 "The number in the server statement is the version: choose a newer one.".into()
             }
@@ -338,6 +364,7 @@ impl ErrorCode {
             ErrorCode::NoActiveTransaction => Some("25P01"),
             ErrorCode::InFailedTransaction => Some("25P02"),
             ErrorCode::InvalidSavepoint => Some("3B001"),
+            ErrorCode::QueryCanceled => Some("57014"),
             ErrorCode::Internal => Some("XX000"),
             ErrorCode::Playground => None,
         }
@@ -354,6 +381,14 @@ impl fmt::Display for Error {
             Error::WaitsForPin(buffer) => {
                 write!(f, "another backend has buffer {buffer} pinned")
             }
+            Error::IncorrectLocalPinCount(pins) => write!(f, "incorrect local pin count: {pins}"),
+            Error::MultipleWaiters => {
+                f.write_str("multiple backends attempting to wait for pincount 1")
+            }
+            Error::BackendWaitsForPins(buffer) => {
+                write!(f, "the backend waits for a cleanup lock on buffer {buffer}")
+            }
+            Error::QueryCanceled(_) => f.write_str("canceling statement due to user request"),
             Error::StillReferenced { path, block, pins } => {
                 write!(f, "block {block} of {path} is still referenced (local {pins})")
             }

@@ -38,6 +38,8 @@ pub enum Event {
     LocalBuffer(BackendId, LocalBufferEvent),
     /// Something in a backend's memory contexts.
     Memory(BackendId, MemoryEvent),
+    /// A backend's statement failed that another step had awakened or ended.
+    StatementFailed(BackendId, crate::error::ErrorCode),
     /// PostgreSQL warned of something, and went on.
     Warned(crate::error::Warning),
     /// The operation failed; what happened before this stays.

@@ -162,6 +162,8 @@ pub struct BufmgrProfile {
     pub read_stream: Option<ReadStreamProfile>,
     /// A buffer can be emptied from outside (`EvictUnpinnedBuffer`).
     pub evict: bool,
+    /// VACUUM makes sure that it has each page pinned once only.
+    pub vacuum_checks_pins: bool,
     /// Flushing a temporary relation counts the blocks it writes.
     pub local_flush_counted: bool,
     /// Among whom the pins of bulk operations are shared out.

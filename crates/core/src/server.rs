@@ -17,7 +17,7 @@ pub mod shmem;
 mod variables;
 
 pub use apply::Outcome;
-pub use backend::{Backend, Call};
+pub use backend::{Backend, Call, WaitsFor};
 pub use settings::Settings;
 pub use variables::ChunkVar;
 

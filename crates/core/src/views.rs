@@ -6,6 +6,7 @@ mod costs;
 mod fragmentation;
 mod memory_contexts;
 mod shmem_allocations;
+mod stat_io;
 mod statistics;
 
 use crate::Server;

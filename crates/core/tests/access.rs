@@ -103,7 +103,10 @@ fn the_ring_follows_from_how_many_processes_there_may_be() {
     for (given, left) in [
         (&[("max_worker_processes", "0")][..], 98),
         (&[], 94),
-        (&[("max_connections", "10"), ("max_worker_processes", "0"), ("max_wal_senders", "0")], 248),
+        (
+            &[("max_connections", "10"), ("max_worker_processes", "0"), ("max_wal_senders", "0")],
+            248,
+        ),
         (&[("max_connections", "20"), ("autovacuum_worker_slots", "3")], 202),
         (&[("max_connections", "2000")], 32),
     ] {
@@ -207,13 +210,13 @@ fn vacuum_stays_in_its_ring_and_dirties_every_page() {
     for version in Version::ALL {
         let profile = &version.profile().bufmgr;
         let mut server = start(version, 16_384, 1_000);
-        execute(&mut server, TABLE, Bulk::Vacuum { size_kb: None });
+        execute(&mut server, TABLE, Bulk::Vacuum { size_kb: None, freeze: false });
         let slots = profile.vacuum_ring_kb as usize / 8;
         assert_eq!(usages(&server, TABLE), vec![1; slots], "{version:?}");
         let written = server.usage().written;
         assert_eq!(written, 1_000 - slots as u64, "{version:?}");
 
-        let limit = Bulk::Vacuum { size_kb: Some(0) };
+        let limit = Bulk::Vacuum { size_kb: Some(0), freeze: false };
         let mut server = start(version, 16_384, 1_000);
         if profile.sized_rings {
             execute(&mut server, TABLE, limit);

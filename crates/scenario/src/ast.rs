@@ -178,6 +178,34 @@ pub enum Action {
     Free(Name),
     /// `evict 3`
     Evict(u64),
+    /// `cleanup p`
+    Cleanup {
+        /// The pin on the page.
+        pin: Name,
+        /// `nowait`
+        nowait: bool,
+    },
+    /// `cancel alice`
+    Cancel(Name),
+    /// `pgbench tables scale=10`
+    PgbenchTables {
+        /// The scale factor; 1 if it isn't said.
+        scale: Option<u64>,
+    },
+    /// `pgbench times 100`
+    Pgbench {
+        /// How many transactions; one if it isn't said.
+        times: Option<u64>,
+    },
+    /// `readbuffers orders 3..40`
+    ReadRange {
+        /// The table.
+        table: Name,
+        /// Its pages.
+        pages: PageRange,
+        /// The ring to use.
+        ring: Option<Name>,
+    },
     /// `unpin p`
     Unpin(Name),
     /// `flush p`, `flush orders`
@@ -367,6 +395,10 @@ impl Action {
             Self::Evict(_) => "evict",
             Self::Dirty { .. } => "dirty",
             Self::Extend { .. } => "extend",
+            Self::Cleanup { .. } => "cleanup",
+            Self::Cancel(_) => "cancel",
+            Self::PgbenchTables { .. } | Self::Pgbench { .. } => "pgbench",
+            Self::ReadRange { .. } => "readbuffers",
             Self::Unpin(_) => "unpin",
             Self::Flush(_) => "flush",
             Self::Checkpoint => "checkpoint",
@@ -426,6 +458,8 @@ pub struct Server {
     pub shared_buffers: Option<Quantity>,
     /// Likewise.
     pub temp_buffers: Option<Quantity>,
+    /// Likewise, a number.
+    pub max_connections: Option<Quantity>,
     /// What random draws grow from.
     pub seed: Option<u64>,
 }
@@ -454,7 +488,10 @@ pub enum BulkKind {
     /// `bitmapscan`
     BitmapScan,
     /// `vacuum`
-    Vacuum,
+    Vacuum {
+        /// `freeze`
+        freeze: bool,
+    },
     /// `prewarm`
     Prewarm,
     /// `copy`
@@ -469,7 +506,7 @@ impl BulkKind {
         match self {
             Self::SeqScan => "seqscan",
             Self::BitmapScan => "bitmapscan",
-            Self::Vacuum => "vacuum",
+            Self::Vacuum { .. } => "vacuum",
             Self::Prewarm => "prewarm",
             Self::CopyIn => "copy",
             Self::CreateTableAs => "create table",

@@ -9,15 +9,17 @@ mod frames;
 mod memory;
 mod names;
 mod pages;
+mod pgbench;
 mod statement;
 
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
 
-use crate::ast::{Block, Item, Script, Statement};
+use crate::ast::{Action, Block, Item, Script, Statement};
 use crate::diagnostic::{Diagnostic, Problem, Span};
 use crate::limits::{MAX_DIAGNOSTICS, MAX_STEPS};
 use crate::names::{Names, Register};
 use crate::parser::parse;
+use crate::pgbench::HISTORY;
 use crate::program::{Body, Node, Program, Sequence, ServerConfig};
 use crate::statements::{By, STATEMENTS};
 use frames::Within;
@@ -54,6 +56,7 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
         names: Names::default(),
         tables: Vec::new(),
         extended: Register::default(),
+        pgbench_scale: None,
         tolerated: Register::default(),
         statements: 0,
         too_long: false,
@@ -81,6 +84,8 @@ struct Checker {
     tables: Vec<TableSize>,
     /// Tables that grow somewhere in the scenario, whose size is not known beforehand.
     extended: Register,
+    /// The scale of pgbench's tables, if they are there.
+    pgbench_scale: Option<u64>,
     /// Unknown names that nothing more is said about.
     tolerated: Register,
     statements: u32,
@@ -133,6 +138,9 @@ impl Checker {
             let Item::Statement(Statement { action, .. }) = item else { continue };
             if let Some(table) = pages::resized(action) {
                 self.extended.define(&table.text);
+            }
+            if let Action::Pgbench { .. } = action {
+                self.extended.define(&HISTORY.name.into());
             }
             if let Some(body) = action.block() {
                 self.find_extended(&body.items);

@@ -82,6 +82,7 @@ pub fn measure(metric: Metric, server: &Server) -> Option<f64> {
                 PageMetric::Usage => row.map_or(0, |row| row.usage_count.into()),
                 PageMetric::Pins => row.map_or(0, |row| row.pins.into()),
                 PageMetric::Dirty => row.map_or(0, |row| row.dirty.into()),
+                PageMetric::Partition => server.pool().partition(tag).into(),
                 PageMetric::Buffer => row.map_or(0, |row| row.buffer.number().into()),
             }
         }
@@ -119,8 +120,10 @@ pub fn measure(metric: Metric, server: &Server) -> Option<f64> {
             }
         }
         Metric::Backend(metric, backend) => {
-            let memory = &server.backend(backend)?.memory;
+            let backend = server.backend(backend)?;
+            let memory = &backend.memory;
             match metric {
+                BackendMetric::Waits => backend.waits_for().is_some().into(),
                 BackendMetric::Contexts => {
                     1 + server.context(memory.top).descendants().count() as u64
                 }

@@ -137,10 +137,17 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.keyword())?;
         match self {
-            Action::Server(Server { version, shared_buffers, temp_buffers, seed }) => {
+            Action::Server(Server {
+                version,
+                shared_buffers,
+                temp_buffers,
+                max_connections,
+                seed,
+            }) => {
                 Maybe(" ", version).fmt(f)?;
                 Maybe(" shared_buffers=", shared_buffers).fmt(f)?;
                 Maybe(" temp_buffers=", temp_buffers).fmt(f)?;
+                Maybe(" max_connections=", max_connections).fmt(f)?;
                 Maybe(" seed=", seed).fmt(f)
             }
             Action::Table { name, pages, unlogged, .. } => {
@@ -160,8 +167,21 @@ impl fmt::Display for Action {
                     BulkKind::BitmapScan => write_ranges(pages, " ", f),
                     BulkKind::CopyIn => write!(f, " pages={count}"),
                     BulkKind::CreateTableAs => write!(f, " as pages={count}"),
+                    BulkKind::Vacuum { freeze: true } => {
+                        write!(f, " freeze{}", Maybe(" buffer_usage_limit=", limit))
+                    }
                     _ => Maybe(" buffer_usage_limit=", limit).fmt(f),
                 }
+            }
+            Action::ReadRange { table, pages, ring } => {
+                write!(f, " {table}")?;
+                write_ranges(std::slice::from_ref(pages), " ", f)?;
+                Maybe(" ring ", ring).fmt(f)
+            }
+            Action::PgbenchTables { scale } => write!(f, " tables{}", Maybe(" scale=", scale)),
+            Action::Pgbench { times } => Maybe(" times ", times).fmt(f),
+            Action::Cleanup { pin, nowait } => {
+                write!(f, " {pin}{}", if *nowait { " nowait" } else { "" })
             }
             Action::Insert { table, times } => write!(f, " {table}{}", Maybe(" times ", times)),
             Action::Truncate { table, to } => write!(f, " {table}{}", Maybe(" to ", to)),
@@ -231,6 +251,7 @@ impl fmt::Display for Action {
             Action::Identify { context, ident } => write!(f, " {context} {}", Quoted(ident)),
             Action::Backend(name)
             | Action::Unpin(name)
+            | Action::Cancel(name)
             | Action::Flush(name)
             | Action::Drop(name)
             | Action::Free(name)

@@ -33,6 +33,7 @@ mod metrics;
 mod names;
 mod narrate;
 mod parser;
+mod pgbench;
 mod program;
 mod random;
 mod statements;

@@ -38,6 +38,8 @@ pub enum PageMetric {
     Dirty,
     /// The buffer that holds it, from 1; 0 if none.
     Buffer,
+    /// The partition of the lookup table that it falls in.
+    Partition,
 }
 
 /// A number of one table.
@@ -82,6 +84,8 @@ pub enum BackendMetric {
     Mallocs,
     /// Calls of free.
     Frees,
+    /// Whether it waits.
+    Waits,
 }
 
 /// A number that the machine can be asked for, with what it is a number of.
@@ -207,6 +211,11 @@ const ALL: &[(MetricInfo, &str)] = {
         info("pins", K::Page(P::Pins), "pins on the page's buffer"),
         info("dirty", K::Page(P::Dirty), "1 if the page is dirty, else 0"),
         info("buffer", K::Page(P::Buffer), "the buffer that holds the page, or 0"),
+        info(
+            "partition",
+            K::Page(P::Partition),
+            "the partition of the buffer lookup table that the page falls in, 0 to 127",
+        ),
         info("buffers", K::Relation(R::Buffers), "buffers that hold the table's pages"),
         info("used", K::Context(C::Used), "bytes used in the context"),
         info("total", K::Context(C::Total), "bytes that the context took from malloc"),
@@ -223,5 +232,6 @@ const ALL: &[(MetricInfo, &str)] = {
         info("contexts", K::Backend(B::Contexts), "memory contexts that the backend has"),
         info("mallocs", K::Backend(B::Mallocs), "calls of malloc and realloc since it started"),
         info("frees", K::Backend(B::Frees), "calls of free since it started"),
+        info("waits", K::Backend(B::Waits), "1 if the backend waits for something, else 0"),
     ]
 };

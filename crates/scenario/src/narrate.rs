@@ -4,7 +4,7 @@
 //! A function of the shown step, its events and the machine; the page shows the parts in
 //! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
 //! [`bulk`] of statements that go over many of its pages, [`local`] of local buffers,
-//! [`memory`] of contexts, [`session`] of the statements that make and drop them, [`show`] has
+//! [`waits`] of who waits for others' pins, [`memory`] of contexts, [`session`] of the statements that make and drop them, [`show`] has
 //! the tables.
 
 mod buffers;
@@ -13,6 +13,7 @@ mod local;
 mod memory;
 mod session;
 mod show;
+mod waits;
 
 use std::fmt::Write as _;
 
@@ -141,8 +142,10 @@ pub fn narrate(history: &History) -> Narration {
         }
         StepKind::Op(op) => {
             tell(&mut narration, &scene, op);
+            waits::tell_others(&mut narration, &scene);
             let complete = history.position().event == 0;
-            let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
+            let turn = |event: &&Event| complete && is_turn(event, op);
+            let turning_point = scene.events.iter().find(turn);
             let routine = |event| routine(&scene, op, event);
             let whole = session::whole_routine(op).or_else(|| bulk::routine(op));
             let whole = whole.filter(|_| complete);
@@ -179,7 +182,11 @@ fn warnings(narration: &mut Narration, scene: &Scene<'_>) {
 }
 
 fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
+    if waits::put_off(narration, scene, op) {
+        return;
+    }
     match op {
+        Op::CleanupLock { .. } | Op::Cancel(_) => waits::tell(narration, scene, op),
         Op::CreateRelation { name, nblocks, .. } => {
             narration.say(Tone::Who, format!("Table {name}"));
             let blocks = buffers::count(*nblocks, "page");
@@ -219,7 +226,7 @@ fn connect(narration: &mut Narration, scene: &Scene<'_>, backend: BackendId, nam
 }
 
 /// Whether an operation is best looked up at this event: where it was decided how it goes.
-fn is_turn(event: &Event) -> bool {
+fn is_turn(event: &Event, op: &Op) -> bool {
     match event {
         Event::Buffer(event) => matches!(
             event,
@@ -229,7 +236,9 @@ fn is_turn(event: &Event) -> bool {
                 | BufferEvent::Lookup { found: Some(_), .. }
                 | BufferEvent::SweepFailed
         ),
-        Event::Memory(_, event) => matches!(event, MemoryEvent::BlockAllocated { .. }),
+        Event::Memory(_, event) if op.is_memory() => {
+            matches!(event, MemoryEvent::BlockAllocated { .. })
+        }
         _ => false,
     }
 }
@@ -247,7 +256,7 @@ fn routine(scene: &Scene<'_>, op: &Op, event: &Event) -> Option<(&'static str, &
             let routine = session::routine(scene, event).filter(|_| !own);
             Some(routine.unwrap_or_else(|| memory::routine(scene, op, event)))
         }
-        Event::Warned(_) | Event::Failed(_) => None,
+        Event::StatementFailed(..) | Event::Warned(_) | Event::Failed(_) => None,
     }
 }
 

@@ -15,6 +15,7 @@ use pgscope_core::views::View;
 use crate::ast::{Comparison, Shown};
 use crate::metrics::Metric;
 use crate::names::Names;
+use crate::pgbench::{self, Pgbench};
 use crate::random::Distribution;
 
 /// A scenario that can run.
@@ -34,6 +35,8 @@ pub struct ServerConfig {
     pub shared_buffers: u32,
     /// Local buffers of a backend that has temporary tables.
     pub temp_buffers: u32,
+    /// Clients that may be connected at once; the default is the version's.
+    pub max_connections: Option<u32>,
     /// What random draws and the pages' content grow from.
     pub seed: u64,
 }
@@ -43,6 +46,9 @@ impl ServerConfig {
     pub fn settings(&self) -> Settings {
         let mut settings = Settings::with_shared_buffers(self.shared_buffers);
         settings.temp_buffers = self.temp_buffers;
+        if let Some(connections) = self.max_connections {
+            settings.set_max_connections(connections);
+        }
         settings
     }
 }
@@ -51,7 +57,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         let Settings { temp_buffers, .. } = Settings::default();
         let shared_buffers = MIN_SHARED_BUFFERS;
-        Self { version: Version::V18, shared_buffers, temp_buffers, seed: 0 }
+        Self { version: Version::V18, shared_buffers, temp_buffers, max_connections: None, seed: 0 }
     }
 }
 
@@ -147,6 +153,11 @@ impl Program {
                 Body::Drawn(read, from) => {
                     op(read.op(from.draw(self.config.seed, i, turn * len + within)))
                 }
+                Body::Together(read) => op(read.op(within)),
+                Body::Pgbench(mix) => {
+                    let step = within % pgbench::STEPS;
+                    op(mix.op(self.config.seed, i - step, step))
+                }
                 Body::Repeated(body) => {
                     turn = turn * len.checked_div(body.len())? + within / body.len();
                     rest = within.checked_rem(body.len())?;
@@ -187,6 +198,10 @@ pub(crate) enum Body {
     Listed(Read, Blocks),
     /// A read of whatever is drawn.
     Drawn(Read, Distribution),
+    /// A read of many blocks, so many at once.
+    Together(Together),
+    /// pgbench's transactions.
+    Pgbench(Pgbench),
     /// Steps, as often as the node's length has room for.
     Repeated(Sequence),
 }
@@ -250,6 +265,33 @@ impl Blocks {
     fn find(&self, i: u64) -> Option<BlockNumber> {
         let (at, start) = locate(&self.ends, i);
         self.firsts.get(at)?.checked_add(u32::try_from(i - start).ok()?)
+    }
+}
+
+/// `io_combine_limit`: blocks that one call reads at most.
+const IO_COMBINE_LIMIT: u32 = 16;
+
+/// Consecutive blocks, as many at once as one call reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Together {
+    pub(crate) backend: BackendId,
+    pub(crate) rel: RelId,
+    pub(crate) first: BlockNumber,
+    pub(crate) last: BlockNumber,
+    pub(crate) strategy: Option<StrategySlot>,
+}
+
+impl Together {
+    /// How many calls there are.
+    pub(crate) fn calls(&self) -> u64 {
+        (u64::from(self.last - self.first) + 1).div_ceil(IO_COMBINE_LIMIT.into())
+    }
+
+    fn op(&self, call: u64) -> Op {
+        let Self { backend, rel, strategy, .. } = *self;
+        let block = self.first + call as BlockNumber * IO_COMBINE_LIMIT;
+        let count = IO_COMBINE_LIMIT.min((self.last - block).saturating_add(1));
+        Op::ReadRange { backend, rel, block, count, strategy, dirty: None }
     }
 }
 

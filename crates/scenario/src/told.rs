@@ -96,6 +96,9 @@ impl Teller<'_> {
             Event::Memory(backend, event) => {
                 self.memory_event(event).text("backend", self.backend(*backend))
             }
+            Event::StatementFailed(backend, code) => Told::new("statement_failed")
+                .text("backend", self.backend(*backend))
+                .text("code", format!("{code:?}")),
             Event::Warned(warning) => Told::new("warned").text("message", warning.to_string()),
             Event::Failed(code) => Told::new("failed").text("code", format!("{code:?}")),
         }
@@ -119,6 +122,7 @@ impl Teller<'_> {
             B::Lookup { backend, tag, found } => self
                 .page(new("lookup"), tag)
                 .text("backend", self.backend(backend))
+                .number("partition", self.server.pool().partition(tag))
                 .maybe_buffer("found", found),
             B::FreelistPop { buffer, taken } => {
                 new("freelist_pop").buffer(buffer).flag("taken", taken)
@@ -160,6 +164,20 @@ impl Teller<'_> {
                 .text("backend", self.backend(backend))
                 .number("private", private)
                 .number("shared", shared),
+            B::CleanupLocked { backend, buffer } => {
+                new("cleanup_locked").buffer(buffer).text("backend", self.backend(backend))
+            }
+            B::CleanupRefused { backend, buffer, shared } => new("cleanup_refused")
+                .buffer(buffer)
+                .text("backend", self.backend(backend))
+                .number("shared", shared),
+            B::WaitsForPins { backend, buffer, shared } => new("waits_for_pins")
+                .buffer(buffer)
+                .text("backend", self.backend(backend))
+                .number("shared", shared),
+            B::PinWaiterWoken { backend, buffer } => {
+                new("pin_waiter_woken").buffer(buffer).text("backend", self.backend(backend))
+            }
             B::WalFlushed { upto } => new("wal_flushed").number("upto", upto),
             B::Written { buffer, tag, reason } => {
                 let reason = match reason {

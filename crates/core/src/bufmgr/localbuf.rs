@@ -84,8 +84,7 @@ impl LocalBufferPool {
         }
         pool.table = Some(table);
         pool.next_free = next_free;
-        // Its memory was not recorded.
-        pool.storage = Storage::default();
+        pool.storage = Storage::unknown();
         Ok(pool)
     }
 

@@ -3,8 +3,8 @@
 
 use super::contexts::start_of_15;
 use super::{
-    BackendProfile, BufmgrProfile, GenerationProfile, LmgrProfile, MmgrProfile, NodeTags, ProcessCount, Profile,
-    ShmemProfile, StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, GenerationProfile, LmgrProfile, MmgrProfile, NodeTags,
+    ProcessCount, Profile, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 pub(super) static PROFILE: Profile = Profile {
@@ -57,6 +57,7 @@ const BUFMGR: BufmgrProfile = BufmgrProfile {
     read_rounds: None,
     read_stream: None,
     evict: false,
+    vacuum_checks_pins: false,
     local_flush_counted: false,
     processes: ProcessCount::OF_15,
 };

@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, ProcessCount, Profile,
-    ReadRounds, ReadStreamProfile, ShmemProfile, StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, ProcessCount,
+    Profile, ReadRounds, ReadStreamProfile, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
@@ -37,6 +37,7 @@ pub(super) static PROFILE: Profile = Profile {
             more_users: false,
         }),
         evict: true,
+        vacuum_checks_pins: false,
         local_flush_counted: true,
         processes: ProcessCount::OF_17,
     },

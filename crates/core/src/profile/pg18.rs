@@ -32,6 +32,7 @@ pub(super) static PROFILE: Profile = Profile {
         read_rounds: Some(ReadRounds::StopBeforeHit),
         read_stream: Some(READ_STREAM),
         evict: true,
+        vacuum_checks_pins: true,
         local_flush_counted: true,
         processes: ProcessCount::OF_18,
     },

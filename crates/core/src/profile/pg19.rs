@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, ProcessCount, Profile,
-    ReadRounds, ShmemProfile, StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, ProcessCount,
+    Profile, ReadRounds, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_960);
@@ -34,6 +34,7 @@ pub(super) static PROFILE: Profile = Profile {
         // 19rc1's streams are 18's here: no trace has them.
         read_stream: Some(super::pg18::READ_STREAM),
         evict: true,
+        vacuum_checks_pins: true,
         local_flush_counted: true,
         processes: ProcessCount::OF_18,
     },

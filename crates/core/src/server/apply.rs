@@ -7,6 +7,7 @@ mod misuse;
 mod query;
 mod start;
 mod transaction;
+mod waits;
 
 use std::rc::Rc;
 
@@ -134,6 +135,9 @@ impl Server {
             Some(fault) => Err(fault.into()),
             None => Ok(outcome),
         });
+        if !self.pool.signalled.is_empty() && outcome != Err(Error::Stopped) {
+            self.resume_signalled()?;
+        }
         outcome.or_else(|error| self.failed(error))
     }
 
@@ -170,8 +174,10 @@ impl Server {
         blocks: &[BlockNumber],
     ) -> (usize, BufferId) {
         match self.backends.get_mut(usize::from(backend.0)) {
-            Some(backend) => self.pool.read_unobserved(&mut backend.buffers, rel, blocks),
-            None => (0, BufferId(0)),
+            Some(backend) if backend.waits.is_none() => {
+                self.pool.read_unobserved(&mut backend.buffers, rel, blocks)
+            }
+            _ => (0, BufferId(0)),
         }
     }
 
@@ -185,6 +191,9 @@ impl Server {
     }
 
     fn execute(&mut self, op: &Op) -> Result<Outcome, Error> {
+        if self.waits(op) {
+            return self.put_off(op);
+        }
         match *op {
             Op::CreateRelation { rel, ref name, nblocks, persistence } => {
                 if let Persistence::Temporary(owner) = persistence {
@@ -197,10 +206,7 @@ impl Server {
             Op::BulkBegin { backend, rel, ref bulk } => {
                 self.table_access(backend)?.bulk_begin(rel, bulk)?;
             }
-            Op::BulkNext { backend, pages } => {
-                let buffer = self.table_access(backend)?.bulk_next(pages)?;
-                return Ok(buffer.map_or(Outcome::Done, Outcome::Buffer));
-            }
+            Op::BulkNext { backend, pages } => return self.bulk_next(backend, pages),
             Op::BulkEnd { backend } => self.table_access(backend)?.bulk_end()?,
             Op::Insert { backend, rel } => {
                 return Ok(self.table_access(backend)?.heap_insert(rel)?.into());
@@ -225,6 +231,8 @@ impl Server {
             | Op::MarkDirty { .. }
             | Op::FlushBuffer { .. }
             | Op::Evict { .. } => return self.use_buffers(op),
+            Op::CleanupLock { backend, pin, wait } => return self.cleanup_lock(backend, pin, wait),
+            Op::Cancel(backend) => self.cancel(backend)?,
             Op::CreateStrategy { backend, strategy, kind, size_kb } => {
                 self.access(backend)?.get_access_strategy(strategy, kind, size_kb)?;
             }

@@ -182,6 +182,9 @@ impl Server {
     fn have_context_at_hand(&mut self, id: BackendId, slot: Option<ContextSlot>) -> Option<()> {
         self.check_unwatched()?;
         let backend = self.backends.get_mut(usize::from(id.0))?;
+        if backend.waits.is_some() {
+            return None;
+        }
         let alive = match slot {
             None => backend.variables.alive_at(backend.memory.current),
             Some(slot) => backend.variables.alive(slot)?,
@@ -194,7 +197,11 @@ impl Server {
 
     fn have_owner_at_hand(&mut self, id: BackendId, slot: ChunkSlot) -> Option<()> {
         self.check_unwatched()?;
-        let variables = &mut self.backends.get_mut(usize::from(id.0))?.variables;
+        let backend = self.backends.get_mut(usize::from(id.0))?;
+        if backend.waits.is_some() {
+            return None;
+        }
+        let variables = &mut backend.variables;
         let context = variables.chunk(slot)?.context;
         let stamp = variables.place(slot)?.stamp();
         let way = self.short_way(id, context)?;

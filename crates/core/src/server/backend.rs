@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
-use crate::op::Name;
+use crate::op::{Name, Op};
 use crate::slots::entry;
 
 /// One backend.
@@ -30,6 +30,16 @@ pub struct Backend {
     pub(super) pins: Vec<Option<Buffer>>,
     pub(super) calls: Vec<Call>,
     pub(super) session: Session,
+    pub(super) waits: Option<WaitsFor>,
+    /// What its statement has yet to do when it goes on.
+    pub(super) put_off: Vec<Op>,
+}
+
+/// What a backend waits for. Until that ends it can do nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// Nobody else has a page pinned (`LockBufferForCleanup`).
+    BufferPin(BufferId),
 }
 
 /// A function call that is running.
@@ -56,6 +66,8 @@ impl Backend {
             pins: Vec::new(),
             calls: Vec::new(),
             session: Session::default(),
+            waits: None,
+            put_off: Vec::new(),
         }
     }
 
@@ -87,6 +99,11 @@ impl Backend {
     /// Function calls that are running, the innermost last.
     pub fn calls(&self) -> &[Call] {
         &self.calls
+    }
+
+    /// What it waits for.
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        self.waits
     }
 
     /// Whether its client has sent BEGIN, and no COMMIT or ROLLBACK yet.

@@ -94,18 +94,10 @@ impl Settings {
         Ok(())
     }
 
-    /// `max_connections`, for who has checked nothing else against the version.
-    ///
-    /// # Errors
-    /// [`Error::SettingOutOfRange`].
-    pub fn set_max_connections(&mut self, connections: u32) -> Result<(), Error> {
-        let (min, max) = (1, MAX_BACKENDS as u32);
-        if !(min..=max).contains(&connections) {
-            let name = "max_connections";
-            return Err(Error::SettingOutOfRange { name, value: connections, min, max });
-        }
+    /// `max_connections`, at least 1 and at most so many as process numbers allow.
+    pub fn set_max_connections(&mut self, connections: u32) {
+        let connections = connections.clamp(1, MAX_BACKENDS as u32);
         self.give(Setting::MaxConnections, connections as i32);
-        Ok(())
     }
 
     fn give(&mut self, setting: Setting, value: i32) {

@@ -11,8 +11,9 @@ use super::page::render_page;
 use super::{Server, Settings};
 use crate::bufmgr::BLCKSZ;
 use crate::bufmgr::desc::BufferDesc;
-use crate::ids::BufferId;
+use crate::ids::{BackendId, BufferId};
 use crate::memory::{Addr, Owner};
+use crate::profile::parameters::Setting;
 use crate::profile::{ContentLock, Profile, ShmemProfile};
 
 /// A named part of the arena.
@@ -145,7 +146,7 @@ fn descriptor_bytes(server: &Server, buffer: BufferId, desc: &BufferDesc) -> Vec
         // Nobody holds the content lock.
         words.push(0);
     }
-    words.push(no_process);
+    words.push(desc.wait_backend().map_or(no_process, |id| proc_number(server, id)));
     if server.profile().bufmgr.freelist {
         words.push(desc.free_next as u32);
     }
@@ -160,6 +161,16 @@ fn descriptor_bytes(server: &Server, buffer: BufferId, desc: &BufferDesc) -> Vec
     words.extend([no_process, no_process]);
     words.resize(DESCRIPTOR as usize / 4, 0);
     bytes_of(&words)
+}
+
+/// A backend's place among all processes (`MyProcNumber`, once `pgprocno`), with nobody else connected.
+fn proc_number(server: &Server, id: BackendId) -> u32 {
+    let place = u32::from(id.0);
+    if !server.profile().shmem.places_from_the_end {
+        return place;
+    }
+    let connections = server.settings().given(Setting::MaxConnections).unwrap_or(100);
+    (connections as u32).saturating_sub(place + 1)
 }
 
 /// `BufferStrategyControl`: buffer_strategy_lock, nextVictimBuffer, with a freelist its first and

@@ -16,7 +16,9 @@ use crate::metrics::Metric;
 use crate::names::Locals;
 use crate::program::{Blocks, Body, Expectation, Read, StepKind};
 use crate::random::{Distribution, Zipf};
-use crate::units::{BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, Quantity, SHARED_BUFFERS, TEMP_BUFFERS};
+use crate::units::{
+    BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, MAX_CONNECTIONS, Quantity, SHARED_BUFFERS, TEMP_BUFFERS,
+};
 
 /// Steeper than this, nearly all draws are block 0.
 const MAX_EXPONENT: f64 = 10.0;
@@ -58,6 +60,9 @@ impl Checker {
                 self.connect(name)
             }
             Action::Checkpoint => op(Op::Checkpoint { all: false }),
+            Action::PgbenchTables { scale } => self.pgbench_tables(*scale, span, place),
+            Action::Pgbench { times } => self.pgbench(times.unwrap_or(1), span, place),
+            Action::Cancel(name) => op(Op::Cancel(self.backend(name)?)),
             Action::WalFlush => op(Op::WalFlush { end: None }),
             Action::BgWriter { maxpages, multiplier, delay } => {
                 let round = self.bgwriter(maxpages, multiplier, delay)?;
@@ -147,6 +152,12 @@ impl Checker {
                     None => Op::Extend { backend, rel, strategy, dirty: None, pin },
                 })
             }
+            Action::ReadRange { table, pages, ring } => {
+                self.read_together(backend, table, pages, ring)
+            }
+            Action::Cleanup { pin, nowait } => {
+                op(Op::CleanupLock { backend, pin: self.pin(backend, pin)?, wait: !nowait })
+            }
             Action::Unpin(pin) => op(Op::Unpin { backend, pin: self.pin(backend, pin)? }),
             Action::Flush(name) => {
                 let table = self.names.find_table(&name.text);
@@ -197,6 +208,9 @@ impl Checker {
                 self.problems.push(Problem::new(size.span, message).help("at most 1GB"));
             }
             self.config.temp_buffers = buffers;
+        }
+        if let Some(number) = &server.max_connections {
+            self.config.max_connections = self.noted(number.setting(&MAX_CONNECTIONS));
         }
         self.config.seed = server.seed.unwrap_or_default();
     }

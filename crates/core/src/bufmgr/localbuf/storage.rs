@@ -57,6 +57,11 @@ impl Storage {
         Self { requests: vec![Request::Table(nbuffers)], nbuffers, ..Self::default() }
     }
 
+    /// That of a pool which was found on a real server: what it took was not recorded.
+    pub(super) fn unknown() -> Self {
+        Self { entries: u32::MAX, used: u32::MAX, ..Self::default() }
+    }
+
     /// The table gets so many entries at once.
     pub(super) fn entered(&mut self, entries: usize) {
         if entries > self.entries as usize {

@@ -9,7 +9,6 @@ use crate::bufmgr::BLCKSZ;
 use crate::bufmgr::localbuf::storage::{Request, TABLE, hash_create};
 use crate::error::{Error, Fallible};
 use crate::ids::{BackendId, ContextSlot};
-use crate::memory::Addr;
 use crate::op::Allocator;
 
 impl Server {
