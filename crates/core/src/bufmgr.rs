@@ -54,6 +54,7 @@ pub mod write;
 
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
+use std::rc::Rc;
 
 use crate::error::Error;
 use crate::event::{BufferEvent, EventLog};
@@ -87,6 +88,9 @@ pub struct BufferPool {
     max_usage_count: u8,
     /// Local buffers that backends have made, all together.
     pub(crate) local_buffers: u32,
+    /// `CkptBufferIds`, as far as checkpoints have filled it: what each wrote, sorted, over what those
+    /// before left there.
+    pub(crate) ckpt_buffer_ids: Rc<Vec<(BufferTag, BufferId)>>,
     /// A backend's local buffers may want memory.
     pub(crate) local_requests: bool,
     /// Backends that were awakened from their wait for others' pins, in their order.
@@ -196,6 +200,7 @@ impl BufferPool {
             max_proportional_pins: nbuffers / profile.processes.of(settings),
             max_usage_count: desc::BM_MAX_USAGE_COUNT,
             local_buffers: 0,
+            ckpt_buffer_ids: Rc::default(),
             local_requests: false,
             signalled: Vec::new(),
             smgr: Smgr::default(),

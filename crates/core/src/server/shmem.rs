@@ -11,7 +11,7 @@ use super::page::render_page;
 use super::{Server, Settings};
 use crate::bufmgr::BLCKSZ;
 use crate::bufmgr::desc::BufferDesc;
-use crate::ids::{BackendId, BufferId};
+use crate::ids::{BackendId, BufferId, BufferTag};
 use crate::memory::{Addr, Owner};
 use crate::profile::parameters::Setting;
 use crate::profile::{ContentLock, Profile, ShmemProfile};
@@ -86,7 +86,7 @@ impl ShmemLayout {
     pub(super) fn read(&self, server: &Server, addr: Addr, out: &mut [u8]) {
         out.fill(0);
         let end = addr.offset(out.len() as u64);
-        let [descriptors, blocks, _, _, strategy] = &self.regions;
+        let [descriptors, blocks, _, sorted, strategy] = &self.regions;
         for buffer in items(descriptors, DESCRIPTOR, addr, end) {
             if let Some(desc) = server.pool.desc(buffer) {
                 let bytes = descriptor_bytes(server, buffer, &desc);
@@ -97,6 +97,12 @@ impl ShmemLayout {
             if let Some(desc) = server.pool.desc(buffer) {
                 let page = render_page(server.seed, &desc);
                 copy(out, addr, self.block(buffer), page.as_slice());
+            }
+        }
+        for place in items(sorted, CKPT_SORT_ITEM, addr, end) {
+            if let Some(&item) = server.pool.ckpt_buffer_ids.get(place.index()) {
+                let at = sorted.addr.offset(u64::from(place.0) * CKPT_SORT_ITEM);
+                copy(out, addr, at, &sort_item_bytes(server, item));
             }
         }
         copy(out, addr, strategy.addr, &strategy_bytes(server));
@@ -161,6 +167,12 @@ fn descriptor_bytes(server: &Server, buffer: BufferId, desc: &BufferDesc) -> Vec
     words.extend([no_process, no_process]);
     words.resize(DESCRIPTOR as usize / 4, 0);
     bytes_of(&words)
+}
+
+/// `CkptSortItem`: tsId, relNumber, forkNum, blockNum, buf_id.
+fn sort_item_bytes(server: &Server, (tag, buffer): (BufferTag, BufferId)) -> Vec<u8> {
+    let [tablespace, _, number] = server.pool.smgr.locator(tag.rel);
+    bytes_of(&[tablespace, number, 0, tag.block, buffer.0])
 }
 
 /// A backend's place among all processes (`MyProcNumber`, once `pgprocno`), with nobody else connected.
