@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use super::record::{Record, Stop, Verdict, verdict};
 use super::trace::Trace;
+use crate::postgres::RECORDED;
 
 /// The flags of a trace, in the order of their values 1, 2, 4...
 const FLAGS: [u32; 6] =
@@ -64,6 +65,17 @@ fn run(trace: &Trace, compared: &mut u64) -> Result<(), Stop> {
 const COUNTING: [&str; 4] =
     ["max_connections", "max_worker_processes", "max_wal_senders", "autovacuum_max_workers"];
 
+/// Those of them that the server ran with: as the header says, or as the oracle starts its own.
+fn counting(header: &Value) -> Vec<(&str, &str)> {
+    let given: Vec<(&str, &str)> = match header["settings"].as_object() {
+        Some(settings) => {
+            settings.iter().filter_map(|(name, value)| Some((&**name, value.as_str()?))).collect()
+        }
+        None => RECORDED.iter().filter_map(|setting| setting.split_once('=')).collect(),
+    };
+    given.into_iter().filter(|(name, _)| COUNTING.contains(name)).collect()
+}
+
 fn failed(error: Error) -> Stop {
     Stop::Differs(format!("  set-up: {error}"))
 }
@@ -76,12 +88,9 @@ impl Replay {
         let version =
             version.ok_or_else(|| Stop::Unsupported(format!("the buffer manager of {number}")))?;
         let mut settings = Settings::with_shared_buffers(record.small("nbuffers")?);
-        for (name, value) in header["settings"].as_object().into_iter().flatten() {
-            // Those that nothing here depends on are not known.
-            if let (true, Some(value)) = (COUNTING.contains(&&**name), value.as_str()) {
-                let set = settings.set(version, name, value);
-                set.map_err(|error| Stop::Unsupported(format!("{name}={value}: {error:?}")))?;
-            }
+        for (name, value) in counting(header) {
+            let set = settings.set(version, name, value);
+            set.map_err(|error| Stop::Unsupported(format!("{name}={value}: {error:?}")))?;
         }
         let known = u64::from(version.profile().bufmgr.processes.of(&settings));
         let server = Server::start(version, settings, 0).map_err(failed)?;
