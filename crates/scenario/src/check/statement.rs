@@ -211,6 +211,13 @@ impl Checker {
         }
         if let Some(number) = &server.max_connections {
             self.config.max_connections = self.noted(number.setting(&MAX_CONNECTIONS));
+            if let Some(connections) = self.config.max_connections.filter(|it| *it <= 3) {
+                let message = format!(
+                    "superuser_reserved_connections (3) must be less than max_connections \
+                     ({connections})"
+                );
+                self.problems.push(Problem::new(number.span, message));
+            }
         }
         self.config.seed = server.seed.unwrap_or_default();
     }
