@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: what palloc and pfree cost in the core, beside what they cost in a server;
-//! and what reading a page costs ([`buffers`]).
+//! and what reading a page costs ([`buffers`]); and how fast the built page is ([`page`]).
 //!
 //! The same workloads run in turns: each run first inside a real server, by the oracle's extension
 //! (`tests/oracle/workload.c`), then through the whole core, by the core's own benchmark
@@ -8,9 +8,10 @@
 //! core's figures stand alone.
 
 mod buffers;
+mod page;
 mod wasm;
 
-use crate::oracle::{Found, Kind};
+use crate::oracle::Found;
 use crate::postgres::{Installation, Server};
 use crate::process;
 use crate::steps::Plan;
@@ -23,13 +24,33 @@ const LEAST_WITH_EVENTS: f64 = 2.0;
 
 /// What the command line says.
 pub(crate) struct Options {
-    /// Only these; `None` is both.
+    /// Only these; `None` is both of the core's.
     pub(crate) kind: Option<Kind>,
     /// The folder of a server's programs; `None` is the packaged PostgreSQL 15.
     pub(crate) pg_bin: Option<String>,
     pub(crate) steps: u32,
     pub(crate) runs: u32,
     pub(crate) reads: u32,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Mmgr,
+    Bufmgr,
+    Page,
+}
+
+impl Kind {
+    /// As the command line calls it.
+    pub(crate) fn from_word(word: &str) -> Result<Self, String> {
+        match word {
+            "mmgr" => Ok(Self::Mmgr),
+            "bufmgr" => Ok(Self::Bufmgr),
+            "page" => Ok(Self::Page),
+            _ => Err(format!("there is no kind `{word}`, only `mmgr`, `bufmgr` and `page`")),
+        }
+    }
 }
 
 /// Each workload's name, and a row of numbers for each run.
@@ -48,13 +69,14 @@ struct Bench {
 /// Measure and print.
 pub(crate) fn run(options: Options) -> Result<(), String> {
     let Options { kind, pg_bin, steps, runs, reads } = options;
-    if kind != Some(Kind::Bufmgr) {
+    if matches!(kind, None | Some(Kind::Mmgr)) {
         memory(pg_bin, steps, runs)?;
     }
-    if kind != Some(Kind::Mmgr) {
-        buffers::run(reads)?;
+    match kind {
+        None | Some(Kind::Bufmgr) => buffers::run(reads),
+        Some(Kind::Page) => page::run(),
+        Some(Kind::Mmgr) => Ok(()),
     }
-    Ok(())
 }
 
 fn memory(pg_bin: Option<String>, steps: u32, runs: u32) -> Result<(), String> {

@@ -15,7 +15,7 @@ use crate::trouble::Trouble;
 
 /// Everything that must hold before a change goes in.
 pub(crate) fn test() -> Result<(), String> {
-    let plan = setup::for_the_browser(setup::for_the_page(Plan::new()))
+    let plan = setup::for_axe(setup::for_the_browser(setup::for_the_page(Plan::new())))
         .step("formatting", |_, screen| {
             let way_out = "run `cargo fmt --all` and look at what it changed";
             run(process::cargo().args(["fmt", "--all", "--check"]), screen, way_out)
@@ -93,6 +93,9 @@ pub(crate) fn with_browser(command: &mut Command, kit: &Kit) {
         .env("PGSCOPE_DIST", page::dist())
         .env("CHROME", &kit.browser().browser)
         .env("CHROMEDRIVER", &kit.browser().driver);
+    if let Some(axe) = kit.axe() {
+        command.env("PGSCOPE_AXE", axe);
+    }
 }
 
 fn run(command: &mut Command, screen: &Screen, way_out: &str) -> Outcome {

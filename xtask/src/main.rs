@@ -28,11 +28,14 @@ mod page;
 mod postgres;
 mod process;
 mod record;
+mod rest;
 mod screenshots;
 mod setup;
 mod shorten;
 mod size;
+mod split;
 mod steps;
+mod symbol;
 mod trouble;
 
 use std::process::ExitCode;
@@ -76,7 +79,8 @@ The commands of pgscope. Each sets up what it needs first, under target/.
   cargo xtask bench [--kind KIND] [--pg-bin DIR] [--steps N] [--runs N] [--reads N]
       Time palloc and pfree in the core, beside the same work inside a real server if there is one;
       and reads of pages, beside libCacheSim's Clock if pip can install it.
-        --kind KIND   only one of them, mmgr or bufmgr
+        --kind KIND   only one of them, mmgr or bufmgr; or page: the built page in Chromium, from a
+                      key to the painted change, frames, ten million reads, and Lighthouse's scores
         --pg-bin DIR  as above
         --steps N     this many steps of each workload instead of 3000000
         --runs N      the median of this many runs instead of 7
@@ -157,7 +161,10 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         }
         "bench" => {
             let options = bench::Options {
-                kind: kind(&mut args)?,
+                kind: args
+                    .text("--kind", "page")?
+                    .map(|word| bench::Kind::from_word(&word))
+                    .transpose()?,
                 pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 steps: args.number("--steps")?.unwrap_or(3_000_000).max(1000),
                 runs: args.number("--runs")?.unwrap_or(7).max(1),

@@ -8,11 +8,13 @@
 
 pub(crate) mod apt;
 pub(crate) mod browser;
+pub(crate) mod npm;
 pub(crate) mod target;
 pub(crate) mod tools;
 
 use crate::steps::Plan;
 use browser::Browser;
+use npm::AXE;
 use tools::{BINDGEN, TRUNK, Tool};
 
 /// What set-up found, for the steps after it.
@@ -21,6 +23,7 @@ pub(crate) struct Kit {
     bindgen: Option<Tool>,
     trunk: Option<Tool>,
     browser: Option<Browser>,
+    axe: Option<std::path::PathBuf>,
 }
 
 impl Kit {
@@ -34,6 +37,11 @@ impl Kit {
 
     pub(crate) fn browser(&self) -> &Browser {
         self.browser.as_ref().expect("every plan sets a browser up before using it")
+    }
+
+    /// The rules of accessibility, where a plan has set them up.
+    pub(crate) fn axe(&self) -> Option<&std::path::Path> {
+        self.axe.as_deref()
     }
 }
 
@@ -62,5 +70,15 @@ pub(crate) fn for_the_browser(plan: Plan<Kit>) -> Plan<Kit> {
         let words = browser.in_words();
         kit.browser = Some(browser);
         Ok(words)
+    })
+}
+
+/// The step without which nobody knows whether the page is accessible.
+pub(crate) fn for_axe(plan: Plan<Kit>) -> Plan<Kit> {
+    plan.step(format!("{} {}", AXE.name, AXE.version), |kit, screen| {
+        let file = AXE.ensure(screen)?;
+        let place = format!("in {}", crate::process::shown(&file));
+        kit.axe = Some(file);
+        Ok(place)
     })
 }

@@ -32,7 +32,6 @@ mod outcome;
 mod paint;
 mod replay;
 mod run;
-mod table;
 mod trace;
 mod view;
 

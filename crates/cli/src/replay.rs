@@ -25,7 +25,7 @@ use pgscope_core::server::settings::{MAX_SHARED_BUFFERS, MIN_SHARED_BUFFERS};
 
 use crate::args::ReplayArgs;
 use crate::outcome::{Outcome, Trouble, say};
-use crate::table::Table;
+use pgscope_scenario::table::Table;
 use pools::{Count, Pools};
 use reader::Reader;
 

@@ -12,6 +12,7 @@ mod pg15;
 mod pg17;
 mod pg18;
 mod pg19;
+mod process;
 mod processes;
 mod routines;
 pub mod segment;
@@ -24,6 +25,7 @@ pub use mmgr::{
     ChunkHeaders, ContextRows, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags,
     Recycling, SlabLists, SlabProfile, StatsDetail, TreeOrder,
 };
+pub use process::{BackendType, ProcessProfile};
 pub use processes::ProcessCount;
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};

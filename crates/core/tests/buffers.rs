@@ -14,7 +14,6 @@ use pgscope_core::event::{BufferEvent, LocalBufferEvent, Tick};
 use pgscope_core::ids::{BackendId, BufferId, BufferTag, PinSlot, RelId, StrategySlot};
 use pgscope_core::op::{BgWriterRound, DirtyKind, Persistence, ReadMode, StrategyKind};
 use pgscope_core::profile::Version;
-use pgscope_core::server::shmem::ShmemLayout;
 use pgscope_core::server::{Settings, WaitsFor};
 use pgscope_core::{Error, Event, Op, Server};
 use proptest::collection::vec;
@@ -490,7 +489,7 @@ fn who_waits_for_pins_is_in_the_descriptor() {
             server.apply(&read(backend, PERMANENT, 3, Some(0))).unwrap();
         }
         let buffer = server.pool().lookup(PERMANENT, 3).unwrap();
-        let at = ShmemLayout::new(server.profile(), server.settings()).descriptor(buffer);
+        let at = server.layout().descriptor(buffer);
         let words = |server: &Server| {
             let mut bytes = [0; 32];
             server.peek(at, &mut bytes);

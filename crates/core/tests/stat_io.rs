@@ -13,7 +13,7 @@ fn start(version: Version) -> Server {
 
 /// Rows of a kind of process: object and context.
 fn rows(server: &Server, process: &str) -> Vec<String> {
-    let rows = view_rows(server, View::StatIo, usize::MAX);
+    let rows = view_rows(server, None, View::StatIo, usize::MAX);
     let own = rows.into_iter().filter(|row| row[0] == process);
     own.map(|row| format!("{} {}", row[1], row[2])).collect()
 }
@@ -29,7 +29,7 @@ fn tracked(server: &Server, keys: [&str; 3]) -> Vec<&'static str> {
 #[test]
 fn every_kind_of_process_has_its_rows() {
     for (version, count) in [(Version::V15, 0), (Version::V17, 35), (Version::V18, 79)] {
-        assert_eq!(view_rows(&start(version), View::StatIo, usize::MAX).len(), count);
+        assert_eq!(view_rows(&start(version), None, View::StatIo, usize::MAX).len(), count);
     }
     let [server, newer] = [Version::V17, Version::V18].map(start);
     let rings = ["relation bulkread", "relation bulkwrite"];

@@ -39,6 +39,7 @@ mod random;
 mod statements;
 mod story;
 mod suggest;
+pub mod table;
 mod told;
 mod units;
 

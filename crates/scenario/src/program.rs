@@ -22,6 +22,7 @@ use crate::random::Distribution;
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(crate) config: ServerConfig,
+    pub(crate) settings: Settings,
     pub(crate) names: Names,
     pub(crate) steps: Sequence,
 }
@@ -35,20 +36,15 @@ pub struct ServerConfig {
     pub shared_buffers: u32,
     /// Local buffers of a backend that has temporary tables.
     pub temp_buffers: u32,
-    /// Clients that may be connected at once; the default is the version's.
-    pub max_connections: Option<u32>,
     /// What random draws and the pages' content grow from.
     pub seed: u64,
 }
 
 impl ServerConfig {
-    /// The settings that it starts with.
+    /// The settings of these that it starts with.
     pub fn settings(&self) -> Settings {
         let mut settings = Settings::with_shared_buffers(self.shared_buffers);
         settings.temp_buffers = self.temp_buffers;
-        if let Some(connections) = self.max_connections {
-            settings.set_max_connections(connections);
-        }
         settings
     }
 }
@@ -57,7 +53,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         let Settings { temp_buffers, .. } = Settings::default();
         let shared_buffers = MIN_SHARED_BUFFERS;
-        Self { version: Version::V18, shared_buffers, temp_buffers, max_connections: None, seed: 0 }
+        Self { version: Version::V18, shared_buffers, temp_buffers, seed: 0 }
     }
 }
 
@@ -121,6 +117,11 @@ impl Program {
     /// The server to run on.
     pub fn config(&self) -> ServerConfig {
         self.config
+    }
+
+    /// All settings that the server starts with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The scenario's names.

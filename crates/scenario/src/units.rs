@@ -124,8 +124,6 @@ pub(crate) const TEMP_BUFFERS: Setting = Setting {
     min: MIN_TEMP_BUFFERS,
     max: 1_073_741_823,
 };
-pub(crate) const MAX_CONNECTIONS: Setting =
-    Setting { name: "max_connections", unit: "", base: 1, min: 1, max: 262_143 };
 pub(crate) const VACUUM_BUFFER_USAGE_LIMIT: Setting = Setting {
     name: "vacuum_buffer_usage_limit",
     unit: " kB",

@@ -6,11 +6,14 @@
 pub mod blocks;
 pub mod cells;
 pub mod grid;
+pub mod heap_page;
 pub mod heap_story;
 pub mod hex;
+pub mod place;
 pub mod polar;
 pub mod purpose;
 pub mod relations;
+pub mod sheet;
 pub mod short;
 pub mod story;
 pub mod timeline;

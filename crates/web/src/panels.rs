@@ -5,6 +5,7 @@
 
 pub mod actions;
 pub mod app;
+pub mod bytes;
 pub mod dial;
 pub mod dialogs;
 pub mod editor;
@@ -17,7 +18,9 @@ pub mod memory;
 pub mod narration;
 pub mod notice;
 pub mod page;
+pub mod panes;
 pub mod problems;
 mod theme;
 pub mod timeline;
 pub mod transport;
+pub mod views;

@@ -17,7 +17,7 @@ pub mod run;
 pub mod timeline;
 mod words;
 
-pub use words::{Activity, Dialog, Move, Notice, SPEEDS, Theme};
+pub use words::{Activity, Dialog, Move, Notice, Pane, SPEEDS, Theme};
 
 use std::rc::Rc;
 
@@ -72,6 +72,12 @@ pub enum Action {
     Show(Option<Dialog>),
     /// Change the colours.
     Theme(Theme),
+    /// Show shared memory another way.
+    Pane(Pane),
+    /// Look at the bytes that lie here.
+    Bytes(Addr),
+    /// Large type for a room, or the usual type again.
+    Projector,
 }
 
 /// An index into [`SPEEDS`]: the one to begin with.
@@ -122,6 +128,12 @@ pub struct State {
     pub dialog: Option<Dialog>,
     /// The page's colours.
     pub theme: Theme,
+    /// How shared memory is shown.
+    pub pane: Pane,
+    /// The byte that is looked at.
+    pub byte: Option<Addr>,
+    /// Large type, for a room.
+    pub projector: bool,
     /// The script as the last link brought it.
     sent: Option<Rc<str>>,
 }
@@ -145,6 +157,9 @@ impl State {
             notice: None,
             dialog: None,
             theme,
+            pane: Pane::default(),
+            byte: None,
+            projector: false,
             sent: None,
         };
         state.start(position);
@@ -413,6 +428,12 @@ impl Reducible for State {
             Action::Dismiss => next.notice = None,
             Action::Show(dialog) => next.dialog = dialog,
             Action::Theme(theme) => next.theme = theme,
+            Action::Pane(pane) => next.pane = pane,
+            Action::Bytes(addr) => {
+                next.pane = Pane::Bytes;
+                next.byte = Some(addr);
+            }
+            Action::Projector => next.projector = !next.projector,
         }
         next.into()
     }

@@ -34,7 +34,13 @@ impl Bench {
 
     /// A new reader: a browser that has never seen the page, with a profile of its own.
     pub async fn reader(&self, window: Window) -> Result<Rc<Reader>> {
-        let reader = Rc::new(Reader::open(&self.driver, self.address(), window).await?);
+        self.reader_with(window, &[]).await
+    }
+
+    /// The same, started with further arguments.
+    pub async fn reader_with(&self, window: Window, arguments: &[&str]) -> Result<Rc<Reader>> {
+        let reader = Reader::open(&self.driver, self.address(), window, arguments).await?;
+        let reader = Rc::new(reader);
         self.readers.borrow_mut().push(Rc::clone(&reader));
         Ok(reader)
     }

@@ -54,9 +54,14 @@ pub struct Reader {
 
 impl Reader {
     /// Opens a browser whose [`Reader::visit`] goes to the page at the address `page`.
-    pub(crate) async fn open(at: &Chromedriver, page: &str, window: Window) -> Result<Self> {
+    pub(crate) async fn open(
+        at: &Chromedriver,
+        page: &str,
+        window: Window,
+        further: &[&str],
+    ) -> Result<Self> {
         let mut wishes = DesiredCapabilities::chrome();
-        for argument in ARGUMENTS {
+        for argument in ARGUMENTS.iter().chain(further) {
             wishes.add_arg(argument)?;
         }
         if let Some(program) = settings::chrome() {
@@ -142,6 +147,65 @@ impl Reader {
     /// The first element that `css` selects, as soon as there is one.
     pub async fn find(&self, css: &str) -> Result<WebElement> {
         self.until(css, async || Ok(self.driver.find(By::Css(css)).await?)).await
+    }
+
+    /// The first element that assistive technology knows by this role and name, as soon as there
+    /// is one. The name is all of it, or its beginning if it ends with `…`.
+    pub async fn by_role(&self, role: &str, name: &str) -> Result<WebElement> {
+        self.until(&format!("the {role} {name:?}"), async || {
+            let node = self.in_the_tree(role, name).await?;
+            let object = self.ask("DOM.resolveNode", json!({ "backendNodeId": node })).await?;
+            let mark = "function () { document.querySelectorAll('[data-found]').forEach(it =>
+                it.removeAttribute('data-found')); this.setAttribute('data-found', ''); }";
+            let call =
+                json!({ "objectId": object["object"]["objectId"], "functionDeclaration": mark });
+            self.ask("Runtime.callFunctionOn", call).await?;
+            Ok(self.driver.find(By::Css("[data-found]")).await?)
+        })
+        .await
+    }
+
+    /// Which node of the page that is.
+    async fn in_the_tree(&self, role: &str, name: &str) -> Result<Value> {
+        let tree = self.ask("Accessibility.getFullAXTree", json!({})).await?;
+        let fits = |node: &&Value| {
+            let said = node["name"]["value"].as_str().unwrap_or_default();
+            let named = match name.strip_suffix('…') {
+                Some(beginning) => said.starts_with(beginning),
+                None => said == name,
+            };
+            node["role"]["value"] == role && node["ignored"] != true && named
+        };
+        let found = tree["nodes"].as_array().into_iter().flatten().find(fits);
+        let node = found.map(|node| node["backendDOMNodeId"].clone());
+        node.ok_or_else(|| format!("there is no {role} {name:?}").into())
+    }
+
+    /// Clicks on what has this role and name, as soon as that can be clicked.
+    pub async fn press(&self, role: &str, name: &str) -> Result<()> {
+        self.until(&format!("a click on the {role} {name:?}"), async || {
+            Ok(self.by_role(role, name).await?.click().await?)
+        })
+        .await
+    }
+
+    /// Presses keys where the focus is.
+    pub async fn keys(&self, keys: impl Into<thirtyfour::TypingData>) -> Result<()> {
+        Ok(self.driver.action_chain().send_keys(keys).perform().await?)
+    }
+
+    /// The role and the name of what has the focus.
+    pub async fn focused(&self) -> Result<(String, String)> {
+        let tree = self.ask("Accessibility.getFullAXTree", json!({})).await?;
+        let focused = |node: &&Value| {
+            let properties = node["properties"].as_array().into_iter().flatten();
+            let mut focus = properties.filter(|it| it["name"] == "focused");
+            node["role"]["value"] != "RootWebArea" && focus.any(|it| it["value"]["value"] == true)
+        };
+        let node = tree["nodes"].as_array().into_iter().flatten().find(focused);
+        let text = |node: &Value| node["value"].as_str().unwrap_or_default().to_owned();
+        node.map(|node| (text(&node["role"]), text(&node["name"])))
+            .ok_or_else(|| "nothing has the focus".into())
     }
 
     /// Clicks on the first element that `css` selects, as soon as that can be clicked.
@@ -244,9 +308,13 @@ impl Reader {
     }
 
     async fn devtools(&self, command: &str, parameters: Value) -> Result<(), Failure> {
+        self.ask(command, parameters).await.map(drop)
+    }
+
+    /// Asks the browser by the DevTools protocol.
+    pub async fn ask(&self, command: &str, parameters: Value) -> Result<Value> {
         let tools = ChromeDevTools::new(self.driver.handle.clone());
-        tools.execute_cdp_with_params(command, parameters).await?;
-        Ok(())
+        Ok(tools.execute_cdp_with_params(command, parameters).await?)
     }
 }
 

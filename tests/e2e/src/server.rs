@@ -14,6 +14,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Html;
 use axum::routing::get;
 use tokio::sync::oneshot;
+use tower_http::compression::CompressionLayer;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -34,6 +35,8 @@ impl Server {
         // this header, which public hosts of static pages send, the embed would not load there.
         let everyone = HeaderValue::from_static("*");
         let allow = header::ACCESS_CONTROL_ALLOW_ORIGIN;
+        // Public hosts compress too, and what a page weighs is what Lighthouse judges.
+        let files = files.layer(CompressionLayer::new());
         Self::start(files.layer(SetResponseHeaderLayer::overriding(allow, everyone)), "/pgscope/")
     }
 

@@ -1,6 +1,6 @@
 //! Where the page, the browser and its driver lie.
 //!
-//! `cargo xtask test` says so in three variables; without them the defaults fit a `cargo test -p
+//! `cargo xtask test` says so in four variables; without them the defaults fit a `cargo test -p
 //! pgscope-e2e` after a `cargo xtask build`:
 //!
 //! | variable       | names                    | default                         |
@@ -8,6 +8,7 @@
 //! | `PGSCOPE_DIST` | the folder of the page   | `dist` in the repository        |
 //! | `CHROME`       | Chromium or Chrome       | what chromedriver finds itself  |
 //! | `CHROMEDRIVER` | the driver               | `chromedriver` on PATH          |
+//! | `PGSCOPE_AXE`  | axe-core's `axe.min.js`  | what `cargo xtask test` installed |
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,15 @@ pub fn chrome() -> Option<PathBuf> {
 /// The browser's driver.
 pub fn chromedriver() -> PathBuf {
     variable("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into())
+}
+
+/// The rules of accessibility as a script; an error when nobody has installed them.
+pub fn axe() -> Result<String> {
+    let installed = "target/tools/npm/axe-core-4.14.1/node_modules/axe-core/axe.min.js";
+    let file = variable("PGSCOPE_AXE").unwrap_or_else(|| repository().join(installed));
+    std::fs::read_to_string(&file).map_err(|error| {
+        format!("{}: {error}; `cargo xtask test` installs it", file.display()).into()
+    })
 }
 
 /// Where a failing test leaves what its browsers showed.

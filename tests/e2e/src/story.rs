@@ -81,8 +81,8 @@ impl Story {
 pub async fn seen(reader: &Reader) -> Result<Moment> {
     let labels = reader
         .script(
-            "return [...document.querySelectorAll('[role=option][aria-label^=\"buffer \"]')]
-                .map(buffer => buffer.getAttribute('aria-label'))",
+            "return [...document.querySelectorAll('[role=option] > title')]
+                .map(title => title.textContent)",
         )
         .await?;
     let labels = labels.as_array().cloned().unwrap_or_default();

@@ -7,7 +7,7 @@ use thirtyfour::prelude::*;
 const EDITOR: &str = "textarea[aria-label=Scenario]";
 const LOCAL: &str = "section.local";
 const FOLD: &str = "//button[contains(., 'more of a backend')]";
-const CACHE: &str = "//*[@role='treeitem'][starts-with(@aria-label, 'CacheMemoryContext:')]";
+const CACHE: &str = "//*[@role='treeitem'][starts-with(@aria-label, 'CacheMemoryContext ')]";
 
 /// The first element of a path, as soon as there is one.
 async fn find(reader: &Reader, path: &str) -> Result<WebElement> {

@@ -23,7 +23,7 @@ async fn choose(reader: &Reader, version: u32) -> Result<()> {
 
 /// Opens the context Work and in it the chunk x, unless it is open, and reads its header.
 async fn header_of_x(reader: &Reader) -> Result<String> {
-    let work = By::XPath("//*[@role='treeitem'][starts-with(@aria-label, 'Work:')]");
+    let work = By::XPath("//*[@role='treeitem'][starts-with(@aria-label, 'Work ')]");
     reader
         .until("the context Work", async || {
             Ok(reader.driver().find(work.clone()).await?.click().await?)

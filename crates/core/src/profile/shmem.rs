@@ -9,8 +9,6 @@ pub struct ShmemProfile {
     pub block_align: u64,
     /// What stands for no process (`INVALID_PROC_NUMBER`, once `INVALID_PGPROCNO`).
     pub no_process: u32,
-    /// The first backend gets the last place among those of clients (`InitProcGlobal`).
-    pub places_from_the_end: bool,
     /// A descriptor has `io_wref`, which says what asynchronous I/O is under way.
     pub io_wref: bool,
     /// Where the lock on a page's content is.
@@ -36,7 +34,6 @@ impl ShmemProfile {
     pub(super) const BEFORE_IO_ALIGNMENT: Self = Self {
         block_align: 128,
         no_process: i32::MAX as u32,
-        places_from_the_end: true,
         io_wref: false,
         content_lock: ContentLock::LwLock { tranche: 56, released: 1 << 29 },
     };
@@ -44,7 +41,6 @@ impl ShmemProfile {
     pub(super) const ALIGNED: Self = Self {
         block_align: 4096,
         no_process: u32::MAX,
-        places_from_the_end: false,
         io_wref: false,
         content_lock: ContentLock::LwLock { tranche: 61, released: 1 << 29 },
     };

@@ -16,9 +16,7 @@ use crate::metrics::Metric;
 use crate::names::Locals;
 use crate::program::{Blocks, Body, Expectation, Read, StepKind};
 use crate::random::{Distribution, Zipf};
-use crate::units::{
-    BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, MAX_CONNECTIONS, Quantity, SHARED_BUFFERS, TEMP_BUFFERS,
-};
+use crate::units::{BGWRITER_DELAY, BGWRITER_LRU_MAXPAGES, Quantity, SHARED_BUFFERS, TEMP_BUFFERS};
 
 /// Steeper than this, nearly all draws are block 0.
 const MAX_EXPONENT: f64 = 10.0;
@@ -40,6 +38,7 @@ impl Checker {
                     );
                 }
                 self.server(server);
+                self.server_settings(&server.settings, span);
                 None
             }
             Action::Table { name, pages, unlogged, temporary } => {
@@ -57,8 +56,16 @@ impl Checker {
             }
             Action::Backend(name) => {
                 self.only_at_top(span, place, "a backend connects");
-                self.connect(name)
+                self.connect(name, false)
             }
+            Action::Superuser(name) => {
+                self.only_at_top(span, place, "a backend connects");
+                self.connect(name, true)
+            }
+            Action::Set { system: true, .. }
+            | Action::AlterSystemReset(_)
+            | Action::Reload
+            | Action::Restart => self.server_action(action),
             Action::Checkpoint => op(Op::Checkpoint { all: false }),
             Action::PgbenchTables { scale } => self.pgbench_tables(*scale, span, place),
             Action::Pgbench { times } => self.pgbench(times.unwrap_or(1), span, place),
@@ -166,6 +173,9 @@ impl Checker {
                     None => Op::FlushBuffer { backend, pin: self.pin(backend, name)? },
                 })
             }
+            Action::Set { .. } | Action::Connect | Action::Disconnect => {
+                self.session_action(action, backend)
+            }
             Action::Insert { .. }
             | Action::Truncate { .. }
             | Action::Ring { .. }
@@ -209,16 +219,6 @@ impl Checker {
             }
             self.config.temp_buffers = buffers;
         }
-        if let Some(number) = &server.max_connections {
-            self.config.max_connections = self.noted(number.setting(&MAX_CONNECTIONS));
-            if let Some(connections) = self.config.max_connections.filter(|it| *it <= 3) {
-                let message = format!(
-                    "superuser_reserved_connections (3) must be less than max_connections \
-                     ({connections})"
-                );
-                self.problems.push(Problem::new(number.span, message));
-            }
-        }
         self.config.seed = server.seed.unwrap_or_default();
     }
 
@@ -249,7 +249,7 @@ impl Checker {
         Some(RelId(self.names.tables.define(&name.text)))
     }
 
-    fn connect(&mut self, name: &Name) -> Compiled {
+    fn connect(&mut self, name: &Name, superuser: bool) -> Compiled {
         let count = self.names.backends.len();
         let problem = if self.names.find_backend(&name.text).is_some() {
             format!("there is a backend \"{name}\" already")
@@ -258,7 +258,12 @@ impl Checker {
         } else {
             let backend = BackendId(u16::try_from(self.names.backends.define(&name.text)).ok()?);
             self.names.locals.push(Locals::default());
-            return op(Op::Connect { backend, name: name.text.clone() });
+            let name = name.text.clone();
+            if superuser {
+                self.superusers.insert(backend);
+                return op(Op::ConnectSuperuser { backend, name });
+            }
+            return op(Op::Connect { backend, name });
         };
         self.problems.push(Problem::new(name.span, problem));
         None
@@ -272,7 +277,7 @@ impl Checker {
     ) -> Option<BgWriterRound> {
         let mut round = BgWriterRound::default();
         if let Some(value) = maxpages {
-            round.maxpages = self.noted(value.setting(&BGWRITER_LRU_MAXPAGES))?;
+            round.maxpages = Some(self.noted(value.setting(&BGWRITER_LRU_MAXPAGES))?);
         }
         if let Some(number) = multiplier {
             if number.value > 10.0 {
@@ -283,10 +288,10 @@ impl Checker {
                 );
                 self.problems.push(Problem::new(number.span, message));
             }
-            round.multiplier = number.value;
+            round.multiplier = Some(number.value);
         }
         if let Some(value) = delay {
-            round.delay_ms = self.noted(value.setting(&BGWRITER_DELAY))?;
+            round.delay_ms = Some(self.noted(value.setting(&BGWRITER_DELAY))?);
         }
         Some(round)
     }

@@ -10,7 +10,7 @@ use web_sys::{Element, KeyboardEvent};
 
 use super::{document, window};
 use crate::state::compose::{BUTTONS, Kind};
-use crate::state::{Action, Dialog, Move, SPEEDS};
+use crate::state::{Action, Dialog, Move, Pane, SPEEDS};
 
 /// What a key asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ("Home End", "to start, to end"),
     ("+ −", "faster, slower"),
     ("t", "dark, light"),
+    ("z", "large type, for a projector"),
+    ("1 2 3", "buffers, views, bytes"),
     ("Esc", "leave the script or a dialog"),
     ("?", "this list"),
 ];
@@ -52,6 +54,10 @@ pub fn wish(key: &str, shift: bool) -> Option<Wish> {
         "+" | "=" => Some(Wish::Speed(1)),
         "-" => Some(Wish::Speed(-1)),
         "t" => Some(Wish::Theme),
+        "z" => Some(Wish::Act(Action::Projector)),
+        "1" => Some(Wish::Act(Action::Pane(Pane::Buffers))),
+        "2" => Some(Wish::Act(Action::Pane(Pane::Views))),
+        "3" => Some(Wish::Act(Action::Pane(Pane::Bytes))),
         _ => BUTTONS.iter().find(|it| it.key == key).map(|it| Wish::Write(it.kind)),
     }
 }
@@ -95,8 +101,10 @@ fn uses(element: &Element, key: &str) -> bool {
     }
     let arrows = key.starts_with("Arrow") || key == "Home" || key == "End";
     match key {
-        " " => is("button, a, summary, select, [role=treeitem], [role=gridcell], [role=option]"),
-        _ if arrows => is("select, [role=tree], [role=grid], [role=listbox]"),
+        " " => is(
+            "button, a, summary, select, [role=treeitem], [role=gridcell], [role=option], [role=tab]",
+        ),
+        _ if arrows => is("select, [role=tree], [role=grid], [role=listbox], [role=tablist]"),
         _ => is("select"),
     }
 }

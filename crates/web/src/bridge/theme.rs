@@ -31,6 +31,17 @@ pub fn wear(theme: Theme) {
     }
 }
 
+/// Large type, for a room, or the usual.
+pub fn enlarge(on: bool) {
+    if let Some(root) = root() {
+        // As above: the name is an attribute's.
+        let _ = match on {
+            true => root.set_attribute("data-projector", ""),
+            false => root.remove_attribute("data-projector"),
+        };
+    }
+}
+
 /// Call `heed` when the system changes between day and night.
 pub fn on_system_change(heed: impl Fn(Theme) + 'static) -> Option<EventListener> {
     let query = window()?.match_media("(prefers-color-scheme: light)").ok()??;

@@ -39,6 +39,19 @@ pub struct HeapStory {
     pub listed: Vec<(Addr, u64)>,
     /// What is to be said in words.
     pub notes: Vec<Note>,
+    /// How the last request was served, step by step: size class, freelist, block, new block.
+    pub search: Vec<Note>,
+    /// Contexts that went, in their order, and the one whose reset took them along.
+    pub folded: Vec<Folded>,
+}
+
+/// A context that is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// Its name.
+    pub name: String,
+    /// The context that was reset, where one was.
+    pub into: Option<Addr>,
 }
 
 impl HeapStory {
@@ -58,6 +71,10 @@ impl HeapStory {
         self.notes.push(Note { class, words });
     }
 
+    fn step(&mut self, class: &'static str, words: String) {
+        self.search.push(Note { class, words });
+    }
+
     fn tell(&mut self, server: &Server, event: &MemoryEvent) {
         match *event {
             MemoryEvent::ContextCreated { context, name, recycled } => {
@@ -71,21 +88,38 @@ impl HeapStory {
                 let name = server.text(name);
                 let fate = if kept { "kept for reuse" } else { "given back to malloc" };
                 self.say("gone", format!("{name} deleted, its keeper block {fate}"));
+                self.folded.push(Folded { name: name.to_owned(), into: None });
             }
             MemoryEvent::ContextReset { context, name } => {
                 self.reset.push(context);
                 self.say("gone", format!("{} reset", server.text(name)));
+                // A reset deletes the children first.
+                let waiting = self.folded.iter_mut().filter(|folded| folded.into.is_none());
+                waiting.for_each(|folded| folded.into = Some(context));
             }
             MemoryEvent::ContextStoreEmptied { contexts } => {
                 let count = words::count(contexts.into(), "deleted context");
                 self.say("gone", format!("{count} given back to malloc"));
             }
-            MemoryEvent::SizeClass { context, class, found, .. } => {
+            MemoryEvent::SizeClass { context, size, class, found } => {
                 self.class = Some((context, class, found));
+                self.search.clear();
+                let asked = format!("{} asked for", words::bytes(size));
+                self.step("", asked);
+                self.step("", format!("size class {}", words::bytes(class)));
+                let (class, list) =
+                    if found { ("found", "a free chunk") } else { ("missed", "freelist empty") };
+                self.step(class, list.into());
             }
-            MemoryEvent::Carved { chunk, .. } => self.carved.push(chunk),
+            MemoryEvent::Carved { chunk, class, .. } => {
+                self.carved.push(chunk);
+                let rest = format!("rest of the block becomes a free {}", words::bytes(class));
+                self.step("missed", rest);
+            }
+            MemoryEvent::BlockReused { .. } => self.step("found", "the block kept empty".into()),
             MemoryEvent::BlockAllocated { block, size, dedicated, .. } => {
                 self.blocks.push(block);
+                self.step("new", format!("new block of {}", words::bytes(size)));
                 let own = if dedicated { ", for one chunk alone" } else { "" };
                 self.say("new", format!("new block from malloc: {}{own}", words::bytes(size)));
             }
@@ -97,6 +131,9 @@ impl HeapStory {
                 self.say("new", format!("block resized to {}", words::bytes(size)));
             }
             MemoryEvent::Palloc { chunk, .. } => {
+                if self.search.last().is_some_and(|step| step.words == "freelist empty") {
+                    self.step("found", "room in the active block".into());
+                }
                 self.freed.retain(|freed| *freed != chunk);
                 self.allocated.push(chunk);
             }

@@ -11,6 +11,7 @@ mod ring;
 mod sector;
 
 use pgscope_core::ids::BufferId;
+use pgscope_core::memory::Addr;
 use yew::prelude::*;
 
 use crate::frame::Frame;
@@ -30,12 +31,15 @@ pub struct DialProps {
     pub selected: Option<BufferId>,
     /// A buffer was chosen, or the choice taken back.
     pub on_select: Callback<Option<BufferId>>,
+    /// The bytes of a page are wanted; where nobody shows them, `None`.
+    #[prop_or_default]
+    pub on_bytes: Option<Callback<Addr>>,
 }
 
 /// Shared memory: the buffers, the hand, and what the running operation did to them.
 #[function_component]
 pub fn Dial(props: &DialProps) -> Html {
-    let DialProps { frame, selected, on_select } = props;
+    let DialProps { frame, selected, on_select, on_bytes } = props;
     let pool = frame.server.pool();
     let story = use_memo(frame.clone(), |frame| Story::of(&frame.events));
     let ring = pool.nbuffers() <= MOST_ON_A_DIAL;
@@ -54,7 +58,7 @@ pub fn Dial(props: &DialProps) -> Html {
             </div>
             { legend::legend(&frame.server, ring) }
             if let Some(buffer) = selected {
-                { card::card(&frame.server, buffer, on_select) }
+                { card::card(&frame.server, buffer, on_select, on_bytes.as_ref()) }
             }
         </div>
     }

@@ -9,7 +9,7 @@ use yew::prelude::*;
 
 use crate::bridge::address::{self, Query};
 use crate::bridge::keys::{self, Wish};
-use crate::bridge::{announce_ready, clock, crash, later, storage, theme};
+use crate::bridge::{announce_ready, clock, crash, later, rest, storage, theme};
 use crate::state::{Action, Activity, Notice, SPEEDS, State};
 
 /// Milliseconds of each frame that a run may take.
@@ -108,7 +108,7 @@ pub fn use_keys(state: &UseReducerHandle<State>, query: Query, act: &Callback<Ac
         let listener = keys::listen(!query.embed, move |wish| {
             let state = latest.borrow().clone();
             match wish {
-                Wish::Act(Action::Show(_)) if query.embed => {}
+                Wish::Act(Action::Show(_) | Action::Pane(_)) if query.embed => {}
                 Wish::Act(action) => act.emit(action),
                 Wish::Theme => act.emit(Action::Theme(state.theme.other())),
                 Wish::Speed(steps) => {
@@ -142,6 +142,12 @@ pub fn use_memory_of_the_script(state: &State, query: Query) {
     });
 }
 
+/// Wear large type while the reader wants it.
+#[hook]
+pub fn use_projector(state: &State) {
+    use_effect_with(state.projector, |&on| theme::enlarge(on));
+}
+
 /// Name the tab after the scenario.
 #[hook]
 pub fn use_title(state: &State) {
@@ -165,7 +171,10 @@ pub fn use_ready() {
             let third = Rc::clone(&slot);
             *slot.borrow_mut() = clock::next_frame(move || {
                 announce_ready();
-                *third.borrow_mut() = clock::next_frame(later::fetch);
+                *third.borrow_mut() = clock::next_frame(|| {
+                    rest::fetch();
+                    later::fetch();
+                });
             });
         });
         move || drop((first, later))

@@ -66,7 +66,7 @@ pub fn Embed(props: &EmbedProps) -> Html {
             { notices(state.notice.as_ref(), act) }
             if let Some(view) = &state.view {
                 <main>
-                    { if *memory { local(state, view, act) } else { shared(state, view, act) } }
+                    { if *memory { local(state, view, act) } else { shared(state, view, act, false) } }
                 </main>
                 <footer class="story">
                     { sentence(view, state.activity == Activity::Resting) }

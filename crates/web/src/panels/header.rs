@@ -84,6 +84,9 @@ pub fn header(
                     { "Embed" }
                 </button>
                 <button type="button" class="primary" onclick={copy}>{ "Copy link" }</button>
+                <button type="button" class="square projector-button" title="Projector: large type (z)"
+                    aria-label="Large type" aria-pressed={state.projector.to_string()}
+                    onclick={act.reform(|_: MouseEvent| Action::Projector)}>{ "A" }</button>
                 <button type="button" class="square" title="Dark, light (t)" onclick={turn}
                     aria-label={format!("Use the {} theme", other.name())}>{ icons::theme() }</button>
                 <button type="button" class="square help-button" title="Keys (?)"

@@ -124,6 +124,7 @@ pub fn Memory(props: &MemoryProps) -> Html {
                 </span>
             </div>
             { tree::tree(&view, &unfolded, &props.on_open) }
+            { search(&view.story) }
             { notes(&view.story) }
             { opened(&view, props) }
             { opened_chunk }
@@ -149,6 +150,23 @@ fn tabs(props: &MemoryProps, shown: BackendId) -> Html {
         <div class="mem-tabs" role="group" aria-label="Backend">
             { for server.backends().map(|(id, backend)| tab(id, &backend.name)) }
         </div>
+    }
+}
+
+/// How palloc looked for its chunk, one step behind the other.
+fn search(story: &HeapStory) -> Html {
+    if story.search.is_empty() {
+        return Html::default();
+    }
+    let step = |(number, step): (usize, &crate::paint::heap_story::Note)| {
+        html! {
+            <li class={step.class} style={format!("--step:{number}")}><span>{ &step.words }</span></li>
+        }
+    };
+    html! {
+        <ol class="mem-search" aria-label="How palloc searched">
+            { for story.search.iter().enumerate().map(step) }
+        </ol>
     }
 }
 

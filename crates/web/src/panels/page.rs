@@ -14,13 +14,14 @@ use super::header::header;
 use super::memory::Memory;
 use super::narration::sentence;
 use super::notice::notices;
+use super::panes;
 use super::problems::problems;
 use super::transport::transport;
 use crate::bridge::address;
 use crate::paint::words;
 use crate::state::compose::{BUTTONS, Draft};
 use crate::state::run::View;
-use crate::state::{Action, Activity, Dialog, Move, State, guide};
+use crate::state::{Action, Activity, Dialog, Move, Pane, State, guide};
 
 /// What the page shows.
 #[derive(Clone, Properties)]
@@ -104,7 +105,7 @@ pub fn Page(props: &PageProps) -> Html {
                     <Actions text={state.text.clone()} drafts={Rc::clone(&drafts)} act={act.clone()} />
                 </section>
                 if let Some(view) = &state.view {
-                    { shared(state, view, act) }
+                    { shared(state, view, act, true) }
                     { local(state, view, act) }
                 }
             </main>
@@ -160,23 +161,41 @@ fn status(state: &State) -> Html {
     }
 }
 
-/// The buffer pool, with how well it serves.
-pub fn shared(state: &State, view: &View, act: &Callback<Action>) -> Html {
+/// The buffer pool, with how well it serves; the `whole` page has other ways to see it too.
+pub fn shared(state: &State, view: &View, act: &Callback<Action>, whole: bool) -> Html {
     let buffers = view.frame.server.pool().nbuffers();
     let reads = view.totals.hits + view.totals.misses;
     let percent = (view.totals.hits * 100 + reads / 2).checked_div(reads);
     let title = format!("{} of {reads} page reads found the page", view.totals.hits);
+    let dial = || {
+        let on_bytes = whole.then(|| act.reform(Action::Bytes));
+        html! {
+            <Dial frame={view.frame.clone()} selected={state.selected}
+                on_select={act.reform(Action::Select)} {on_bytes} />
+        }
+    };
     html! {
         <section class="panel shared" aria-labelledby="shared-heading">
             <header>
                 <h2 id="shared-heading">{ "Shared memory" }</h2>
-                <span class="dim">{ format!("buffer cache, {} buffers", words::thousands(buffers.into())) }</span>
+                if whole { { panes::tabs(state.pane, act) } }
+                <span class="dim">{ words::count(buffers.into(), "buffer") }</span>
                 <span class="ratio" {title}>
                     { "hit ratio" }<b>{ percent.map_or_else(|| "–".into(), |percent| format!("{percent} %")) }</b>
                 </span>
             </header>
-            <div class="picture"><Dial frame={view.frame.clone()} selected={state.selected}
-                on_select={act.reform(Action::Select)} /></div>
+            if whole {
+                <div class={classes!("picture", (state.pane != Pane::Buffers).then_some("of-text"))}
+                    id="pane" role="tabpanel" aria-labelledby={["tab-", state.pane.name()].concat()}>
+                    if state.pane == Pane::Buffers {
+                        { dial() }
+                    } else {
+                        { panes::pane(state, view, act) }
+                    }
+                </div>
+            } else {
+                <div class="picture">{ dial() }</div>
+            }
         </section>
     }
 }

@@ -44,6 +44,38 @@ pub enum Dialog {
     Embed,
 }
 
+/// A way to show shared memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// Its buffers, as a dial or a grid.
+    #[default]
+    Buffers,
+    /// The server's views, as tables.
+    Views,
+    /// Any byte of it and of the backends' memory.
+    Bytes,
+}
+
+impl Pane {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Buffers, Self::Views, Self::Bytes];
+
+    /// What its tab says.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Buffers => "Buffers",
+            Self::Views => "Views",
+            Self::Bytes => "Bytes",
+        }
+    }
+
+    /// So many further, and round.
+    pub fn next(self, steps: usize) -> Self {
+        let here = Self::ALL.iter().position(|pane| *pane == self).unwrap_or_default();
+        Self::ALL[(here + steps) % Self::ALL.len()]
+    }
+}
+
 /// Something to tell the reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {

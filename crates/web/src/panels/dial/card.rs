@@ -6,8 +6,8 @@ use pgscope_core::bufmgr::desc::{
     BM_TAG_VALID, BM_VALID,
 };
 use pgscope_core::ids::BufferId;
+use pgscope_core::memory::Addr;
 use pgscope_core::profile::ContentLock;
-use pgscope_core::server::shmem::ShmemLayout;
 use yew::prelude::*;
 
 use super::legend::swatch;
@@ -27,12 +27,13 @@ pub(super) fn card(
     server: &Server,
     buffer: BufferId,
     on_select: &Callback<Option<BufferId>>,
+    on_bytes: Option<&Callback<Addr>>,
 ) -> Html {
     let pool = server.pool();
     let (Some(desc), Some(cell)) = (pool.desc(buffer), cells::cell(server, buffer)) else {
         return Html::default();
     };
-    let layout = ShmemLayout::new(server.profile(), server.settings());
+    let layout = server.layout();
     let flags: Vec<_> =
         FLAGS.iter().filter(|(flag, _)| desc.is(*flag)).map(|(_, name)| *name).collect();
     let pins = match words::pinned_by(server, buffer) {
@@ -51,6 +52,12 @@ pub(super) fn card(
     let fact =
         |name: &'static str, value: Html| html! { <div><dt>{ name }</dt><dd>{ value }</dd></div> };
     let mono = |text: String| html! { <code>{ text }</code> };
+    let bytes = |name: &'static str, at: Addr| {
+        on_bytes.map(|on_bytes| {
+            let onclick = on_bytes.reform(move |_: MouseEvent| at);
+            html! { <button type="button" {onclick}>{ name }</button> }
+        })
+    };
     let close = on_select.reform(|_: MouseEvent| None);
     html! {
         <section class="buffer-card" aria-label={format!("Buffer {buffer}")}>
@@ -81,6 +88,12 @@ pub(super) fn card(
                     if flags.is_empty() { "none".to_owned() } else { flags.join(" ") }
                 }</code></dd></div>
             </dl>
+            if on_bytes.is_some() {
+                <p class="card-bytes">
+                    { for bytes("Bytes of the page", layout.block(buffer)) }
+                    { for bytes("Bytes of the descriptor", layout.descriptor(buffer)) }
+                </p>
+            }
         </section>
     }
 }

@@ -36,8 +36,10 @@ pub(super) fn Sector(props: &SectorProps) -> Html {
         <g class={classes!(look, (!cell.valid).then_some("unread"))}
             id={format!("buffer-{buffer}")} data-buffer={buffer.0.to_string()}
             transform={format!("rotate({})", coord(angle))}
-            role="option" aria-label={label.clone()} aria-selected={selected.to_string()}
+            role="option" aria-selected={selected.to_string()}
             tabindex={if *focusable { "0" } else { "-1" }}>
+            // Its name, and what a pointer at rest is told.
+            <title>{ label }</title>
             <path class="body" d={shapes.sector.clone()} />
             if let Some(tag) = cell.tag {
                 <path class="rim" d={shapes.rim.clone()} />
@@ -69,6 +71,7 @@ fn text(shapes: &Shapes, radius: f64, turn: f64, class: &'static str, words: Str
     let radial = shapes.density == Density::Tight;
     html! {
         <text class={classes!(class, (radial && class != "no").then_some("radial"))}
+            aria-hidden="true"
             transform={format!("translate(0 -{}) rotate({})", coord(radius), coord(turn))}>
             { words }
         </text>
@@ -120,7 +123,7 @@ fn pins(shapes: &Shapes, angle: f64, pins: u32) -> Html {
             if pins > 1 && shapes.density == Density::Tight {
                 <path class="pin" d={shapes.pin_again.clone()} />
             } else if pins > 1 {
-                <text class="pins" x={coord(shapes.mark / 2.0 + 5.0)} y="1">{ pins }</text>
+                <text class="pins" aria-hidden="true" x={coord(shapes.mark / 2.0 + 5.0)} y="1">{ pins }</text>
             }
         </g>
     }

@@ -14,6 +14,7 @@ use yew::prelude::*;
 
 use super::View;
 use crate::frame::Frame;
+use crate::paint::heap_story::Folded;
 use crate::paint::short::Short;
 use crate::paint::words;
 
@@ -22,6 +23,8 @@ const INDENT: u32 = 14;
 const DEEPEST: u32 = 112;
 /// Fewer than this many are not worth folding.
 const WORTH_FOLDING: usize = 2;
+/// Contexts that are told one by one when they go.
+const MOST_FOLDED: usize = 6;
 
 /// The tree; `unfolded` is whether the reader wants to see all of it.
 pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callback<Addr>) -> Html {
@@ -65,14 +68,16 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
             let style = format!("width:{:.2}%", Short(bytes as f64 * 100.0 / total as f64));
             html! { <i {class} {style} /> }
         };
+        // It begins with what can be seen, for those who say aloud what they see.
         let label = format!(
-            "{}{}: {}, {} used, {} free of {}{}",
+            "{}{}{} {}: {}, {} used, {} free{}",
             row.name,
-            row.function.as_ref().map_or_else(String::new, |name| format!(" of {name}()")),
+            row.function.as_ref().map_or_else(String::new, |name| format!(" {name}()")),
+            if row.kind == "AllocSet" { String::new() } else { format!(" {}", row.kind) },
+            words::bytes(row.total_bytes),
             row.kind,
             words::bytes(row.used_bytes()),
             words::bytes(row.free_bytes),
-            words::bytes(row.total_bytes),
             if row.current { ", CurrentMemoryContext" } else { "" },
         );
         let class = classes!(
@@ -90,19 +95,20 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
                 aria-level={row.level.to_string()} aria-label={label}
                 aria-selected={(row.addr == open).to_string()}
                 tabindex={if row.addr == open { "0" } else { "-1" }}>
-                <span class="ctx-name" style={format!("--level:{}", row.level - 1)}>
+                <span class="ctx-name" aria-hidden="true" style={format!("--level:{}", row.level - 1)}>
                     if row.level > 1 { <i class="ctx-twig" /> }
                     <span class="ctx-words">{ &row.name }
                         if let Some(function) = &row.function {
                             <em>{ format!(" {function}()") }</em>
                         }
                     </span>
-                    if row.kind != "AllocSet" { <span class="mem-kind">{ row.kind }</span> }
+                    if row.kind != "AllocSet" { { " " }<span class="mem-kind">{ row.kind }</span> }
                 </span>
-                <span class="ctx-bar">
+                { " " }
+                <span class="ctx-bar" aria-hidden="true">
                     { part("headers", headers) }{ part("used", used) }{ part("freed", freed) }
                 </span>
-                <span class="ctx-size">{ words::bytes(row.total_bytes) }</span>
+                <span class="ctx-size" aria-hidden="true">{ words::bytes(row.total_bytes) }</span>
             </li>
         }
     };
@@ -129,8 +135,39 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
             <ul class="ctx-tree" role="tree" aria-label="Memory contexts" style={indent} {onkeydown}>
                 { for shown.iter().map(item) }
             </ul>
+            { folded(view) }
             if foldable { { fold() } }
         </div>
+    }
+}
+
+/// The contexts that this operation took away fold up where the tree ends.
+fn folded(view: &View) -> Html {
+    let gone = &view.story.folded;
+    if gone.is_empty() {
+        return Html::default();
+    }
+    let name = |addr: Addr| view.rows.iter().find(|row| row.addr == addr).map(|row| &*row.name);
+    let item = |(step, folded): (usize, &Folded)| {
+        let how = match folded.into.and_then(name) {
+            Some(reset) => format!("gone with the reset of {reset}"),
+            None => "deleted".to_owned(),
+        };
+        html! {
+            <li class="ctx-gone" style={format!("--level:1;--indent:14px;--step:{step}")}>
+                { &folded.name }<em>{ how }</em>
+            </li>
+        }
+    };
+    html! {
+        <ul aria-label="Contexts that are gone">
+            { for gone.iter().take(MOST_FOLDED).enumerate().map(item) }
+            if gone.len() > MOST_FOLDED {
+                <li class="ctx-gone" style="--level:1;--indent:14px">
+                    { format!("and {} more", gone.len() - MOST_FOLDED) }
+                </li>
+            }
+        </ul>
     }
 }
 

@@ -1,17 +1,23 @@
-//! Rows as `psql` prints them, or as CSV.
+//! Rows as `psql` prints them, or as CSV: for the terminal and for the page's clipboard.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// A result with its columns.
-pub(crate) struct Table {
-    pub(crate) columns: Vec<String>,
-    pub(crate) rows: Vec<Vec<String>>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The names of its columns.
+    pub columns: Vec<String>,
+    /// Its rows; an empty cell is a null.
+    pub rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// As `psql` aligns it: heads in the middle, numbers to the right.
-    pub(crate) fn aligned(&self, out: &mut impl Write) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn aligned(&self, out: &mut impl Write) -> io::Result<()> {
         let width = |text: &str| text.chars().count();
         let cells = |column: usize| self.rows.iter().filter_map(move |row| row.get(column));
         let shape: Vec<(usize, bool)> = self
@@ -51,7 +57,10 @@ impl Table {
     }
 
     /// With a head, as `COPY ... CSV` quotes it.
-    pub(crate) fn csv(&self, out: &mut impl Write) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn csv(&self, out: &mut impl Write) -> io::Result<()> {
         for row in [&self.columns].into_iter().chain(&self.rows) {
             let cells: Vec<Cow<'_, str>> = row.iter().map(|cell| quoted(cell)).collect();
             writeln!(out, "{}", cells.join(","))?;
@@ -59,14 +68,21 @@ impl Table {
         Ok(())
     }
 
-    pub(crate) fn write(&self, csv: bool, out: &mut impl Write) -> io::Result<()> {
+    /// As CSV, or as `psql` aligns it.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn write(&self, csv: bool, out: &mut impl Write) -> io::Result<()> {
         if csv { self.csv(out) } else { self.aligned(out) }
     }
 }
 
-/// An empty cell is a null, which fits in any column.
-fn is_number(cell: &str) -> bool {
-    cell.is_empty() || cell.parse::<f64>().is_ok_and(f64::is_finite)
+/// Whether a cell fits in a column of numbers. An empty one is a null, which fits in any column.
+pub fn is_number(cell: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let size = cell.strip_prefix('-').unwrap_or(cell);
+    let (whole, part) = size.split_once('.').unwrap_or((size, "0"));
+    cell.is_empty() || digits(whole) && digits(part)
 }
 
 fn quoted(cell: &str) -> Cow<'_, str> {

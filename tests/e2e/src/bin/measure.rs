@@ -1,0 +1,131 @@
+//! How fast the page is, behind `cargo xtask bench --kind page`: from a key to the painted change,
+//! frames while a large pool is busy, and ten million reads.
+//!
+//! The browser draws as fast as it can (`--disable-frame-rate-limit`): what is measured is what the
+//! page takes, not how long it waits for a display's next refresh. A change counts as painted
+//! when a task runs behind the frame that shows it.
+
+use std::process::ExitCode;
+
+use pgscope_e2e::{Bench, Reader, Result, Window, attempt};
+use serde_json::{Value, json};
+
+const UNLIMITED: [&str; 2] = ["--disable-frame-rate-limit", "--disable-gpu-vsync"];
+const DIAL: &str = "server 18 shared_buffers=512kB\ntable t pages=300\nbackend a\n\
+                    repeat 400 { a: read t zipf(1.1) }\n";
+const GRID: &str = "server 18 shared_buffers=128MB\ntable t pages=100000\nbackend a\n\
+                    repeat 19000000 { a: read t zipf(1.1) }\n";
+const READS: &str = "server 18 shared_buffers=128MB\ntable t pages=100000\nbackend a\n\
+                     repeat 10000000 { a: read t zipf(1.1) }\n";
+/// Milliseconds from each key to the frame that shows what it did.
+const KEYS: &str = "const done = arguments[0], times = [], place = document.querySelector('#position');
+    const press = () => {
+        const before = place.textContent, begun = performance.now();
+        document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+        const wait = () => requestAnimationFrame(() => {
+            const channel = new MessageChannel();
+            channel.port1.onmessage = () => {
+                if (place.textContent === before) return wait();
+                times.push(performance.now() - begun);
+                times.length < 200 ? setTimeout(press, times.length * 7 % 17) : done(times);
+            };
+            channel.port2.postMessage(0);
+        });
+        wait();
+    };
+    press();";
+/// Milliseconds from frame to frame, for a while.
+const FRAMES: &str = "const done = arguments[0], times = []; let last = performance.now();
+    const end = last + 5000;
+    const frame = now => { times.push(now - last); last = now;
+        now < end ? requestAnimationFrame(frame) : done(times); };
+    requestAnimationFrame(frame);";
+/// Notes tasks of more than 50 ms.
+const TASKS: &str = "window.longTasks = []; new PerformanceObserver(list =>
+    list.getEntries().forEach(it => longTasks.push(it.duration))).observe({ type: 'longtask' });";
+
+fn main() -> ExitCode {
+    match attempt("measure", async |bench| measure(&bench).await) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(bench: &Bench) -> Result<()> {
+    println!("{:44}{:>10}{:>10}{:>10}", "milliseconds", "median", "95 %", "goal");
+    let reader = bench.reader_with(Window::Desktop, &UNLIMITED).await?;
+    reader.driver().set_script_timeout(std::time::Duration::from_secs(60)).await?;
+    reader.at_each_start(TASKS).await?;
+
+    open(&reader, DIAL, 402).await?;
+    reader.press("button", "To start").await?;
+    line("a key to the painted change, 64 buffers", &numbers(&reader, KEYS).await?, 16.0);
+
+    for (slower, goal) in [(1, 16.7), (4, 33.0)] {
+        open(&reader, GRID, 19_000_002).await?;
+        let rate = json!({ "rate": slower });
+        reader.ask("Emulation.setCPUThrottlingRate", rate).await?;
+        reader.press("button", "To end").await?;
+        let name = format!("frames, 16,384 buffers, zipf, {slower}x slower");
+        line(&name, &numbers(&reader, FRAMES).await?, goal);
+        reader.ask("Emulation.setCPUThrottlingRate", json!({ "rate": 1 })).await?;
+        reader.press("button", "Pause").await?;
+    }
+
+    open(&reader, READS, 10_000_002).await?;
+    let begun = "window.longTasks.length = 0; window.begun = performance.now(); return null";
+    reader.script(begun).await?;
+    reader.press("button", "To end").await?;
+    reader
+        .until("the end", async || {
+            let place = reader.text("#position").await?;
+            if place.replace(',', "").starts_with("op 10000002") {
+                Ok(())
+            } else {
+                Err(place.into())
+            }
+        })
+        .await?;
+    let took = reader.script("return [performance.now() - window.begun]").await?;
+    let tasks = reader.script("return window.longTasks").await?;
+    let took = of(&took).first().copied().unwrap_or_default();
+    println!("{:44}{took:10.0}{:>10}{:10.0}", "10,000,000 reads, to the end", "", 2000.0);
+    let longest = of(&tasks).into_iter().fold(0.0, f64::max);
+    println!("{:44}{longest:10.0}{:>10}{:10.0}", "their longest task (0: none over 50)", "", 50.0);
+    Ok(())
+}
+
+/// Puts a scenario in and waits until it is understood.
+async fn open(reader: &Reader, text: &str, ops: u64) -> Result<()> {
+    reader.visit("").await?;
+    let set = format!(
+        "const field = document.querySelector('textarea[aria-label=Scenario]');
+         field.value = {}; field.dispatchEvent(new InputEvent('input', {{ bubbles: true }}));
+         return null",
+        json!(text)
+    );
+    reader.script(&set).await?;
+    let plain = |text: &str| text.replace(',', "");
+    reader.until_text("#position", |place| plain(place).contains(&format!(" of {ops}"))).await?;
+    // Keys are the page's.
+    reader.script("document.activeElement.blur(); return null").await?;
+    Ok(())
+}
+
+async fn numbers(reader: &Reader, script: &str) -> Result<Vec<f64>> {
+    Ok(of(reader.driver().execute_async(script, Vec::new()).await?.json()))
+}
+
+fn of(value: &Value) -> Vec<f64> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
+}
+
+fn line(name: &str, times: &[f64], goal: f64) {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied().unwrap_or(0.0);
+    println!("{name:44}{:10.1}{:10.1}{goal:10.1}", at(0.5), at(0.95));
+}
