@@ -22,7 +22,7 @@ use crate::trouble::Trouble;
 const DEBIAN: &str = "/usr/lib/postgresql/15/bin";
 const PACKAGES: [&str; 2] = ["postgresql-15", "postgresql-server-dev-15"];
 /// Settings that the pool's behaviour depends on, and those that keep others away from it.
-const RECORDED: [&str; 14] = [
+pub(crate) const RECORDED: [&str; 14] = [
     "max_connections=10",
     "max_worker_processes=0",
     "max_parallel_workers=0",

@@ -53,6 +53,11 @@ impl AccessState {
     pub fn page(&self) -> Option<BufferTag> {
         self.running.as_ref()?.page()
     }
+
+    /// Pages that a statement's last step has left over, since it waits.
+    pub(crate) fn left(&self) -> u32 {
+        self.running.as_ref().map_or(0, |running| running.left())
+    }
 }
 
 impl Access<'_> {

@@ -11,6 +11,7 @@
 //! - [`desc`]: one buffer's descriptor and its state word
 //! - `usage`: the usage counts of all of them
 //! - [`buf_table`]: from tag to buffer
+//! - [`hash`]: in which part of that table
 //! - [`freelist`]: who is the next victim; buffer rings
 //! - [`read`]: the way of one page into the pool
 //! - `unobserved`: the same in one stroke, while nobody watches
@@ -18,6 +19,7 @@
 //! - `read_stream`: the pages that a scan will want, pinned and read ahead
 //! - [`extend`]: new blocks at a relation's end
 //! - [`pin`]: pins, shared and private
+//! - [`cleanup`]: a page all to oneself
 //! - [`write`](mod@write): dirty pages, their way out, the checkpoint
 //! - [`invalidate`]: pages dropped without being written
 //! - [`bgwriter`]: the background writer's round
@@ -32,9 +34,11 @@
 
 pub mod bgwriter;
 pub mod buf_table;
+pub mod cleanup;
 pub mod desc;
 pub mod extend;
 pub mod freelist;
+pub mod hash;
 pub mod invalidate;
 pub mod localbuf;
 pub mod pin;
@@ -50,12 +54,14 @@ pub mod write;
 
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
+use std::rc::Rc;
 
 use crate::error::Error;
 use crate::event::{BufferEvent, EventLog};
 use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, BufferTag, Name, RelId};
 use crate::op::Persistence;
 use crate::profile::BufmgrProfile;
+use crate::server::Settings;
 
 use bgwriter::BgWriterState;
 use buf_table::BufTable;
@@ -76,10 +82,19 @@ pub struct BufferPool {
     pub(crate) descs: Descriptors,
     pub(crate) table: BufTable,
     pub(crate) strategy: StrategyControl,
+    /// `MaxProportionalPins`: buffers that a backend may pin at once for a bulk operation.
+    max_proportional_pins: u32,
     /// How far use raises a usage count.
     max_usage_count: u8,
     /// Local buffers that backends have made, all together.
     pub(crate) local_buffers: u32,
+    /// `CkptBufferIds`, as far as checkpoints have filled it: what each wrote, sorted, over what those
+    /// before left there.
+    pub(crate) ckpt_buffer_ids: Rc<Vec<(BufferTag, BufferId)>>,
+    /// A backend's local buffers may want memory.
+    pub(crate) local_requests: bool,
+    /// Backends that were awakened from their wait for others' pins, in their order.
+    pub(crate) signalled: Vec<BackendId>,
     /// The relations' files.
     pub smgr: Smgr,
     /// The write-ahead log's positions.
@@ -99,6 +114,8 @@ pub struct LocalBufferState {
     pub temp: LocalBufferPool,
     /// Pages that had to leave for its reads (`pg_stat_io.evictions`).
     pub evictions: u64,
+    /// `PinCountWaitBuf`: the buffer that it waits for until nobody else has it pinned.
+    pub(crate) pin_count_wait_buf: Option<BufferId>,
     /// What it counts for `pg_stat_io`.
     pub(crate) io: IoStats,
     /// Its buffer rings by variable.
@@ -182,14 +199,19 @@ pub struct PoolBuffer {
 }
 
 impl BufferPool {
-    /// A pool of `nbuffers` empty buffers, as it is when the server starts.
-    pub fn new(nbuffers: u32, profile: &BufmgrProfile) -> Self {
+    /// A pool of empty buffers, as it is when a server with these settings starts.
+    pub fn new(settings: &Settings, profile: &BufmgrProfile) -> Self {
+        let nbuffers = settings.shared_buffers;
         let mut pool = Self {
             descs: Descriptors::new(nbuffers),
             table: BufTable::new(nbuffers),
             strategy: StrategyControl::new(nbuffers),
+            max_proportional_pins: nbuffers / profile.processes.of(settings),
             max_usage_count: desc::BM_MAX_USAGE_COUNT,
             local_buffers: 0,
+            ckpt_buffer_ids: Rc::default(),
+            local_requests: false,
+            signalled: Vec::new(),
             smgr: Smgr::default(),
             wal: Wal::default(),
         };
@@ -253,6 +275,13 @@ impl BufferPool {
     /// The buffer that holds a page.
     pub fn lookup(&self, rel: RelId, block: BlockNumber) -> Option<BufferId> {
         self.table.lookup(BufferTag { rel, block })
+    }
+
+    /// The partition of the lookup table that a page falls in, from 0.
+    pub fn partition(&self, tag: BufferTag) -> u32 {
+        let [tablespace, database, number] = self.smgr.locator(tag.rel);
+        let hash = hash::buf_table_hash_code([tablespace, database, number, 0, tag.block]);
+        hash::buf_table_hash_partition(hash)
     }
 
     /// The lookup table.

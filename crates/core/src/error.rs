@@ -27,6 +27,13 @@ pub enum Error {
     PinnedInInvalidateBuffer,
     /// A page is to be dropped that another backend has pinned: the server waits for it.
     WaitsForPin(BufferId),
+    /// A cleanup lock on a page that the backend has pinned more than once
+    /// (`CheckBufferIsPinnedOnce`).
+    IncorrectLocalPinCount(u32),
+    /// A cleanup lock for which another backend waits already (`LockBufferForCleanup`).
+    MultipleWaiters,
+    /// The backend waits for a cleanup lock on this buffer, and can do nothing else.
+    BackendWaitsForPins(BufferId),
     /// A temporary relation's page is to be dropped that is pinned (`InvalidateLocalBuffer`).
     StillReferenced {
         /// The relation's file.
@@ -326,6 +333,8 @@ impl Error {
             Error::NotConnected(End::Administrator) => ErrorCode::AdminShutdown,
             Error::NoUnpinnedBuffers
             | Error::PinnedInInvalidateBuffer
+            | Error::IncorrectLocalPinCount(_)
+            | Error::MultipleWaiters
             | Error::StillReferenced { .. }
             | Error::BadBufferId(_)
             | Error::InvalidAllocSize(_)
@@ -394,6 +403,17 @@ impl Error {
             Error::WaitsForPin(_) => "A real server would wait here until the other backend \
                 unpins the page."
                 .into(),
+            Error::IncorrectLocalPinCount(_) => "The backend's own other pins would never go away \
+                while it waits."
+                .into(),
+            Error::MultipleWaiters => {
+                "The descriptor has room for one waiter: cancel it, or unpin the page.".into()
+            }
+            Error::BackendWaitsForPins(_) => {
+                "It goes on when the other backends have unpinned the \
+                page: until then it can only be cancelled."
+                    .into()
+            }
             Error::NotInVersion(_) => {
                 "The number in the server statement is the version: choose a newer one.".into()
             }
@@ -493,6 +513,13 @@ impl fmt::Display for Error {
             Error::PinnedInInvalidateBuffer => f.write_str("buffer is pinned in InvalidateBuffer"),
             Error::WaitsForPin(buffer) => {
                 write!(f, "another backend has buffer {buffer} pinned")
+            }
+            Error::IncorrectLocalPinCount(pins) => write!(f, "incorrect local pin count: {pins}"),
+            Error::MultipleWaiters => {
+                f.write_str("multiple backends attempting to wait for pincount 1")
+            }
+            Error::BackendWaitsForPins(buffer) => {
+                write!(f, "the backend waits for a cleanup lock on buffer {buffer}")
             }
             Error::StillReferenced { path, block, pins } => {
                 write!(f, "block {block} of {path} is still referenced (local {pins})")

@@ -173,11 +173,15 @@ impl ContextSlot {
     pub const SPI_EXEC: Self = Self(21);
     /// The innermost `FunctionCallContext`: the context of the `call` that is running.
     pub const FUNCTION_CALL: Self = Self(22);
+    /// `LocalBufferContext`. These two live as long as their backend too, once they are there.
+    pub const LOCAL_BUFFER: Self = Self(23);
+    /// The context of `LocalBufHash`.
+    pub const LOCAL_BUFFER_TABLE: Self = Self(24);
     /// The first number that a scenario's own contexts get.
     pub const FIRST_USER: Self = Self(32);
 
     /// The contexts that every backend has or can have, by the names that they bear.
-    pub const WELL_KNOWN: [(&'static str, Self); 23] = [
+    pub const WELL_KNOWN: [(&'static str, Self); 25] = [
         ("TopMemoryContext", Self::TOP),
         ("ErrorContext", Self::ERROR),
         ("Postmaster", Self::POSTMASTER),
@@ -201,6 +205,8 @@ impl ContextSlot {
         ("SPI Proc", Self::SPI_PROC),
         ("SPI Exec", Self::SPI_EXEC),
         ("FunctionCallContext", Self::FUNCTION_CALL),
+        ("LocalBufferContext", Self::LOCAL_BUFFER),
+        ("Local Buffer Lookup Table", Self::LOCAL_BUFFER_TABLE),
     ];
 
     /// The name that the context bears; empty for a scenario's own.

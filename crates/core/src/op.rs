@@ -149,6 +149,16 @@ pub enum Op {
         /// The variable.
         pin: PinSlot,
     },
+    /// `LockBufferForCleanup` on a page on which a pin is held; the lock is given back at once.
+    CleanupLock {
+        /// Who holds the pin.
+        backend: BackendId,
+        /// The variable.
+        pin: PinSlot,
+        /// Sleep until nobody else has it pinned; otherwise do without
+        /// (`ConditionalLockBufferForCleanup`).
+        wait: bool,
+    },
     /// Mark a page dirty on which a pin is held.
     MarkDirty {
         /// Who holds the pin.
@@ -607,6 +617,7 @@ impl Op {
             | Op::Truncate { backend, .. }
             | Op::Unpin { backend, .. }
             | Op::MarkDirty { backend, .. }
+            | Op::CleanupLock { backend, .. }
             | Op::Extend { backend, .. }
             | Op::ExtendBy { backend, .. }
             | Op::ReadRange { backend, .. }
@@ -691,6 +702,8 @@ pub enum Bulk {
     Vacuum {
         /// `BUFFER_USAGE_LIMIT` in kB; 0 is no ring, `None` the setting's default.
         size_kb: Option<u32>,
+        /// `FREEZE`: no page may be left out, so it waits for those that others have pinned.
+        freeze: bool,
     },
     /// `pg_prewarm`.
     Prewarm,

@@ -13,6 +13,7 @@ mod pg17;
 mod pg18;
 mod pg19;
 mod process;
+mod processes;
 mod routines;
 pub mod segment;
 mod shmem;
@@ -26,6 +27,7 @@ pub use mmgr::{
     Recycling, SlabLists, SlabProfile, StatsDetail, TreeOrder,
 };
 pub use process::{BackendType, ProcessProfile};
+pub use processes::ProcessCount;
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};
 pub use views::ViewColumns;
@@ -147,7 +149,8 @@ pub struct BufmgrProfile {
     pub freelist: bool,
     /// Dirtying sets `BM_JUST_DIRTIED`.
     pub just_dirtied: bool,
-    /// Bytes in kB of the ring of a bulk read, for a pool of this many buffers.
+    /// Bytes in kB of the ring of a bulk read, for a backend that may pin so many buffers
+    /// (`GetPinLimit`).
     pub bulkread_ring_kb: fn(u32) -> u32,
     /// Bytes in kB of VACUUM's ring (`vacuum_buffer_usage_limit`).
     pub vacuum_ring_kb: u32,
@@ -165,11 +168,12 @@ pub struct BufmgrProfile {
     pub read_stream: Option<ReadStreamProfile>,
     /// A buffer can be emptied from outside (`EvictUnpinnedBuffer`).
     pub evict: bool,
+    /// VACUUM makes sure that it has each page pinned once only.
+    pub vacuum_checks_pins: bool,
     /// Flushing a temporary relation counts the blocks it writes.
     pub local_flush_counted: bool,
-    /// `MaxBackends` and the auxiliary processes, among which the pins of bulk operations are
-    /// shared out; for max_connections 10, with which the traces were recorded.
-    pub processes: u32,
+    /// Among whom the pins of bulk operations are shared out.
+    pub processes: ProcessCount,
 }
 
 /// How a version's read streams look ahead (`read_stream.c`), with the settings' defaults.

@@ -124,7 +124,7 @@ impl Server {
         Ok(Self {
             profile,
             shmem: ShmemLayout::new(profile, segment, settings.shared_buffers)?,
-            pool: BufferPool::new(settings.shared_buffers, &profile.bufmgr),
+            pool: BufferPool::new(&settings, &profile.bufmgr),
             settings,
             seed,
             arena: Arena::new(),

@@ -11,6 +11,7 @@ mod memory_contexts;
 mod processes;
 mod settings;
 mod shmem_allocations;
+mod stat_io;
 mod statistics;
 
 use crate::Server;

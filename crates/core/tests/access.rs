@@ -86,9 +86,40 @@ fn a_scan_of_a_table_below_a_quarter_of_the_pool_leaves_it_whole() {
     }
 }
 
+/// A backend's share of the pool (`MaxProportionalPins`).
+fn share(version: Version, settings: &Settings) -> u32 {
+    settings.shared_buffers / version.profile().bufmgr.processes.of(settings)
+}
+
 /// Slots of the ring of a bulk read in a pool of 128 MB.
 fn bulkread_slots(version: Version) -> usize {
-    (version.profile().bufmgr.bulkread_ring_kb)(16_384) as usize / 8
+    let share = share(version, &Settings::default());
+    (version.profile().bufmgr.bulkread_ring_kb)(share) as usize / 8
+}
+
+#[test]
+fn the_ring_follows_from_how_many_processes_there_may_be() {
+    // 18.6 without background workers left 98 buffers of a table of 10,240 pages in 128 MB.
+    for (given, left) in [
+        (&[("max_worker_processes", "0")][..], 98),
+        (&[], 94),
+        (
+            &[("max_connections", "10"), ("max_worker_processes", "0"), ("max_wal_senders", "0")],
+            248,
+        ),
+        (&[("max_connections", "20"), ("autovacuum_worker_slots", "3")], 202),
+        (&[("max_connections", "2000")], 32),
+    ] {
+        let mut settings = Settings::default();
+        for (name, value) in given {
+            settings.set(Version::V18, name, value).unwrap();
+        }
+        let mut server = Server::start(Version::V18, settings, 1).unwrap();
+        server.apply(&Op::Connect { backend: ALICE, name: "alice".into() }).unwrap();
+        create(&mut server, TABLE, 10_240, Persistence::Permanent);
+        execute(&mut server, TABLE, Bulk::SeqScan);
+        assert_eq!(usages(&server, TABLE), vec![1; left], "{given:?}");
+    }
 }
 
 #[test]
@@ -158,7 +189,7 @@ fn streams_pin_what_they_will_return() {
     calls(&mut server, Bulk::SeqScan, 40);
     let pinned = server.pool().descs().filter(|(_, desc)| desc.refcount() > 0).count() as u32;
     // The page that the scan is at is none of the stream's.
-    let share = 16_384 / server.profile().bufmgr.processes;
+    let share = share(Version::V18, server.settings());
     assert!((share - 16..=share + 1).contains(&pinned), "{pinned} of {share}");
     server.apply(&Op::BulkEnd { backend: ALICE }).unwrap();
     assert_unpinned(&server);
@@ -179,13 +210,13 @@ fn vacuum_stays_in_its_ring_and_dirties_every_page() {
     for version in Version::ALL {
         let profile = &version.profile().bufmgr;
         let mut server = start(version, 16_384, 1_000);
-        execute(&mut server, TABLE, Bulk::Vacuum { size_kb: None });
+        execute(&mut server, TABLE, Bulk::Vacuum { size_kb: None, freeze: false });
         let slots = profile.vacuum_ring_kb as usize / 8;
         assert_eq!(usages(&server, TABLE), vec![1; slots], "{version:?}");
         let written = server.usage().written;
         assert_eq!(written, 1_000 - slots as u64, "{version:?}");
 
-        let limit = Bulk::Vacuum { size_kb: Some(0) };
+        let limit = Bulk::Vacuum { size_kb: Some(0), freeze: false };
         let mut server = start(version, 16_384, 1_000);
         if profile.sized_rings {
             execute(&mut server, TABLE, limit);
@@ -322,4 +353,38 @@ fn what_is_cut_off_is_gone() {
     server.apply(&Op::Truncate { backend: ALICE, rel: TABLE, nblocks: Some(4) }).unwrap();
     assert_eq!(usages(&server, TABLE).len(), 4);
     assert_eq!(execute(&mut server, TABLE, Bulk::SeqScan), 4);
+}
+
+#[test]
+fn local_buffers_take_as_much_memory_as_in_a_real_backend() {
+    // 5000 rows in a temporary table, with 1024 local buffers and with 107: total bytes, blocks, free
+    // bytes, chunks among them, as recorded. The table had 47 pages; from 17 on CREATE TABLE AS adds
+    // some more at its end.
+    let table_of_17 = [(16_384, 2, 2_600, 3), (16_384, 2, 6_712, 3)];
+    for (version, temp_buffers, pages, [buffers, table]) in [
+        (Version::V15, 1024, 47, [(401_520, 3, 7_928, 0), (16_384, 2, 2_512, 2)]),
+        (Version::V15, 107, 47, [(401_520, 3, 7_928, 0), (8_192, 1, 552, 0)]),
+        (Version::V17, 1024, 47, [(409_696, 3, 7_952, 0), table_of_17[0]]),
+        (Version::V17, 107, 64, [(897_168, 4, 7_952, 0), table_of_17[1]]),
+        (Version::V18, 1024, 47, [(409_696, 3, 7_952, 0), table_of_17[0]]),
+        (Version::V19, 107, 64, [(897_168, 4, 7_952, 0), table_of_17[1]]),
+    ] {
+        let mut settings = Settings::with_shared_buffers(16);
+        settings.temp_buffers = temp_buffers;
+        let mut server = Server::start(version, settings, 1).unwrap();
+        server.apply(&Op::Connect { backend: ALICE, name: "alice".into() }).unwrap();
+        create(&mut server, TABLE, pages, Persistence::Temporary(ALICE));
+        for block in 0..pages {
+            server.apply(&Op::plain_read(ALICE, TABLE, block)).unwrap();
+        }
+        let rows = pgscope_core::views::pg_backend_memory_contexts(&server, ALICE, usize::MAX);
+        let row = |name: &str| {
+            let row = rows.iter().find(|row| row.name == name).unwrap();
+            assert_eq!(row.parent.as_deref(), Some("TopMemoryContext"));
+            (row.total_bytes, row.total_nblocks, row.free_bytes, row.free_chunks)
+        };
+        let label = format!("{version:?} {temp_buffers}");
+        assert_eq!(row("LocalBufferContext"), buffers, "{label}");
+        assert_eq!(row("Local Buffer Lookup Table"), table, "{label}");
+    }
 }

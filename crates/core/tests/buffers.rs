@@ -6,13 +6,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pgscope_core::bufmgr::desc::{BM_DIRTY, BM_MAX_USAGE_COUNT, BM_TAG_VALID, BM_VALID};
+use pgscope_core::bufmgr::desc::{
+    BM_DIRTY, BM_MAX_USAGE_COUNT, BM_PIN_COUNT_WAITER, BM_TAG_VALID, BM_VALID,
+};
 use pgscope_core::bufmgr::{PoolBuffer, PoolState};
 use pgscope_core::event::{BufferEvent, LocalBufferEvent, Tick};
 use pgscope_core::ids::{BackendId, BufferId, BufferTag, PinSlot, RelId, StrategySlot};
 use pgscope_core::op::{BgWriterRound, DirtyKind, Persistence, ReadMode, StrategyKind};
 use pgscope_core::profile::Version;
-use pgscope_core::server::Settings;
+use pgscope_core::server::{Settings, WaitsFor};
 use pgscope_core::{Error, Event, Op, Server};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -161,10 +163,12 @@ fn any_op(rings: bool) -> impl Strategy<Value = Op> {
         1 => (who.clone(), 0..NBUFFERS + 1).prop_map(|(backend, buffer)| {
             Op::Evict { backend, buffer: BufferId(buffer) }
         }),
-        1 => (who, pin, select(vec![0, 1, 2, 3, 4])).prop_map(|(backend, pin, what)| match what {
+        2 => (who, pin, 0..8).prop_map(|(backend, pin, what)| match what {
             0 => Op::MarkDirty { backend, pin, kind: DirtyKind::Plain },
             1 => Op::FlushBuffer { backend, pin },
             2 => Op::DropDatabase { backend },
+            5 | 6 => Op::CleanupLock { backend, pin, wait: what == 5 },
+            7 => Op::Cancel(backend),
             3 => Op::FlushDatabase { backend },
             _ => Op::BackgroundWriter { backend: None, round: BgWriterRound::default() },
         }),
@@ -180,6 +184,7 @@ fn any_version() -> impl Strategy<Value = Version> {
 /// What must hold between any two operations.
 fn check(server: &Server) {
     check_pool(server, 0);
+    check_waiters(server);
 }
 
 /// What must hold between any two events. 15 enters a buffer's new page before the old one
@@ -219,6 +224,19 @@ fn check_pool(server: &Server, entered_twice: usize) {
         }
         assert_eq!(local.len(), pages);
     }
+}
+
+/// A buffer's flag says that somebody waits for it, and who; others have it pinned then.
+fn check_waiters(server: &Server) {
+    let mut waiting = 0;
+    for (buffer, desc) in server.pool().descs().filter(|(_, it)| it.is(BM_PIN_COUNT_WAITER)) {
+        let waiter = server.backend(desc.wait_backend().unwrap()).unwrap();
+        assert_eq!(waiter.waits_for(), Some(WaitsFor::BufferPin(buffer)));
+        assert_eq!(waiter.buffers.pins.get(buffer), 1);
+        assert!(desc.refcount() > 1, "nobody keeps {buffer} from its waiter");
+        waiting += 1;
+    }
+    assert_eq!(server.backends().filter(|(_, it)| it.waits_for().is_some()).count(), waiting);
 }
 
 /// Between operations the pins are those that variables keep.
@@ -460,5 +478,32 @@ fn what_a_version_lacks_is_refused() {
     for op in ops {
         let error = server.apply(&op).unwrap_err();
         assert!(matches!(error, Error::NotInVersion(_)), "{op:?}: {error}");
+    }
+}
+
+#[test]
+fn who_waits_for_pins_is_in_the_descriptor() {
+    for (version, place) in [(Version::V15, 98), (Version::V17, 1), (Version::V18, 1)] {
+        let mut server = start(version);
+        for backend in [BOB, ALICE] {
+            server.apply(&read(backend, PERMANENT, 3, Some(0))).unwrap();
+        }
+        let buffer = server.pool().lookup(PERMANENT, 3).unwrap();
+        let at = server.layout().descriptor(buffer);
+        let words = |server: &Server| {
+            let mut bytes = [0; 32];
+            server.peek(at, &mut bytes);
+            let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+            [word(24), word(28)]
+        };
+        let [state, nobody] = words(&server);
+        assert_eq!(state & BM_PIN_COUNT_WAITER, 0);
+        assert_eq!(nobody, server.profile().shmem.no_process);
+        let lock = Op::CleanupLock { backend: BOB, pin: PinSlot(0), wait: true };
+        server.apply(&lock).unwrap();
+        assert_eq!(words(&server), [state | BM_PIN_COUNT_WAITER, place], "{version:?}");
+        server.apply(&Op::Unpin { backend: ALICE, pin: PinSlot(0) }).unwrap();
+        assert_eq!(words(&server), [state - 1, place], "the number stays");
+        assert_eq!(server.backend(BOB).unwrap().waits_for(), None);
     }
 }

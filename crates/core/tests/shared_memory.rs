@@ -201,3 +201,25 @@ fn a_setting_out_of_range_gets_postgresqls_words() {
          (16 8kB .. 131072 8kB)"
     );
 }
+
+#[test]
+fn a_checkpoint_leaves_its_sorted_list() {
+    for version in Version::ALL {
+        let mut server = server_of(version);
+        for block in [9, 3, 7] {
+            read(&mut server, block, Some(DirtyKind::Wal { end: None }));
+        }
+        let sorted = region(&server, "Checkpoint BufferIds").addr;
+        assert_eq!(words(&server, sorted, 5), [0; 5]);
+        server.apply(&Op::Checkpoint { all: false }).unwrap();
+        // Tablespace, file, fork, block, buffer.
+        let item = |block, buffer| [1663, 16_384, 0, block, buffer];
+        let expected = [item(3, 1), item(7, 2), item(9, 0)].concat();
+        assert_eq!(words(&server, sorted, 15), expected, "{version:?}");
+        // The next one writes over the first of them only.
+        read(&mut server, 50, Some(DirtyKind::Wal { end: None }));
+        server.apply(&Op::Checkpoint { all: false }).unwrap();
+        let expected = [item(50, 3), item(7, 2), item(9, 0)].concat();
+        assert_eq!(words(&server, sorted, 15), expected, "{version:?}");
+    }
+}

@@ -207,6 +207,32 @@ pub enum Action {
     Free(Name),
     /// `evict 3`
     Evict(u64),
+    /// `cleanup p`
+    Cleanup {
+        /// The pin on the page.
+        pin: Name,
+        /// `nowait`
+        nowait: bool,
+    },
+    /// `pgbench tables scale=10`
+    PgbenchTables {
+        /// The scale factor; 1 if it isn't said.
+        scale: Option<u64>,
+    },
+    /// `pgbench times 100`
+    Pgbench {
+        /// How many transactions; one if it isn't said.
+        times: Option<u64>,
+    },
+    /// `readbuffers orders 3..40`
+    ReadRange {
+        /// The table.
+        table: Name,
+        /// Its pages.
+        pages: PageRange,
+        /// The ring to use.
+        ring: Option<Name>,
+    },
     /// `unpin p`
     Unpin(Name),
     /// `flush p`, `flush orders`
@@ -408,6 +434,9 @@ impl Action {
             Self::Evict(_) => "evict",
             Self::Dirty { .. } => "dirty",
             Self::Extend { .. } => "extend",
+            Self::Cleanup { .. } => "cleanup",
+            Self::PgbenchTables { .. } | Self::Pgbench { .. } => "pgbench",
+            Self::ReadRange { .. } => "readbuffers",
             Self::Unpin(_) => "unpin",
             Self::Flush(_) => "flush",
             Self::Checkpoint => "checkpoint",
@@ -509,7 +538,10 @@ pub enum BulkKind {
     /// `bitmapscan`
     BitmapScan,
     /// `vacuum`
-    Vacuum,
+    Vacuum {
+        /// `freeze`
+        freeze: bool,
+    },
     /// `prewarm`
     Prewarm,
     /// `copy`
@@ -524,7 +556,7 @@ impl BulkKind {
         match self {
             Self::SeqScan => "seqscan",
             Self::BitmapScan => "bitmapscan",
-            Self::Vacuum => "vacuum",
+            Self::Vacuum { .. } => "vacuum",
             Self::Prewarm => "prewarm",
             Self::CopyIn => "copy",
             Self::CreateTableAs => "create table",

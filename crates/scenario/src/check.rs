@@ -12,6 +12,7 @@ mod locks;
 mod memory;
 mod names;
 mod pages;
+mod pgbench;
 mod session;
 mod statement;
 
@@ -27,6 +28,7 @@ use crate::limits::{MAX_DIAGNOSTICS, MAX_STEPS};
 use crate::markdown::Inline;
 use crate::names::{Names, Register};
 use crate::parser::{parse, parse_condition};
+use crate::pgbench::HISTORY;
 use crate::program::{Body, Expectation, Node, Program, Sequence, ServerConfig};
 use crate::statements::{By, STATEMENTS};
 use frames::Within;
@@ -105,6 +107,8 @@ struct Checker {
     tables: Vec<TableSize>,
     /// Tables that grow somewhere in the scenario, whose size is not known beforehand.
     extended: Register,
+    /// The scale of pgbench's tables, if they are there.
+    pgbench_scale: Option<u64>,
     /// Unknown names that nothing more is said about.
     tolerated: Register,
     statements: u32,
@@ -184,6 +188,7 @@ impl Checker {
             names,
             tables: Vec::new(),
             extended: Register::default(),
+            pgbench_scale: None,
             tolerated: Register::default(),
             statements: 0,
             too_long: false,
@@ -199,6 +204,9 @@ impl Checker {
             let Item::Statement(Statement { action, .. }) = item else { continue };
             if let Some(table) = pages::resized(action) {
                 self.extended.define(&table.text);
+            }
+            if let Action::Pgbench { .. } = action {
+                self.extended.define(&HISTORY.name.into());
             }
             if let Some(body) = action.block() {
                 self.find_extended(&body.items);

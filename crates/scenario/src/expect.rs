@@ -102,6 +102,7 @@ pub fn measure(metric: Metric, server: &Server) -> Option<f64> {
                 PageMetric::Usage => row.map_or(0, |row| row.usage_count.into()),
                 PageMetric::Pins => row.map_or(0, |row| row.pins.into()),
                 PageMetric::Dirty => row.map_or(0, |row| row.dirty.into()),
+                PageMetric::Partition => server.pool().partition(tag).into(),
                 PageMetric::Buffer => row.map_or(0, |row| row.buffer.number().into()),
             }
         }

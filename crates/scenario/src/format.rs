@@ -163,8 +163,21 @@ impl fmt::Display for Action {
                     BulkKind::BitmapScan => write_ranges(pages, " ", f),
                     BulkKind::CopyIn => write!(f, " pages={count}"),
                     BulkKind::CreateTableAs => write!(f, " as pages={count}"),
+                    BulkKind::Vacuum { freeze: true } => {
+                        write!(f, " freeze{}", Maybe(" buffer_usage_limit=", limit))
+                    }
                     _ => Maybe(" buffer_usage_limit=", limit).fmt(f),
                 }
+            }
+            Action::ReadRange { table, pages, ring } => {
+                write!(f, " {table}")?;
+                write_ranges(std::slice::from_ref(pages), " ", f)?;
+                Maybe(" ring ", ring).fmt(f)
+            }
+            Action::PgbenchTables { scale } => write!(f, " tables{}", Maybe(" scale=", scale)),
+            Action::Pgbench { times } => Maybe(" times ", times).fmt(f),
+            Action::Cleanup { pin, nowait } => {
+                write!(f, " {pin}{}", if *nowait { " nowait" } else { "" })
             }
             Action::Insert { table, times } => write!(f, " {table}{}", Maybe(" times ", times)),
             Action::Truncate { table, to } => write!(f, " {table}{}", Maybe(" to ", to)),

@@ -35,6 +35,7 @@ mod metrics;
 mod names;
 mod narrate;
 mod parser;
+mod pgbench;
 mod program;
 mod random;
 mod statements;

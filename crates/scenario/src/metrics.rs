@@ -44,6 +44,8 @@ pub enum PageMetric {
     Dirty,
     /// The buffer that holds it, from 1; 0 if none.
     Buffer,
+    /// The partition of the lookup table that it falls in.
+    Partition,
 }
 
 /// A number of one table.
@@ -230,6 +232,11 @@ const ALL: &[(MetricInfo, &str)] = {
         info("pins", K::Page(P::Pins), "pins on the page's buffer"),
         info("dirty", K::Page(P::Dirty), "1 if the page is dirty, else 0"),
         info("buffer", K::Page(P::Buffer), "the buffer that holds the page, or 0"),
+        info(
+            "partition",
+            K::Page(P::Partition),
+            "the partition of the buffer lookup table that the page falls in, 0 to 127",
+        ),
         info("buffers", K::Relation(R::Buffers), "buffers that hold the table's pages"),
         info("used", K::Context(C::Used), "bytes used in the context"),
         info("total", K::Context(C::Total), "bytes that the context took from malloc"),

@@ -4,8 +4,9 @@
 //! A function of the shown step, its events and the machine; the page shows the parts in
 //! their tones, a screen reader reads [`Narration::text`]. [`buffers`] tells of the pool,
 //! [`bulk`] of statements that go over many of its pages, [`local`] of local buffers, [`locks`] of
-//! heavyweight locks, [`memory`] of contexts, [`session`] of the statements that make and drop
-//! them, [`work`] of cursors, plans, sorts and hash tables, [`show`] has the tables.
+//! heavyweight locks, [`waits`] of who waits for others' pins, [`memory`] of contexts, [`session`]
+//! of the statements that make and drop them, [`work`] of cursors, plans, sorts and hash tables,
+//! [`show`] has the tables.
 
 mod buffers;
 mod bulk;
@@ -16,6 +17,7 @@ mod locks;
 mod memory;
 mod session;
 mod show;
+mod waits;
 mod work;
 
 use std::fmt::Write as _;
@@ -177,8 +179,10 @@ pub fn narrate(history: &History) -> Narration {
                 _ => tell(&mut narration, &scene, op),
             }
             locks::aside(&mut narration, &scene, op);
+            waits::tell_others(&mut narration, &scene);
             let complete = history.position().event == 0;
-            let turning_point = scene.events.iter().find(|event| complete && is_turn(event));
+            let turn = |event: &&Event| complete && is_turn(event, op);
+            let turning_point = scene.events.iter().find(turn);
             let routine = |event| routine(&scene, op, event);
             let whole = session::whole_routine(op)
                 .or_else(|| bulk::routine(op))
@@ -232,6 +236,7 @@ fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     }
     match op {
         Op::Lock { .. } | Op::PassTime { .. } | Op::Cancel(_) => locks::tell(narration, scene, op),
+        Op::CleanupLock { .. } => waits::tell(narration, scene, op),
         Op::CreateRelation { name, nblocks, .. } => {
             narration.say(Tone::Who, format!("Table {name}"));
             let blocks = buffers::count(*nblocks, "page");
@@ -283,7 +288,7 @@ fn connect(narration: &mut Narration, scene: &Scene<'_>, backend: BackendId, nam
 }
 
 /// Whether an operation is best looked up at this event: where it was decided how it goes.
-fn is_turn(event: &Event) -> bool {
+fn is_turn(event: &Event, op: &Op) -> bool {
     match event {
         Event::Buffer(event) => matches!(
             event,
@@ -293,7 +298,9 @@ fn is_turn(event: &Event) -> bool {
                 | BufferEvent::Lookup { found: Some(_), .. }
                 | BufferEvent::SweepFailed
         ),
-        Event::Memory(_, event) => matches!(event, MemoryEvent::BlockAllocated { .. }),
+        Event::Memory(_, event) if op.is_memory() => {
+            matches!(event, MemoryEvent::BlockAllocated { .. })
+        }
         Event::Lock(event) => locks::is_turn(event),
         Event::Work(..) => true,
         _ => false,

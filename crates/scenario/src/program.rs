@@ -19,6 +19,7 @@ use crate::ast::{Comparison, Shown};
 use crate::markdown::Inline;
 use crate::metrics::Metric;
 use crate::names::Names;
+use crate::pgbench::{self, Pgbench};
 use crate::random::Distribution;
 
 /// A scenario that can run.
@@ -168,6 +169,11 @@ impl Program {
                     op(read.op(from.draw(self.config.seed, i, turn * len + within)))
                 }
                 Body::Keyed(backend, statement) => op(keyed(*backend, *statement, within)),
+                Body::Together(read) => op(read.op(within)),
+                Body::Pgbench(mix) => {
+                    let step = within % pgbench::STEPS;
+                    op(mix.op(self.config.seed, i - step, step))
+                }
                 Body::Repeated(body) => {
                     turn = turn * len.checked_div(body.len())? + within / body.len();
                     rest = within.checked_rem(body.len())?;
@@ -210,6 +216,10 @@ pub(crate) enum Body {
     Drawn(Read, Distribution),
     /// A statement about an advisory lock, for one key after the other from its own on.
     Keyed(BackendId, LockStmt),
+    /// A read of many blocks, so many at once.
+    Together(Together),
+    /// pgbench's transactions.
+    Pgbench(Pgbench),
     /// Steps, as often as the node's length has room for.
     Repeated(Sequence),
 }
@@ -283,6 +293,33 @@ impl Blocks {
     fn find(&self, i: u64) -> Option<BlockNumber> {
         let (at, start) = locate(&self.ends, i);
         self.firsts.get(at)?.checked_add(u32::try_from(i - start).ok()?)
+    }
+}
+
+/// `io_combine_limit`: blocks that one call reads at most.
+const IO_COMBINE_LIMIT: u32 = 16;
+
+/// Consecutive blocks, as many at once as one call reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Together {
+    pub(crate) backend: BackendId,
+    pub(crate) rel: RelId,
+    pub(crate) first: BlockNumber,
+    pub(crate) last: BlockNumber,
+    pub(crate) strategy: Option<StrategySlot>,
+}
+
+impl Together {
+    /// How many calls there are.
+    pub(crate) fn calls(&self) -> u64 {
+        (u64::from(self.last - self.first) + 1).div_ceil(IO_COMBINE_LIMIT.into())
+    }
+
+    fn op(&self, call: u64) -> Op {
+        let Self { backend, rel, strategy, .. } = *self;
+        let block = self.first + call as BlockNumber * IO_COMBINE_LIMIT;
+        let count = IO_COMBINE_LIMIT.min((self.last - block).saturating_add(1));
+        Op::ReadRange { backend, rel, block, count, strategy, dirty: None }
     }
 }
 

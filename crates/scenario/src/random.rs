@@ -52,6 +52,12 @@ impl Distribution {
     }
 }
 
+/// A number below `most` that `step` draws.
+pub(crate) fn between(seed: u64, step: u64, most: u64) -> u64 {
+    let bits = mix(mix(mix(seed).wrapping_add(step)));
+    ((u128::from(bits) * u128::from(most)) >> 64) as u64
+}
+
 /// Zipf's law over blocks: block *k* - 1 with a probability in proportion to 1/*k*^*s*, so
 /// block 0 is the hottest.
 ///

@@ -83,7 +83,8 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "server [VERSION] [shared_buffers=SIZE] [temp_buffers=SIZE] [SETTING=VALUE] [seed=NUMBER]",
         "Choose the server: at most once, as the first statement. Other settings are those of pg_settings that have \
          to do with memory, in PostgreSQL's words: max_connections, max_locks_per_transaction, work_mem ...; \
-         a value that is no word or number stands in quotes.",
+         a value that is no word or number stands in quotes. How many processes there may be decides how many \
+          pages one of them may pin at once, and so how far scans look ahead.",
         "server 18 shared_buffers=128kB seed=7", |it| it.server()),
     statement("table", By::Server,
         "table NAME pages=NUMBER [unlogged]",
@@ -183,11 +184,12 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
          16 on the table grows by more and more pages at once. Leaves out indexes and the free space map.",
         "alice: copy orders pages=30", |it| it.bulk(BulkKind::CopyIn)),
     statement("vacuum", By::Backend,
-        "vacuum TABLE [buffer_usage_limit=SIZE]",
+        "vacuum TABLE [freeze] [buffer_usage_limit=SIZE]",
         "VACUUM's first pass over a table that no VACUUM has seen: read and change every page in a \
-         vacuum ring, whose size can be chosen from 16 on (0 is none); from 18 on it looks ahead. Leaves out \
+         vacuum ring, whose size can be chosen from 16 on (0 is none); from 18 on it looks ahead. \
+         A page that others have pinned is left as it is; with `freeze` VACUUM waits for it. Leaves out \
          indexes, the second pass, the visibility map, and cutting the table's end.",
-        "alice: vacuum orders", |it| it.bulk(BulkKind::Vacuum)),
+        "alice: vacuum orders", |it| it.bulk(BulkKind::Vacuum { freeze: false })),
     statement("prewarm", By::Backend,
         "prewarm TABLE",
         "pg_prewarm: read every page of a table into the pool, without a ring; from 17 on it looks ahead.",
@@ -213,6 +215,29 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "evict BUFFER",
         "pg_buffercache_evict, from 17 on: empty a buffer, from 1 as pg_buffercache counts them, unless it is pinned.",
         "alice: evict 1", |it| it.evict()),
+    statement("readbuffers", By::Backend,
+        "readbuffers TABLE BLOCK[..BLOCK] [ring RING]",
+        "From 17 on: read consecutive pages, up to 16 at once (io_combine_limit). StartReadBuffers pins as many \
+         as one call can read, up to a page that is in the pool; WaitReadBuffers reads them. All 16 stay pinned \
+         until the last is there.",
+        "alice: readbuffers orders 0..40", |it| it.read_range()),
+    statement("pgbench", By::Either,
+        "pgbench tables [scale=NUMBER], or BACKEND: pgbench [times NUMBER]",
+        "The pages of pgbench's standard transactions. `tables` creates pgbench_accounts, pgbench_tellers, \
+         pgbench_branches, pgbench_history and the first three's indexes, as large as `pgbench -i` makes them. A \
+         transaction draws an account, a teller and a branch from the scenario's seed, each as likely as the next; it \
+         changes the account's page by way of the index, reads it again likewise, changes the teller's and the \
+         branch's page (by way of the index if the table has more than one page), and inserts into the history, a step \
+         each. Leaves out the transaction's own memory and WAL flush, catalogs, row versions that go to other pages, \
+         what the free space map and the visibility map add, and what VACUUM does meanwhile; a history page has 61 rows, not 157.",
+        "pgbench tables scale=1\nalice: pgbench times 3", |it| it.pgbench()),
+    statement("cleanup", By::Backend,
+        "cleanup PIN [nowait]",
+        "Take a cleanup lock on a pinned page, and give it back: what VACUUM needs to move rows about. While other \
+         backends have the page pinned, the backend waits, and can do nothing until the unpin that leaves its own \
+         pin alone wakes it, or it is cancelled. Only one may wait for a page. With `nowait` it does without the lock \
+         in place of waiting. What happens within braces meanwhile is put off until it goes on.",
+        "alice: cleanup p", |it| it.cleanup()),
     statement("unpin", By::Backend,
         "unpin PIN",
         "Release a pin.",

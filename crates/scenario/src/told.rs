@@ -204,6 +204,7 @@ impl Teller<'_> {
             B::Lookup { backend, tag, found } => self
                 .page(new("lookup"), tag)
                 .text("backend", self.backend(backend))
+                .number("partition", self.server.pool().partition(tag))
                 .maybe_buffer("found", found),
             B::FreelistPop { buffer, taken } => {
                 new("freelist_pop").buffer(buffer).flag("taken", taken)
@@ -245,6 +246,20 @@ impl Teller<'_> {
                 .text("backend", self.backend(backend))
                 .number("private", private)
                 .number("shared", shared),
+            B::CleanupLocked { backend, buffer } => {
+                new("cleanup_locked").buffer(buffer).text("backend", self.backend(backend))
+            }
+            B::CleanupRefused { backend, buffer, shared } => new("cleanup_refused")
+                .buffer(buffer)
+                .text("backend", self.backend(backend))
+                .number("shared", shared),
+            B::WaitsForPins { backend, buffer, shared } => new("waits_for_pins")
+                .buffer(buffer)
+                .text("backend", self.backend(backend))
+                .number("shared", shared),
+            B::PinWaiterWoken { backend, buffer } => {
+                new("pin_waiter_woken").buffer(buffer).text("backend", self.backend(backend))
+            }
             B::WalFlushed { upto } => new("wal_flushed").number("upto", upto),
             B::Written { buffer, tag, reason } => {
                 let reason = match reason {

@@ -11,7 +11,7 @@ const SEPARATOR: &str = "\n====\n";
 #[test]
 fn diagnostics() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    for name in ["syntax", "names", "values", "places", "lesson"] {
+    for name in ["syntax", "names", "values", "places", "lesson", "waits"] {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/diagnostics/{name}.txt"));
         let golden = fs::read_to_string(&path).expect("the file is there").replace("\r\n", "\n");

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use super::record::{Record, Stop, Verdict, verdict};
 use super::trace::Trace;
+use crate::postgres::RECORDED;
 
 /// The flags of a trace, in the order of their values 1, 2, 4...
 const FLAGS: [u32; 6] =
@@ -60,6 +61,21 @@ fn run(trace: &Trace, compared: &mut u64) -> Result<(), Stop> {
     replay.end(&Record(&trace.end))
 }
 
+/// Settings that count processes, among which pins are shared out.
+const COUNTING: [&str; 4] =
+    ["max_connections", "max_worker_processes", "max_wal_senders", "autovacuum_max_workers"];
+
+/// Those of them that the server ran with: as the header says, or as the oracle starts its own.
+fn counting(header: &Value) -> Vec<(&str, &str)> {
+    let given: Vec<(&str, &str)> = match header["settings"].as_object() {
+        Some(settings) => {
+            settings.iter().filter_map(|(name, value)| Some((&**name, value.as_str()?))).collect()
+        }
+        None => RECORDED.iter().filter_map(|setting| setting.split_once('=')).collect(),
+    };
+    given.into_iter().filter(|(name, _)| COUNTING.contains(name)).collect()
+}
+
 fn failed(error: Error) -> Stop {
     Stop::Differs(format!("  set-up: {error}"))
 }
@@ -71,7 +87,12 @@ impl Replay {
         let version = u32::try_from(number).ok().and_then(Version::from_release);
         let version =
             version.ok_or_else(|| Stop::Unsupported(format!("the buffer manager of {number}")))?;
-        let settings = Settings::with_shared_buffers(record.small("nbuffers")?);
+        let mut settings = Settings::with_shared_buffers(record.small("nbuffers")?);
+        for (name, value) in counting(header) {
+            let set = settings.set(version, name, value);
+            set.map_err(|error| Stop::Unsupported(format!("{name}={value}: {error:?}")))?;
+        }
+        let known = u64::from(version.profile().bufmgr.processes.of(&settings));
         let server = Server::start(version, settings, 0).map_err(failed)?;
         let mut replay = Self {
             server,
@@ -82,7 +103,6 @@ impl Replay {
             flushed: 0,
         };
         let processes = record.number("max_backends")? + record.number("aux_procs")?;
-        let known = u64::from(replay.server.profile().bufmgr.processes);
         if processes != known {
             return Err(Stop::Unsupported(format!("{processes} processes, not {known}")));
         }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::Access;
 use super::hio::BulkInsertState;
+use crate::bufmgr::cleanup::CleanupLock;
 use crate::bufmgr::read_stream::{Blocks, ReadStream, StreamFlags};
 use crate::error::Error;
 use crate::ids::{BlockNumber, Buffer, BufferTag, RelId, StrategySlot};
@@ -25,6 +26,8 @@ pub(super) struct Running {
     ring: Option<usize>,
     /// The page that it is at, pinned (`rs_cbuf`).
     current: Option<(Buffer, BlockNumber)>,
+    /// Pages of its last step that are left since it waits for a cleanup lock.
+    left: u32,
 }
 
 /// Where its pages come from.
@@ -39,6 +42,10 @@ enum Source {
 }
 
 impl Running {
+    pub(super) fn left(&self) -> u32 {
+        self.left
+    }
+
     pub(super) fn page(&self) -> Option<BufferTag> {
         self.current.map(|(_, block)| BufferTag { rel: self.rel, block })
     }
@@ -73,7 +80,7 @@ impl Access<'_> {
                 None,
                 profile.read_stream.filter(|it| it.more_users).map(|_| StreamFlags::default()),
             ),
-            Bulk::Vacuum { size_kb } => {
+            Bulk::Vacuum { size_kb, .. } => {
                 let flags = StreamFlags { maintenance: true, ..StreamFlags::default() };
                 let streams = profile.read_stream.filter(|it| it.more_users);
                 (Some((StrategyKind::Vacuum, *size_kb)), streams.map(|_| flags))
@@ -112,7 +119,7 @@ impl Access<'_> {
                 }
             }
         };
-        Ok(Running { rel, bulk: bulk.clone(), source, ring: strategy, current: None })
+        Ok(Running { rel, bulk: bulk.clone(), source, ring: strategy, current: None, left: 0 })
     }
 
     /// A statement does not begin: what comes after it of the same fails likewise.
@@ -133,6 +140,11 @@ impl Access<'_> {
             };
             match next {
                 Ok(Some(buffer)) => last = Some(buffer),
+                // It has given way to whoever has the page pinned.
+                Ok(None) if self.buffers.local.pin_count_wait_buf.is_some() => {
+                    running.left = pages - page;
+                    break;
+                }
                 Ok(None) => break,
                 Err(error) => {
                     self.state.running = Some(running);
@@ -162,8 +174,12 @@ impl Access<'_> {
             };
             return self.fill_page(rel, state, running.ring, whole).map(Some);
         }
-        // `heap_fetch_next_buffer`: the page before is given up first.
-        if let Some((buffer, _)) = running.current.take() {
+        if let Some((buffer, _)) = running.current {
+            if let Bulk::Vacuum { .. } = running.bulk {
+                return self.lazy_scan_page(running, buffer, true);
+            }
+            // `heap_fetch_next_buffer`: the page before is given up first.
+            running.current = None;
             self.buffers.release_buffer(buffer)?;
         }
         let (buffer, block) = match &mut running.source {
@@ -183,14 +199,54 @@ impl Access<'_> {
         match running.bulk {
             Bulk::SeqScan | Bulk::BitmapScan(_) => running.current = Some((buffer, block)),
             Bulk::Vacuum { .. } => {
-                self.buffers.pool.smgr.check_written()?;
-                let kind = self.logged(rel);
-                self.buffers.mark_buffer_dirty(buffer, kind)?;
-                self.buffers.release_buffer(buffer)?;
+                running.current = Some((buffer, block));
+                return self.lazy_scan_page(running, buffer, false);
             }
             _ => self.buffers.release_buffer(buffer)?,
         }
         Ok(Some(buffer))
+    }
+
+    /// A page of `lazy_scan_heap`, pinned: with a cleanup lock its rows are pruned and frozen
+    /// (`lazy_scan_prune`). Without one they are only counted (`lazy_scan_noprune`), unless they must
+    /// be frozen: then VACUUM waits for it, and gives nothing back. `again` is another attempt.
+    fn lazy_scan_page(
+        &mut self,
+        running: &mut Running,
+        buffer: Buffer,
+        again: bool,
+    ) -> Result<Option<Buffer>, Error> {
+        let freeze = matches!(running.bulk, Bulk::Vacuum { freeze: true, .. });
+        let mut lock = CleanupLock::Refused;
+        if !again {
+            if self.buffers.profile.vacuum_checks_pins {
+                self.buffers.check_buffer_is_pinned_once(buffer)?;
+            }
+            lock = self.buffers.conditional_lock_buffer_for_cleanup(buffer)?;
+        }
+        if lock == CleanupLock::Refused && freeze {
+            lock = self.buffers.lock_buffer_for_cleanup(buffer)?;
+        }
+        match lock {
+            CleanupLock::Waits => return Ok(None),
+            CleanupLock::Refused => {}
+            CleanupLock::Locked => {
+                self.buffers.pool.smgr.check_written()?;
+                let kind = self.logged(running.rel);
+                self.buffers.mark_buffer_dirty(buffer, kind)?;
+            }
+        }
+        running.current = None;
+        self.buffers.release_buffer(buffer)?;
+        Ok(Some(buffer))
+    }
+
+    /// The statement is cancelled while it waits.
+    pub(crate) fn bulk_cancel(&mut self, error: Error) -> Result<(), Error> {
+        match self.fail::<()>(error) {
+            Err(Error::Stopped) => Err(Error::Stopped),
+            _ => Ok(()),
+        }
     }
 
     /// The statement ends: pins, stream and ring are given up.

@@ -15,7 +15,7 @@
 
 use super::smgr::PageVersion;
 use super::usage::{UsageCounts, Words};
-use crate::ids::{BlockNumber, BufferId, BufferTag, Lsn, RelId};
+use crate::ids::{BackendId, BlockNumber, BufferId, BufferTag, Lsn, RelId};
 use crate::op::Persistence;
 use crate::profile::BufmgrProfile;
 
@@ -39,6 +39,8 @@ pub const BM_VALID: u32 = 1 << 24;
 pub const BM_TAG_VALID: u32 = 1 << 25;
 /// Dirtied since its writing started.
 pub const BM_JUST_DIRTIED: u32 = 1 << 28;
+/// A backend waits until it is the only one that has it pinned.
+pub const BM_PIN_COUNT_WAITER: u32 = 1 << 29;
 /// The checkpoint that is running must write it.
 pub const BM_CHECKPOINT_NEEDED: u32 = 1 << 30;
 /// The relation is WAL-logged.
@@ -60,6 +62,9 @@ pub struct BufferDesc {
     pub lsn: Lsn,
     /// How often the page was changed since it was created.
     pub changes: u32,
+    /// `wait_backend_pgprocno`: who waited last until nobody else had it pinned, and 1 more; 0 if nobody
+    /// ever did.
+    waiter: u32,
 }
 
 impl Default for BufferDesc {
@@ -70,6 +75,7 @@ impl Default for BufferDesc {
             free_next: FREENEXT_NOT_IN_LIST,
             lsn: 0,
             changes: 0,
+            waiter: 0,
         }
     }
 }
@@ -115,6 +121,16 @@ impl BufferDesc {
     #[inline]
     pub fn usage_count(&self) -> u8 {
         ((self.state & USAGECOUNT_MASK) >> USAGECOUNT_SHIFT) as u8
+    }
+
+    /// Who waited last until nobody else had it pinned.
+    pub fn wait_backend(&self) -> Option<BackendId> {
+        self.waiter.checked_sub(1).and_then(|id| u16::try_from(id).ok()).map(BackendId)
+    }
+
+    pub(super) fn set_wait_backend(&mut self, backend: BackendId) {
+        self.waiter = u32::from(backend.0) + 1;
+        self.set(BM_PIN_COUNT_WAITER);
     }
 
     /// Whether all of these flags are set.

@@ -158,7 +158,7 @@ impl BufferAccess<'_> {
 
     /// `GetPinLimit`: this backend's share of the pool.
     pub(super) fn pin_limit(&self) -> u32 {
-        self.pool.nbuffers() / self.profile.processes
+        self.pool.max_proportional_pins
     }
 
     /// `GetAdditionalPinLimit`: its share, less the pins that it may have already: all that the

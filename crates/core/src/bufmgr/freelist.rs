@@ -220,7 +220,7 @@ impl BufferAccess<'_> {
         }
         let nbuffers = self.pool.nbuffers();
         let size_kb = size_kb.unwrap_or_else(|| match kind {
-            StrategyKind::BulkRead => (self.profile.bulkread_ring_kb)(nbuffers),
+            StrategyKind::BulkRead => (self.profile.bulkread_ring_kb)(self.pin_limit()),
             StrategyKind::BulkWrite => 16 * 1024,
             StrategyKind::Vacuum => self.profile.vacuum_ring_kb,
         });

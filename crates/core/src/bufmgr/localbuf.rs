@@ -7,6 +7,8 @@
 //! that counts every pin, since only one backend has any. Local buffers have negative
 //! numbers.
 
+pub(crate) mod storage;
+
 use super::desc::{BM_DIRTY, BM_MAX_USAGE_COUNT, BM_VALID, BufferDesc};
 use super::smgr::PageVersion;
 use super::{BufTable, BufferAccess, PoolBuffer};
@@ -14,6 +16,7 @@ use crate::error::Error;
 use crate::event::{Event, LocalBufferEvent, Tick, WriteReason};
 use crate::ids::{BlockNumber, BufferTag, LocalBufferId, RelId};
 use crate::op::Persistence;
+use storage::{Request, Storage};
 
 /// `temp_buffers` unless it is set: 8 MB.
 pub const DEFAULT_TEMP_BUFFERS: u32 = 1024;
@@ -37,6 +40,7 @@ pub struct LocalBufferPool {
     pinned: u32,
     /// `temp_buffers`, if it is set.
     temp_buffers: Option<u32>,
+    storage: Storage,
 }
 
 impl LocalBufferPool {
@@ -46,6 +50,7 @@ impl LocalBufferPool {
             descs: vec![BufferDesc::default(); nbuffers as usize],
             pins: vec![0; nbuffers as usize],
             table: Some(BufTable::new(nbuffers)),
+            storage: Storage::new(nbuffers),
             ..Self::default()
         }
     }
@@ -79,6 +84,7 @@ impl LocalBufferPool {
         }
         pool.table = Some(table);
         pool.next_free = next_free;
+        pool.storage = Storage::unknown();
         Ok(pool)
     }
 
@@ -170,7 +176,13 @@ impl LocalBufferPool {
     fn hash(&mut self, buffer: LocalBufferId, tag: BufferTag) {
         if let Some(table) = &mut self.table {
             table.insert(tag, super::BufferId(buffer.0));
+            self.storage.entered(table.len());
         }
+    }
+
+    /// What the backend's memory is asked for.
+    pub(crate) fn take_requests(&mut self) -> Vec<Request> {
+        self.storage.take_requests()
     }
 }
 
@@ -191,6 +203,7 @@ impl BufferAccess<'_> {
             return Err(Error::Limit { what: "local buffers of all backends", limit });
         }
         self.pool.local_buffers = all;
+        self.pool.local_requests = true;
         self.local.temp = LocalBufferPool::new(buffers);
         self.emit_local(LocalBufferEvent::Initialized { buffers })
     }
@@ -218,6 +231,8 @@ impl BufferAccess<'_> {
         self.init_local_buffers()?;
         let buffer = self.local_clock_sweep()?;
         self.pin_local_buffer(buffer, false)?;
+        self.local.temp.storage.get_local_buffer_storage(buffer.0);
+        self.pool.local_requests = true;
         if self.local.temp.descs[buffer.index()].is(BM_DIRTY) {
             self.flush_local_buffer(buffer, WriteReason::Eviction)?;
             self.local.local_usage.written += 1;

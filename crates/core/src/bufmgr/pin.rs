@@ -6,7 +6,7 @@
 //! use.
 
 use super::BufferAccess;
-use super::desc::BufferDesc;
+use super::desc::{BM_PIN_COUNT_WAITER, BufferDesc};
 use crate::error::Error;
 use crate::event::BufferEvent;
 use crate::ids::{Buffer, BufferId};
@@ -228,8 +228,13 @@ impl BufferAccess<'_> {
         if private == 0 {
             self.update(buffer, BufferDesc::drop_pin);
         }
-        let shared = self.desc(buffer).refcount();
-        self.emit(BufferEvent::Unpinned { backend: self.who, buffer, private, shared })
+        let desc = self.desc(buffer);
+        let shared = desc.refcount();
+        self.emit(BufferEvent::Unpinned { backend: self.who, buffer, private, shared })?;
+        if private == 0 && desc.is(BM_PIN_COUNT_WAITER) {
+            return self.wake_pin_count_waiter(buffer);
+        }
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use super::desc::{BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT,
 use super::smgr::PageVersion;
 use super::{BufferAccess, BufferPool};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use crate::error::Error;
 use crate::event::{BufferEvent, WriteReason};
@@ -16,6 +17,19 @@ use crate::ids::{Buffer, BufferId, BufferTag, RelId};
 use crate::op::DirtyKind;
 
 impl BufferPool {
+    /// A checkpoint has sorted what it is to write.
+    fn note_sorted(&mut self, to_write: &BTreeSet<(u64, u64)>) {
+        let items = Rc::make_mut(&mut self.ckpt_buffer_ids);
+        for (at, &(place, index)) in to_write.iter().enumerate() {
+            let tag = BufferTag { rel: RelId((place >> 32) as u32), block: place as u32 };
+            let item = (tag, BufferId(index as u32));
+            match items.get_mut(at) {
+                Some(old) => *old = item,
+                None => items.push(item),
+            }
+        }
+    }
+
     /// The page goes to its file, and is clean.
     pub(super) fn write_page(&mut self, buffer: BufferId) {
         let desc = self.descs.update(buffer, |desc| {
@@ -144,6 +158,7 @@ impl BufferAccess<'_> {
                 self.emit(BufferEvent::CheckpointNeeded { buffer })?;
             }
         }
+        self.pool.note_sorted(&to_write);
         let mut written = 0;
         for &(_, index) in &to_write {
             let buffer = BufferId(index as u32);

@@ -133,6 +133,41 @@ pub enum BufferEvent {
         /// Backends that pin it now.
         shared: u32,
     },
+    /// A backend has the page all to itself: exclusive content lock, no other pin
+    /// (`LockBufferForCleanup`).
+    CleanupLocked {
+        /// Who.
+        backend: BackendId,
+        /// The buffer.
+        buffer: BufferId,
+    },
+    /// Others have the page pinned, and the backend does without
+    /// (`ConditionalLockBufferForCleanup`).
+    CleanupRefused {
+        /// Who.
+        backend: BackendId,
+        /// The buffer.
+        buffer: BufferId,
+        /// Backends that pin it, this one included.
+        shared: u32,
+    },
+    /// Others have the page pinned: `BM_PIN_COUNT_WAITER` is set, and the backend sleeps.
+    WaitsForPins {
+        /// Who.
+        backend: BackendId,
+        /// The buffer.
+        buffer: BufferId,
+        /// Backends that pin it, this one included.
+        shared: u32,
+    },
+    /// The last pin of another is gone: the flag is cleared and the waiter gets a signal
+    /// (`WakePinCountWaiter`).
+    PinWaiterWoken {
+        /// Who waited.
+        backend: BackendId,
+        /// The buffer.
+        buffer: BufferId,
+    },
     /// WAL had to reach disk before the page (`XLogFlush`).
     WalFlushed {
         /// Everything up to here is flushed now.

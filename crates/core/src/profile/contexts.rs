@@ -18,6 +18,9 @@ pub struct BackendProfile {
     pub portal: u64,
     /// `sizeof(QueryDesc)`.
     pub query_desc: u64,
+    /// What local buffers are allocated with besides their pages, to be aligned
+    /// (`PG_IO_ALIGN_SIZE`).
+    pub local_buffer_align: u64,
 }
 
 /// One step of a backend's start.

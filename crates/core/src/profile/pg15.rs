@@ -3,8 +3,8 @@
 
 use super::contexts::start_of_15;
 use super::{
-    BackendProfile, BufmgrProfile, GenerationProfile, LmgrProfile, MmgrProfile, NodeTags, Profile,
-    ShmemProfile, StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, GenerationProfile, LmgrProfile, MmgrProfile, NodeTags,
+    ProcessCount, Profile, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 pub(super) static PROFILE: Profile = Profile {
@@ -45,6 +45,7 @@ const BACKEND: BackendProfile = BackendProfile {
     transaction_end: TransactionEnd::Delete,
     portal: 232,
     query_desc: 112,
+    local_buffer_align: 0,
 };
 
 const BUFMGR: BufmgrProfile = BufmgrProfile {
@@ -58,6 +59,7 @@ const BUFMGR: BufmgrProfile = BufmgrProfile {
     read_rounds: None,
     read_stream: None,
     evict: false,
+    vacuum_checks_pins: false,
     local_flush_counted: false,
-    processes: 14 + 5,
+    processes: ProcessCount::OF_15,
 };

@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, Profile,
-    ReadRounds, ReadStreamProfile, ShmemProfile, StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, ProcessCount,
+    Profile, ReadRounds, ReadStreamProfile, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
@@ -19,6 +19,7 @@ pub(super) static PROFILE: Profile = Profile {
         transaction_end: TransactionEnd::Delete,
         portal: 232,
         query_desc: 112,
+        local_buffer_align: 4096,
     },
     bufmgr: BufmgrProfile {
         freelist: true,
@@ -36,8 +37,9 @@ pub(super) static PROFILE: Profile = Profile {
             more_users: false,
         }),
         evict: true,
+        vacuum_checks_pins: false,
         local_flush_counted: true,
-        processes: 15 + 6,
+        processes: ProcessCount::OF_17,
     },
     work: &super::WorkProfile::OF_17,
     shmem: ShmemProfile::ALIGNED,

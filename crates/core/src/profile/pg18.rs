@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, Profile,
-    ReadRounds, ReadStreamProfile, ShmemProfile, StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, ProcessCount,
+    Profile, ReadRounds, ReadStreamProfile, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_520);
@@ -19,6 +19,7 @@ pub(super) static PROFILE: Profile = Profile {
         transaction_end: TransactionEnd::Reset,
         portal: 224,
         query_desc: 112,
+        local_buffer_align: 4096,
     },
     bufmgr: BufmgrProfile {
         freelist: true,
@@ -31,8 +32,9 @@ pub(super) static PROFILE: Profile = Profile {
         read_rounds: Some(ReadRounds::StopBeforeHit),
         read_stream: Some(READ_STREAM),
         evict: true,
+        vacuum_checks_pins: true,
         local_flush_counted: true,
-        processes: BACKENDS_AND_AUX_PROCS,
+        processes: ProcessCount::OF_18,
     },
     work: &super::WorkProfile::OF_18,
     shmem: ShmemProfile::ASYNCHRONOUS,
@@ -40,10 +42,6 @@ pub(super) static PROFILE: Profile = Profile {
     views: &super::views::OF_18,
     routines: &[],
 };
-
-/// `MaxBackends` and the auxiliary processes of a server with the defaults that the traces
-/// were recorded with (max_connections 10).
-pub(super) const BACKENDS_AND_AUX_PROCS: u32 = 28 + 38;
 
 pub(super) const READ_STREAM: ReadStreamProfile = ReadStreamProfile {
     effective_io_concurrency: 16,
@@ -54,7 +52,6 @@ pub(super) const READ_STREAM: ReadStreamProfile = ReadStreamProfile {
 
 /// 256 kB, and a page for each I/O that may be under way (`io_combine_limit` 16 times
 /// `effective_io_concurrency` 16), within a backend's share of the pool (`GetPinLimit`).
-pub(super) fn bulkread_ring_kb(nbuffers: u32) -> u32 {
-    let share = nbuffers / BACKENDS_AND_AUX_PROCS;
-    (256 + 8 * 16 * 16).min((8 * share).max(256))
+pub(super) fn bulkread_ring_kb(pin_limit: u32) -> u32 {
+    (256 + 8 * 16 * 16).min((8 * pin_limit).max(256))
 }

@@ -2,8 +2,8 @@
 
 use super::contexts::start_of_17;
 use super::{
-    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, Profile,
-    ReadRounds, ShmemProfile, StartStep, TransactionEnd, Version,
+    BackendProfile, BufmgrProfile, ContextRows, LmgrProfile, MmgrProfile, NodeTags, ProcessCount,
+    Profile, ReadRounds, ShmemProfile, StartStep, TransactionEnd, Version,
 };
 
 static START: [StartStep; 15] = start_of_17(41_960);
@@ -20,6 +20,7 @@ pub(super) static PROFILE: Profile = Profile {
         transaction_end: TransactionEnd::Reset,
         portal: 224,
         query_desc: 112,
+        local_buffer_align: 4096,
     },
     bufmgr: BufmgrProfile {
         freelist: false,
@@ -33,8 +34,9 @@ pub(super) static PROFILE: Profile = Profile {
         // 19rc1's streams are 18's here: no trace has them.
         read_stream: Some(super::pg18::READ_STREAM),
         evict: true,
+        vacuum_checks_pins: true,
         local_flush_counted: true,
-        processes: super::pg18::BACKENDS_AND_AUX_PROCS,
+        processes: ProcessCount::OF_18,
     },
     work: &super::WorkProfile::OF_18,
     shmem: ShmemProfile::WIDE_STATE,

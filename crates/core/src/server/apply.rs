@@ -2,6 +2,7 @@
 
 mod chunks;
 mod contexts;
+mod local;
 mod locks;
 mod misuse;
 mod portals;
@@ -12,12 +13,13 @@ mod session;
 mod settings;
 mod start;
 mod transaction;
+mod waits;
 
 use std::rc::Rc;
 
 use super::Server;
 use super::at_hand::SHORT_WAYS;
-use super::backend::Backend;
+use super::backend::{Backend, WaitsFor};
 use crate::access::Access;
 use crate::bufmgr::bgwriter::BgWriterResult;
 use crate::bufmgr::invalidate::Eviction;
@@ -133,11 +135,16 @@ impl Server {
     pub(super) fn apply_the_long_way(&mut self, op: &Op) -> Result<Outcome, Error> {
         self.log.begin()?;
         self.arena.forget_fault();
-        let outcome = self.execute(op).and_then(|outcome| match self.arena.fault() {
+        let mut outcome = self.execute(op);
+        if self.pool.local_requests {
+            outcome = self.make_local_requests(op.backend(), outcome);
+        }
+        let outcome = outcome.and_then(|outcome| match self.arena.fault() {
             Some(fault) => Err(fault.into()),
             None => Ok(outcome),
         });
-        if self.locks.has_awakened() && outcome != Err(Error::Stopped) {
+        let awakened = self.locks.has_awakened() || !self.pool.signalled.is_empty();
+        if awakened && outcome != Err(Error::Stopped) {
             self.resume_awakened()?;
         }
         outcome.or_else(|error| self.failed(op, error))
@@ -204,9 +211,10 @@ impl Server {
         let connects = matches!(op, Op::Connect { .. } | Op::ConnectSuperuser { .. });
         if let Some(id) = op.backend().filter(|_| !connects) {
             self.check_connected(id)?;
-            let waits = self.backend(id).is_some_and(|backend| backend.waits.is_some());
-            if waits && !matches!(op, Op::Disconnect { .. }) {
-                return self.put_off(op);
+            match self.backend(id).and_then(|backend| backend.waits) {
+                None => {}
+                Some(WaitsFor::Lock { .. }) if matches!(op, Op::Disconnect { .. }) => {}
+                Some(_) => return self.put_off(op),
             }
         }
         if self.ended_by_error(op) {
@@ -237,10 +245,7 @@ impl Server {
                 let bulk = self.bulk(backend, bulk);
                 self.table_access(backend)?.bulk_begin(rel, &bulk)?;
             }
-            Op::BulkNext { backend, pages } => {
-                let buffer = self.table_access(backend)?.bulk_next(pages)?;
-                return Ok(buffer.map_or(Outcome::Done, Outcome::Buffer));
-            }
+            Op::BulkNext { backend, pages } => return self.bulk_next(backend, pages),
             Op::BulkEnd { backend } => self.table_access(backend)?.bulk_end()?,
             Op::Insert { backend, rel } => {
                 return Ok(self.table_access(backend)?.heap_insert(rel)?.into());
@@ -271,6 +276,7 @@ impl Server {
             | Op::MarkDirty { .. }
             | Op::FlushBuffer { .. }
             | Op::Evict { .. } => return self.use_buffers(op),
+            Op::CleanupLock { backend, pin, wait } => return self.cleanup_lock(backend, pin, wait),
             Op::CreateStrategy { backend, strategy, kind, size_kb } => {
                 self.access(backend)?.get_access_strategy(strategy, kind, size_kb)?;
             }

@@ -15,7 +15,7 @@ use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
 use crate::lmgr::{LockMode, LockTag, ProcNumber};
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
-use crate::op::Name;
+use crate::op::{Name, Op};
 use crate::slots::entry;
 
 /// One backend.
@@ -40,6 +40,8 @@ pub struct Backend {
     pub(super) locks: LockState,
     process: ClientProcess,
     end: Option<End>,
+    /// What its statement has yet to do when it goes on.
+    pub(super) put_off: Vec<Op>,
 }
 
 /// A backend's process.
@@ -61,6 +63,8 @@ pub enum WaitsFor {
         /// How it is to be locked.
         mode: LockMode,
     },
+    /// Nobody else has a page pinned (`LockBufferForCleanup`).
+    BufferPin(BufferId),
 }
 
 /// A function call that is running.
@@ -93,6 +97,7 @@ impl Backend {
             superuser: false,
             process: ClientProcess::default(),
             end: Some(End::Refused),
+            put_off: Vec::new(),
         }
     }
 
@@ -123,6 +128,11 @@ impl Backend {
     /// The number that its process has or had.
     pub fn last_pid(&self) -> u32 {
         self.process.pid
+    }
+
+    /// The `PGPROC` that its process has or had.
+    pub fn last_proc(&self) -> u32 {
+        self.process.proc
     }
 
     /// The context that a variable holds.

@@ -118,7 +118,7 @@ impl Server {
         Ok(Outcome::Range(Box::new(range)))
     }
 
-    fn pinned(&mut self, backend: BackendId, pin: PinSlot) -> Result<Buffer, Error> {
+    pub(super) fn pinned(&mut self, backend: BackendId, pin: PinSlot) -> Result<Buffer, Error> {
         self.backend_mut(backend)?.pin(pin).ok_or(Error::BadBufferId(0))
     }
 }

@@ -160,6 +160,7 @@ impl Server {
         if self.check_connected(id).is_err() {
             return Ok(());
         }
+        self.access(id)?.unlock_buffers();
         if self.backend_mut(id)?.access.page().is_some() {
             self.table_access(id)?.bulk_end()?;
         }
@@ -256,7 +257,7 @@ impl Server {
         let total = segment.total;
         self.locks = Rc::new(lock_manager(version, &settings, &segment)?);
         self.shmem = ShmemLayout::new(self.profile, segment, settings.shared_buffers)?;
-        let mut pool = BufferPool::new(settings.shared_buffers, &self.profile.bufmgr);
+        let mut pool = BufferPool::new(&settings, &self.profile.bufmgr);
         pool.take_files(&mut self.pool);
         self.pool = pool;
         self.auxiliary.forget();

@@ -173,6 +173,14 @@ impl Segment {
     }
 }
 
+/// Processes that a server may have, backends and others.
+///
+/// # Errors
+/// What the postmaster refuses to start with.
+pub fn processes(version: Version, settings: &Settings) -> Result<u64, SettingError> {
+    Ok(Counts::new(version.segment(), settings)?.processes())
+}
+
 /// What `ShmemIndex` takes when it comes to have one entry more than `entries`: a group of elements if
 /// all those are taken with which it started.
 fn shmem_index_grows(entries: u64) -> u64 {

@@ -137,9 +137,19 @@ impl Settings {
             Setting::TempBuffers => self.temp_buffers = value as u32,
             _ => {}
         }
+        self.give(setting, value);
+    }
+
+    fn give(&mut self, setting: Setting, value: i32) {
         let given = Rc::make_mut(self.given.get_or_insert_default());
-        given.retain(|(it, _)| *it != setting);
+        given.retain(|(known, _)| *known != setting);
         given.push((setting, value));
+    }
+
+    /// The value given, if one was.
+    pub(crate) fn given(&self, setting: Setting) -> Option<i32> {
+        let mut given = self.given.iter().flat_map(|given| given.iter());
+        given.find(|(known, _)| *known == setting).map(|(_, value)| *value)
     }
 
     /// The value given, or else the version's default; zero if the version has no such setting.
@@ -151,8 +161,7 @@ impl Settings {
             return i32::try_from(self.temp_buffers).unwrap_or(i32::MAX);
         }
         let Some(parameter) = parameter(profile, |it| it.setting == setting) else { return 0 };
-        let mut given = self.given.iter().flat_map(|given| given.iter());
-        given.find(|(it, _)| *it == setting).map_or(parameter.boot, |(_, value)| *value)
+        self.given(setting).unwrap_or(parameter.boot)
     }
 
     /// What the setting's check hook lets through, and as what.

@@ -8,13 +8,13 @@
 
 use std::rc::Rc;
 
-use super::Server;
 use super::page::render_page;
 use super::segment::Segment;
+use super::{Backend, Server};
 use crate::bufmgr::BLCKSZ;
 use crate::bufmgr::desc::BufferDesc;
 use crate::error::Error;
-use crate::ids::BufferId;
+use crate::ids::{BufferId, BufferTag};
 use crate::memory::{Addr, Owner};
 use crate::profile::{ContentLock, Profile, ShmemProfile};
 
@@ -39,9 +39,12 @@ impl Region {
 
 /// `BUFFERDESC_PAD_TO_SIZE`.
 const DESCRIPTOR: u64 = 64;
+/// `sizeof(CkptSortItem)`.
+const CKPT_SORT_ITEM: u64 = 20;
 /// Names of structures that the machine finds its own in.
 const DESCRIPTORS: &str = "Buffer Descriptors";
 const BLOCKS: &str = "Buffer Blocks";
+const SORTED: &str = "Checkpoint BufferIds";
 const STRATEGY: &str = "Buffer Strategy Status";
 
 /// Where everything lies.
@@ -51,6 +54,7 @@ pub struct ShmemLayout {
     segment: Rc<Segment>,
     descriptors: Region,
     blocks: Region,
+    sorted: Region,
     strategy: Region,
 }
 
@@ -73,8 +77,9 @@ impl ShmemLayout {
         // The row has room to align the pages in it.
         blocks.addr = Addr(blocks.addr.0.next_multiple_of(profile.shmem.block_align));
         blocks.size = u64::from(nbuffers) * BLCKSZ;
-        let (descriptors, strategy) = (region(DESCRIPTORS)?, region(STRATEGY)?);
-        Ok(Self { segment: Rc::new(segment), descriptors, blocks, strategy })
+        let [descriptors, sorted] = [region(DESCRIPTORS)?, region(SORTED)?];
+        let strategy = region(STRATEGY)?;
+        Ok(Self { segment: Rc::new(segment), descriptors, blocks, sorted, strategy })
     }
 
     /// What is where.
@@ -102,7 +107,7 @@ impl ShmemLayout {
     pub(super) fn read(&self, server: &Server, addr: Addr, out: &mut [u8]) {
         out.fill(0);
         let end = addr.offset(out.len() as u64);
-        let Self { descriptors, blocks, strategy, .. } = self;
+        let Self { descriptors, blocks, sorted, strategy, .. } = self;
         for buffer in items(descriptors, DESCRIPTOR, addr, end) {
             if let Some(desc) = server.pool.desc(buffer) {
                 let bytes = descriptor_bytes(server, buffer, &desc);
@@ -113,6 +118,12 @@ impl ShmemLayout {
             if let Some(desc) = server.pool.desc(buffer) {
                 let page = render_page(server.seed, &desc);
                 copy(out, addr, self.block(buffer), page.as_slice());
+            }
+        }
+        for place in items(sorted, CKPT_SORT_ITEM, addr, end) {
+            if let Some(&item) = server.pool.ckpt_buffer_ids.get(place.index()) {
+                let at = sorted.addr.offset(u64::from(place.0) * CKPT_SORT_ITEM);
+                copy(out, addr, at, &sort_item_bytes(server, item));
             }
         }
         copy(out, addr, strategy.addr, &strategy_bytes(server));
@@ -157,7 +168,8 @@ fn descriptor_bytes(server: &Server, buffer: BufferId, desc: &BufferDesc) -> Vec
         // Nobody holds the content lock.
         words.push(0);
     }
-    words.push(no_process);
+    let waiter = desc.wait_backend().and_then(|id| server.backend(id));
+    words.push(waiter.map_or(no_process, Backend::last_proc));
     if server.profile().bufmgr.freelist {
         words.push(desc.free_next as u32);
     }
@@ -172,6 +184,12 @@ fn descriptor_bytes(server: &Server, buffer: BufferId, desc: &BufferDesc) -> Vec
     words.extend([no_process, no_process]);
     words.resize(DESCRIPTOR as usize / 4, 0);
     bytes_of(&words)
+}
+
+/// `CkptSortItem`: tsId, relNumber, forkNum, blockNum, buf_id.
+fn sort_item_bytes(server: &Server, (tag, buffer): (BufferTag, BufferId)) -> Vec<u8> {
+    let [tablespace, _, number] = server.pool.smgr.locator(tag.rel);
+    bytes_of(&[tablespace, number, 0, tag.block, buffer.0])
 }
 
 /// `BufferStrategyControl`: buffer_strategy_lock, nextVictimBuffer, with a freelist its first and

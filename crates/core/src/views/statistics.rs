@@ -2,17 +2,16 @@
 //! and its functions, `pg_stat_io`, `pg_stat_bgwriter`, `pg_stat_checkpointer`,
 //! `pg_statio_user_tables`.
 //!
-//! A cell is empty where the view has a null, and where the playground has no number: times,
-//! writebacks, fsyncs, resets. `pg_stat_io` has the rows of the processes that are here.
+//! A cell is empty where the view has a null, and where the playground has no number: when
+//! statistics were reset, how long a checkpoint took.
 
 use crate::Server;
-use crate::bufmgr::stats::{IoContext, IoCounts};
-use crate::bufmgr::{BLCKSZ, desc::BM_MAX_USAGE_COUNT, smgr::Smgr};
+use crate::bufmgr::{desc::BM_MAX_USAGE_COUNT, smgr::Smgr};
 use crate::ids::{BackendId, BufferId};
-use crate::op::{Persistence, StrategyKind};
+use crate::op::Persistence;
 use crate::profile::Profile;
 
-use super::BufferRow;
+use super::{BufferRow, stat_io};
 
 /// A view of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +158,7 @@ pub fn view_rows(
         }
         View::BuffercacheSummary => summary(server),
         View::BuffercacheUsageCounts => usage_counts(server),
-        View::StatIo => stat_io(server, columns),
+        View::StatIo => stat_io::rows(server, columns),
         View::StatBgwriter | View::StatCheckpointer => {
             let mut cells = Vec::new();
             for column in columns {
@@ -269,66 +268,6 @@ fn usage_counts(server: &Server) -> Vec<Vec<String>> {
         rows.push(cells);
     }
     rows
-}
-
-fn stat_io(server: &Server, columns: &[&str]) -> Vec<Vec<String>> {
-    const BACKEND: &str = "client backend";
-    const RELATION: &str = "relation";
-    const NORMAL: &str = "normal";
-    let stats = server.writer_stats();
-    let writes = |writes| IoCounts { writes, ..IoCounts::default() };
-    let ring = |kind| Err(IoContext::Ring(kind));
-    let mut rows = Vec::new();
-    for (process, object, context, source) in [
-        (BACKEND, RELATION, "bulkread", ring(StrategyKind::BulkRead)),
-        (BACKEND, RELATION, "bulkwrite", ring(StrategyKind::BulkWrite)),
-        (BACKEND, RELATION, NORMAL, Err(IoContext::Normal)),
-        (BACKEND, RELATION, "vacuum", ring(StrategyKind::Vacuum)),
-        (BACKEND, "temp relation", NORMAL, Err(IoContext::Temp)),
-        ("background writer", RELATION, NORMAL, Ok(writes(stats.bgwriter_buffers))),
-        ("checkpointer", RELATION, NORMAL, Ok(writes(stats.checkpoint_buffers))),
-    ] {
-        let counts = source.unwrap_or_else(|context| {
-            let mut sum = IoCounts::default();
-            for (_, backend) in server.backends() {
-                sum += backend.buffers.io_counts(context);
-            }
-            sum
-        });
-        let mut cells = Vec::new();
-        for column in columns {
-            cells.push(match *column {
-                "backend_type" => process.to_owned(),
-                "object" => object.to_owned(),
-                "context" => context.to_owned(),
-                _ => io_cell(column, counts, process == BACKEND, context, columns),
-            });
-        }
-        rows.push(cells);
-    }
-    rows
-}
-
-/// A number of `pg_stat_io`; what a process or a context never does has none
-/// (`pgstat_tracks_io_op`).
-fn io_cell(column: &str, io: IoCounts, own: bool, context: &str, columns: &[&str]) -> String {
-    // Since 18 an operation can be one of many blocks.
-    let by_call = u64::from(columns.contains(&"read_bytes"));
-    let extends = own && context != "bulkread";
-    let number = match column {
-        "op_bytes" => BLCKSZ,
-        "writes" => io.writes,
-        "write_bytes" => io.writes * BLCKSZ,
-        "reads" if own => io.reads - io.read_with_others * by_call,
-        "read_bytes" if own => io.reads * BLCKSZ,
-        "extends" if extends => io.extends - io.extended_with_others * by_call,
-        "extend_bytes" if extends => io.extends * BLCKSZ,
-        "hits" if own => io.hits,
-        "evictions" if own => io.evictions,
-        "reuses" if own && context != "normal" => io.reuses,
-        _ => return String::new(),
-    };
-    number.to_string()
 }
 
 fn writer_cell(server: &Server, column: &str) -> String {

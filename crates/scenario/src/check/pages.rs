@@ -13,7 +13,7 @@ use super::statement::op;
 use super::{Checker, Compiled, Place, TableSize};
 use crate::ast::{Action, BulkKind, Name, PageRange};
 use crate::diagnostic::{Problem, Span};
-use crate::program::{Body, StepKind};
+use crate::program::{Body, StepKind, Together};
 use crate::suggest::nearest;
 use crate::units::{Quantity, VACUUM_BUFFER_USAGE_LIMIT};
 
@@ -32,10 +32,30 @@ pub(super) fn resized(action: &Action) -> Option<&Name> {
 
 impl Checker {
     pub(super) fn create_index(&mut self, name: &Name, table: &Name) -> Compiled {
+        self.index_op(name, table).and_then(op)
+    }
+
+    pub(super) fn index_op(&mut self, name: &Name, table: &Name) -> Option<Op> {
         let of = self.table_or_index(table, false)?;
         let size = self.tables.get(of.0 as usize)?;
         let rel = self.new_relation(name, TableSize { index: true, ..*size })?;
-        op(Op::CreateIndex { rel, name: name.text.clone(), table: of })
+        Some(Op::CreateIndex { rel, name: name.text.clone(), table: of })
+    }
+
+    /// `readbuffers`
+    pub(super) fn read_together(
+        &mut self,
+        backend: BackendId,
+        table: &Name,
+        pages: &PageRange,
+        ring: &Option<Name>,
+    ) -> Compiled {
+        let strategy = self.given_ring(backend, ring)?;
+        let rel = self.table_or_index(table, false)?;
+        self.check_block(table, pages, self.fixed_size(&table.text, rel))?;
+        let PageRange { first, last, .. } = *pages;
+        let read = Together { backend, rel, first, last, strategy };
+        Some((Body::Together(read), read.calls()))
     }
 
     /// `seqscan` and its like, and `drop`.
@@ -108,13 +128,13 @@ impl Checker {
                 }
                 (Bulk::BitmapScan(Rc::from(ranges)), Some(steps))
             }
-            BulkKind::Vacuum => {
+            BulkKind::Vacuum { freeze } => {
                 let size_kb = match limit {
                     Some(limit) if limit.value == 0.0 => Some(0),
                     Some(limit) => Some(self.noted(limit.setting(&VACUUM_BUFFER_USAGE_LIMIT))?),
                     None => None,
                 };
-                (Bulk::Vacuum { size_kb }, size)
+                (Bulk::Vacuum { size_kb, freeze }, size)
             }
             BulkKind::CopyIn => (Bulk::CopyIn { pages: count }, Some(count)),
             BulkKind::CreateTableAs => (Bulk::CreateTableAs, Some(count)),

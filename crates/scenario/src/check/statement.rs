@@ -67,6 +67,8 @@ impl Checker {
             | Action::Reload
             | Action::Restart => self.server_action(action),
             Action::Checkpoint => op(Op::Checkpoint { all: false }),
+            Action::PgbenchTables { scale } => self.pgbench_tables(*scale, span, place),
+            Action::Pgbench { times } => self.pgbench(times.unwrap_or(1), span, place),
             Action::WalFlush => op(Op::WalFlush { end: None }),
             Action::BgWriter { maxpages, multiplier, delay } => {
                 let round = self.bgwriter(maxpages, multiplier, delay)?;
@@ -149,6 +151,12 @@ impl Checker {
                     }
                     None => Op::Extend { backend, rel, strategy, dirty: None, pin },
                 })
+            }
+            Action::ReadRange { table, pages, ring } => {
+                self.read_together(backend, table, pages, ring)
+            }
+            Action::Cleanup { pin, nowait } => {
+                op(Op::CleanupLock { backend, pin: self.pin(backend, pin)?, wait: !nowait })
             }
             Action::Unpin(pin) => op(Op::Unpin { backend, pin: self.pin(backend, pin)? }),
             Action::Flush(name) => {

@@ -119,7 +119,7 @@ fn statements_over_many_pages() {
     assert_eq!(found[..3], statement(0, Bulk::Prewarm, u32::MAX, 1));
     let ranges = Bulk::BitmapScan(std::rc::Rc::new([(2, 5), (5, 8), (9, 10)]));
     assert_eq!(ops("alice: bitmapscan t 9, 3..7, 2..4"), statement(0, ranges, 1, 7));
-    let vacuum = |limit| statement(0, Bulk::Vacuum { size_kb: limit }, 1, 20);
+    let vacuum = |limit| statement(0, Bulk::Vacuum { size_kb: limit, freeze: false }, 1, 20);
     assert_eq!(ops("alice: vacuum t"), vacuum(None));
     assert_eq!(ops("alice: vacuum t buffer_usage_limit=0"), vacuum(Some(0)));
     assert_eq!(ops("alice: vacuum t buffer_usage_limit=1MB"), vacuum(Some(1024)));

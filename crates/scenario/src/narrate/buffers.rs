@@ -80,6 +80,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             let blocks = count(*blocks, "block");
             narration.say(Tone::Who, format!("{} reads {blocks} from {page} on", who(backend)));
             narration.say(Tone::Plain, ".");
+            super::bulk::calls(narration, scene);
         }
         Op::ExtendBy { backend, rel, .. } => {
             let table = scene.names.table(*rel).map_or("the table", |name| name);
@@ -458,6 +459,11 @@ pub(super) fn routine(event: &BufferEvent) -> (&'static str, &'static str) {
         BufferEvent::RingRejected { .. } => ("StrategyRejectBuffer", FREELIST),
         BufferEvent::Pinned { .. } => ("PinBuffer", BUFMGR),
         BufferEvent::Unpinned { .. } => ("UnpinBuffer", BUFMGR),
+        BufferEvent::CleanupLocked { .. } | BufferEvent::WaitsForPins { .. } => {
+            ("LockBufferForCleanup", BUFMGR)
+        }
+        BufferEvent::CleanupRefused { .. } => ("ConditionalLockBufferForCleanup", BUFMGR),
+        BufferEvent::PinWaiterWoken { .. } => ("WakePinCountWaiter", BUFMGR),
         BufferEvent::WalFlushed { .. } => ("XLogFlush", "backend/access/transam/xlog.c"),
         BufferEvent::Written { .. } => ("FlushBuffer", BUFMGR),
         BufferEvent::Unhashed { .. } => ("InvalidateVictimBuffer", BUFMGR),

@@ -6,7 +6,7 @@ use pgscope_core::ids::{BackendId, BufferTag, RelId};
 use pgscope_core::op::{Bulk, Op};
 
 use super::buffers::{arrive, count, list};
-use super::{Narration, Scene, Tone};
+use super::{Narration, Scene, Tone, waits};
 
 pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     let table = |rel: &RelId| scene.names.table(*rel).map_or("?", |name| name);
@@ -15,7 +15,8 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             let what = match bulk {
                 Bulk::SeqScan => "begins a sequential scan of",
                 Bulk::BitmapScan(_) => "begins a bitmap scan of",
-                Bulk::Vacuum { .. } => "begins to vacuum",
+                Bulk::Vacuum { freeze: false, .. } => "begins to vacuum",
+                Bulk::Vacuum { .. } => "begins to vacuum and freeze",
                 Bulk::Prewarm => "begins to prewarm",
                 Bulk::CopyIn { .. } => "begins a COPY into",
                 Bulk::CreateTableAs => "begins to fill",
@@ -28,7 +29,12 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             };
             narration.say(Tone::Plain, how);
         }
-        Op::BulkNext { backend, .. } => go_on(narration, scene, *backend),
+        Op::BulkNext { backend, .. } => {
+            go_on(narration, scene, *backend);
+            if scene.buffer_events().any(in_vain) {
+                waits::attempts(narration, scene, *backend);
+            }
+        }
         Op::BulkEnd { backend } => {
             narration.say(Tone::Who, format!("{} is done", scene.backend(*backend)));
             narration.say(Tone::Plain, ": pins and ring are given up, the pages stay.");
@@ -57,6 +63,40 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             narration.say(Tone::Plain, format!(": {}.", list(&visits)));
         }
         _ => {}
+    }
+}
+
+/// A cleanup lock that was not to be had.
+fn in_vain(event: &BufferEvent) -> bool {
+    matches!(event, BufferEvent::CleanupRefused { .. } | BufferEvent::WaitsForPins { .. })
+}
+
+/// What several blocks that were asked for at once came to.
+pub(super) fn calls(narration: &mut Narration, scene: &Scene<'_>) {
+    let (mut hits, mut calls) = (0, Vec::new());
+    for event in scene.events {
+        match *event {
+            Event::Buffer(BufferEvent::Lookup { found, .. }) => hits += u32::from(found.is_some()),
+            Event::LocalBuffer(_, LocalBufferEvent::Lookup { found, .. }) => {
+                hits += u32::from(found.is_some());
+            }
+            Event::Buffer(BufferEvent::ReadStarted { tag, blocks })
+            | Event::LocalBuffer(_, LocalBufferEvent::ReadStarted { tag, blocks }) => {
+                calls.push(format!("{} from {} on", count(blocks, "block"), scene.page(tag)));
+            }
+            _ => {}
+        }
+    }
+    if hits > 0 {
+        let verb = if hits == 1 { "is" } else { "are" };
+        narration.say(Tone::Hit, format!(" {} {verb} in the pool.", count(hits, "page")));
+    }
+    if !calls.is_empty() {
+        let all: Vec<&str> = calls.iter().map(String::as_str).collect();
+        let reads = count(all.len() as u32, "call");
+        let verb = if all.len() == 1 { "reads" } else { "read" };
+        let what = if hits == 0 { "them" } else { "the rest" };
+        narration.say(Tone::Miss, format!(" {reads} {verb} {what}: {}.", list(&all)));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sentences about a backend's local buffers.
 
 use pgscope_core::Event;
-use pgscope_core::event::{LocalBufferEvent, Tick};
+use pgscope_core::event::{LocalBufferEvent, MemoryEvent, Tick};
 
 use super::buffers::count;
 use super::{Narration, Scene, Tone};
@@ -45,5 +45,12 @@ pub(super) fn arrive(narration: &mut Narration, scene: &Scene<'_>) -> bool {
             _ => {}
         }
     }
-    scene.local_events().next().is_some()
+    let told = scene.local_events().next().is_some();
+    for event in scene.events.iter().filter(|_| told) {
+        if let Event::Memory(_, MemoryEvent::BlockAllocated { size, dedicated: true, .. }) = event {
+            let what = format!(" LocalBufferContext takes {size} bytes for more of them.");
+            narration.say(Tone::Plain, what);
+        }
+    }
+    told
 }

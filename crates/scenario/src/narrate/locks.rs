@@ -27,7 +27,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
         }
         Op::Cancel(backend) => {
             narration.say(Tone::Who, format!("{} is cancelled", scene.backend(*backend)));
-            let idle = !scene.lock_events().any(|it| matches!(it, LockEvent::GaveUp { .. }));
+            let idle = !scene.all.iter().any(|it| matches!(it, Event::Failed(_)));
             narration.say(Tone::Plain, if idle { ": it does not wait, and goes on." } else { "." });
         }
         _ => {}

@@ -324,18 +324,22 @@ impl Parser<'_> {
         self.ranges().map(Pages::Listed)
     }
 
+    fn range(&mut self) -> Result<PageRange, Problem> {
+        let start = self.peek().span;
+        let first = self.block_number()?;
+        let last = if self.symbol_if("..") { self.block_number()? } else { first };
+        let span = start.to(self.last_span());
+        if last < first {
+            return Err(Problem::new(span, "this range ends before it begins")
+                .help(format!("write {last}..{first}")));
+        }
+        Ok(PageRange { first, last, span })
+    }
+
     fn ranges(&mut self) -> Result<Vec<PageRange>, Problem> {
         let mut ranges = Vec::new();
         loop {
-            let start = self.peek().span;
-            let first = self.block_number()?;
-            let last = if self.symbol_if("..") { self.block_number()? } else { first };
-            let span = start.to(self.last_span());
-            if last < first {
-                return Err(Problem::new(span, "this range ends before it begins")
-                    .help(format!("write {last}..{first}")));
-            }
-            ranges.push(PageRange { first, last, span });
+            ranges.push(self.range()?);
             if !self.symbol_if(",") {
                 return Ok(ranges);
             }

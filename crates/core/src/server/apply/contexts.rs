@@ -140,7 +140,8 @@ impl Server {
     /// Contexts that a backend never deletes.
     fn check_permanent(&mut self, id: BackendId, doomed: Addr, itself: bool) -> Fallible<()> {
         let backend = self.at(id)?;
-        let slots = (0..ContextSlot::TOP_TRANSACTION.0).map(ContextSlot);
+        let local = [ContextSlot::LOCAL_BUFFER, ContextSlot::LOCAL_BUFFER_TABLE];
+        let slots = (0..ContextSlot::TOP_TRANSACTION.0).map(ContextSlot).chain(local);
         let permanent: Vec<Addr> = slots.filter_map(|slot| backend.context(slot)).collect();
         self.goes_with(doomed, itself, &permanent, Error::PermanentContext)
     }

@@ -307,9 +307,9 @@ impl Server {
         let setting = Setting::VacuumBufferUsageLimit;
         let profile = self.profile.version.segment();
         match (bulk, settings::parameter_of(profile, setting)) {
-            (Bulk::Vacuum { size_kb: None }, Some(_)) => {
+            (&Bulk::Vacuum { size_kb: None, freeze }, Some(_)) => {
                 let size_kb = u32::try_from(self.setting(Some(id), setting)).ok();
-                Bulk::Vacuum { size_kb }
+                Bulk::Vacuum { size_kb, freeze }
             }
             _ => bulk.clone(),
         }

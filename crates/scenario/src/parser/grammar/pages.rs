@@ -1,6 +1,6 @@
 //! The grammar of the statements about many pages, rings and temporary tables.
 
-use super::TABLE;
+use super::{PIN, TABLE};
 use crate::ast::{Action, BulkKind, Measured, Name, Purpose, RING_WORDS};
 use crate::diagnostic::Problem;
 use crate::highlight::Class;
@@ -25,7 +25,7 @@ impl Parser<'_> {
         self.table_that_is(true)
     }
 
-    pub(crate) fn bulk(&mut self, what: BulkKind) -> Result<Action, Problem> {
+    pub(crate) fn bulk(&mut self, mut what: BulkKind) -> Result<Action, Problem> {
         if what == BulkKind::CreateTableAs {
             self.expect_keyword("table")?;
         }
@@ -33,7 +33,10 @@ impl Parser<'_> {
         let (mut pages, mut count, mut limit) = (Vec::new(), 0, None);
         match what {
             BulkKind::BitmapScan => pages = self.ranges()?,
-            BulkKind::Vacuum => {
+            BulkKind::Vacuum { .. } => {
+                if self.keyword("freeze") {
+                    what = BulkKind::Vacuum { freeze: true };
+                }
                 if self.option("buffer_usage_limit", false)? {
                     limit = Some(self.quantity(MEMORY_UNITS)?);
                 }
@@ -49,6 +52,27 @@ impl Parser<'_> {
             BulkKind::SeqScan | BulkKind::Prewarm => {}
         }
         Ok(Action::Bulk { what, table, pages, count, limit })
+    }
+
+    pub(crate) fn read_range(&mut self) -> Result<Action, Problem> {
+        let table = self.name(Class::Table, TABLE)?;
+        let pages = self.range()?;
+        Ok(Action::ReadRange { table, pages, ring: self.in_ring()? })
+    }
+
+    pub(crate) fn pgbench(&mut self) -> Result<Action, Problem> {
+        if self.keyword("tables") {
+            let given = self.option("scale", false)?;
+            let scale = given.then(|| self.integer()).transpose()?;
+            return Ok(Action::PgbenchTables { scale });
+        }
+        let times = self.keyword("times").then(|| self.integer()).transpose()?;
+        Ok(Action::Pgbench { times })
+    }
+
+    pub(crate) fn cleanup(&mut self) -> Result<Action, Problem> {
+        let pin = self.name(Class::Handle, PIN)?;
+        Ok(Action::Cleanup { pin, nowait: self.keyword("nowait") })
     }
 
     pub(crate) fn indexscan(&mut self) -> Result<Action, Problem> {

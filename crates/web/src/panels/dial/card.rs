@@ -2,7 +2,8 @@
 
 use pgscope_core::Server;
 use pgscope_core::bufmgr::desc::{
-    BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT, BM_TAG_VALID, BM_VALID,
+    BM_CHECKPOINT_NEEDED, BM_DIRTY, BM_JUST_DIRTIED, BM_PERMANENT, BM_PIN_COUNT_WAITER,
+    BM_TAG_VALID, BM_VALID,
 };
 use pgscope_core::ids::BufferId;
 use pgscope_core::memory::Addr;
@@ -12,11 +13,12 @@ use yew::prelude::*;
 use super::legend::swatch;
 use crate::paint::{cells, words};
 
-const FLAGS: [(u32, &str); 6] = [
+const FLAGS: [(u32, &str); 7] = [
     (BM_DIRTY, "BM_DIRTY"),
     (BM_JUST_DIRTIED, "BM_JUST_DIRTIED"),
     (BM_VALID, "BM_VALID"),
     (BM_TAG_VALID, "BM_TAG_VALID"),
+    (BM_PIN_COUNT_WAITER, "BM_PIN_COUNT_WAITER"),
     (BM_CHECKPOINT_NEEDED, "BM_CHECKPOINT_NEEDED"),
     (BM_PERMANENT, "BM_PERMANENT"),
 ];
@@ -74,6 +76,7 @@ pub(super) fn card(
                 if let Some(tag) = cell.tag {
                     { fact("file", mono(server.pool().smgr.path(tag.rel))) }
                     { fact("block", html! { tag.block }) }
+                    { fact("lookup table", html! { format!("partition {} of 128", pool.partition(tag)) }) }
                 }
                 { fact("usage count", html! { format!("{} of 5", cell.usage) }) }
                 { fact("pins", html! { pins }) }

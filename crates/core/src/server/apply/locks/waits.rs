@@ -28,6 +28,9 @@ impl Server {
     pub(in crate::server::apply) fn put_off(&mut self, op: &Op) -> Result<Outcome, Error> {
         let Some(id) = op.backend() else { return Ok(Outcome::Done) };
         let backend = self.at(id)?;
+        if let Some(WaitsFor::BufferPin(buffer)) = backend.waits {
+            return self.put_off_for_pins(id, buffer, op);
+        }
         let in_braces = backend.session.statement.is_some();
         let rest = &mut backend.locks.rest;
         let same = match (rest.first(), rest.last(), op) {
@@ -55,19 +58,24 @@ impl Server {
         Ok(Outcome::Done)
     }
 
-    /// Who was granted what it waited for goes on, in the order of awakening, and so do those
+    /// Who was granted what it waited for, or got a signal, goes on, in the order of awakening, and so do those
     /// whom that awakens.
     #[cold]
     #[inline(never)]
     pub(in crate::server::apply) fn resume_awakened(&mut self) -> Result<(), Error> {
-        while self.locks.has_awakened() {
+        loop {
             for proc in Rc::make_mut(&mut self.locks).take_awakened() {
                 if let Some(id) = self.backend_of(proc) {
                     self.go_on(id)?;
                 }
             }
+            if !self.pool.signalled.is_empty() {
+                let id = self.pool.signalled.remove(0);
+                self.resume_signalled(id)?;
+            } else if !self.locks.has_awakened() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// The rest of a statement. Its errors are its own, not those of the step that awakened it.
@@ -86,7 +94,7 @@ impl Server {
             }
             let backend = self.at(id)?;
             if backend.waits.is_some() {
-                backend.locks.rest.extend(rest);
+                backend.keep_for_later(rest);
                 return Ok(());
             }
         }
@@ -173,6 +181,7 @@ impl Server {
     pub(in crate::server::apply) fn cancel(&mut self, id: BackendId) -> Fallible<()> {
         match self.at(id)?.waits {
             Some(WaitsFor::Lock { .. }) => Err(self.interrupt(id, Error::QueryCanceled)?.into()),
+            Some(WaitsFor::BufferPin(_)) => Ok(self.cancel_wait_for_pins(id)?),
             None => Ok(()),
         }
     }
