@@ -5,6 +5,7 @@
 //! it on; whether a handle still holds something when it is used is the machine's business,
 //! since seeing `pfree` fail the second time may be the point of a scenario.
 
+mod frame;
 mod frames;
 mod lesson;
 mod memory;
@@ -12,9 +13,11 @@ mod names;
 mod pages;
 mod statement;
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
+use pgscope_core::server::Settings;
 
 use crate::ast::{Action, Block, Item, Lesson, Name, Script, Statement};
 use crate::diagnostic::{Diagnostic, Problem, Span};
@@ -67,8 +70,8 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
         checker.problems.push(problem.help("ask before what the question is about"));
     }
     if checker.problems.is_empty() {
-        let Checker { config, names, title, .. } = checker;
-        return Ok(Program { config, names, steps, title });
+        let Checker { config, settings, names, title, .. } = checker;
+        return Ok(Program { config, settings, names, steps, title });
     }
     let problems = checker.problems.into_iter().take(MAX_DIAGNOSTICS);
     Err(problems.map(|problem| problem.locate(&script.source)).collect())
@@ -92,6 +95,9 @@ pub(crate) fn compile_condition(
 
 struct Checker {
     config: ServerConfig,
+    settings: Settings,
+    /// Backends whose role is a superuser.
+    superusers: BTreeSet<BackendId>,
     names: Names,
     /// What is known of each table and index.
     tables: Vec<TableSize>,
@@ -171,6 +177,8 @@ impl Checker {
     fn new(config: ServerConfig, names: Names) -> Self {
         Self {
             config,
+            settings: config.settings(),
+            superusers: BTreeSet::new(),
             names,
             tables: Vec::new(),
             extended: Register::default(),
