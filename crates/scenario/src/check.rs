@@ -85,14 +85,14 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
 pub(crate) fn compile_condition(
     source: &str,
     program: &Program,
-) -> Result<Expectation, Diagnostic> {
+) -> Result<Expectation, Box<Diagnostic>> {
     let condition = parse_condition(source)?;
     let mut checker = Checker::new(program.config, program.names.clone());
     match checker.condition(&condition) {
         Some(expectation) => Ok(expectation),
         None => {
             let unknown = || Problem::new(condition.span, "this can't be looked at");
-            Err(checker.problems.pop().unwrap_or_else(unknown).locate(source))
+            Err(Box::new(checker.problems.pop().unwrap_or_else(unknown).locate(source)))
         }
     }
 }

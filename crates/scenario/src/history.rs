@@ -81,7 +81,7 @@ struct Point {
 /// Steps between two snapshots, at first.
 const INTERVAL: u64 = 256;
 /// Snapshots kept at most: by number, and by the bytes that they may take together.
-const SNAPSHOTS: usize = 64;
+const SNAPSHOTS: usize = 160;
 const SNAPSHOT_BYTES: usize = 64 << 20;
 /// Steps at most that are executed together.
 const TOGETHER: u64 = 1024;

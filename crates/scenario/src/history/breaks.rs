@@ -141,7 +141,7 @@ impl Breakpoint {
     ///
     /// # Errors
     /// It is none of these, or names something that the scenario does not have.
-    pub fn parse(text: &str, program: &Program) -> Result<Self, Diagnostic> {
+    pub fn parse(text: &str, program: &Program) -> Result<Self, Box<Diagnostic>> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let number = words.strip_prefix(&["line"]).unwrap_or(&words);
         if let [number] = number

@@ -84,8 +84,8 @@ impl Parser<'_> {
 }
 
 /// A condition that stands alone.
-pub(crate) fn parse_condition(source: &str) -> Result<Condition, Diagnostic> {
+pub(crate) fn parse_condition(source: &str) -> Result<Condition, Box<Diagnostic>> {
     let mut parser = Parser::new(source);
     let condition = parser.condition().and_then(|it| parser.end_of_statement().map(|()| it));
-    condition.map_err(|problem| problem.locate(source))
+    condition.map_err(|problem| Box::new(problem.locate(source)))
 }
