@@ -13,6 +13,7 @@ pub mod host;
 pub mod keys;
 pub mod later;
 pub mod observe;
+pub mod picture;
 pub mod storage;
 pub mod theme;
 pub mod told;

@@ -5,6 +5,7 @@
 
 pub mod blocks;
 pub mod cells;
+pub mod glossary;
 pub mod grid;
 pub mod heap_page;
 pub mod heap_story;

@@ -11,6 +11,7 @@ pub mod dialogs;
 pub mod editor;
 pub mod effects;
 pub mod embed;
+pub mod glossary;
 pub mod grid;
 pub mod header;
 pub mod icons;

@@ -127,7 +127,7 @@ pub fn Views(props: &ViewsProps) -> Html {
             <div class="views-bar">
                 <label>{ "View" }<select onchange={on_source}>{ for names }</select></label>
                 <label>{ "Filter" }
-                    <input type="text" value={wish.filter.clone()} oninput={on_filter} size="14"
+                    <input type="text" value={wish.filter.clone()} oninput={on_filter} size="9"
                         autocomplete="off" autocapitalize="off" spellcheck="false" />
                 </label>
                 <span class="views-copy" role="group" aria-label="Copy the rows">
