@@ -28,11 +28,14 @@ mod page;
 mod postgres;
 mod process;
 mod record;
+mod rest;
 mod screenshots;
 mod setup;
 mod shorten;
 mod size;
+mod split;
 mod steps;
+mod symbol;
 mod trouble;
 
 use std::process::ExitCode;

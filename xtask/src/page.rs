@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::features::Features;
 use crate::process;
+use crate::rest;
 use crate::setup::{self, Kit};
 use crate::shorten;
 use crate::size;
@@ -58,6 +59,7 @@ pub(crate) fn for_release(plan: Plan<Kit>) -> Plan<Kit> {
     plan.step("release build of the page", |kit, screen| {
         build_release(kit, screen, &Features::default())
     })
+    .step("the rest in a file of its own", |_, _| rest::release(&dist()))
     .step("short names for its imports", |_, _| shorten::release(&dist()))
     .step("size of the first load", |_, screen| size::check(screen))
 }
@@ -65,6 +67,8 @@ pub(crate) fn for_release(plan: Plan<Kit>) -> Plan<Kit> {
 fn build_release(kit: &Kit, screen: &Screen, features: &Features) -> Outcome {
     let mut trunk = trunk(kit);
     trunk.args(["build", "--release"]);
+    // Names that say for which types generic code was made: that is what `rest` goes by.
+    trunk.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-C symbol-mangling-version=v0");
     features.tell(&mut trunk);
     process::run(
         &mut trunk,

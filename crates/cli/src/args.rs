@@ -146,6 +146,15 @@ pub(crate) enum ViewName {
     /// Who has how much of shared memory
     #[value(name = "pg_shmem_allocations")]
     ShmemAllocations,
+    /// Every setting, as the postmaster has it, or as the session of --backend
+    #[value(name = "pg_settings")]
+    Settings,
+    /// Every process: its PGPROC, its local memory
+    #[value(name = "processes")]
+    Processes,
+    /// Which bytes of the whole address space belong to whom
+    #[value(name = "map")]
+    Map,
 }
 
 /// Say what is wrong with scenarios, without running them.

@@ -4,7 +4,6 @@ use std::io::{BufWriter, Write as _};
 
 use pgscope_core::Server;
 use pgscope_core::ids::BackendId;
-use pgscope_core::server::segment::Segment;
 use pgscope_core::views::{self, View};
 use pgscope_scenario::table::Table;
 use pgscope_scenario::{History, Position};
@@ -44,12 +43,14 @@ fn table(args: &ViewArgs, name: &str, history: &History) -> Result<Table, Troubl
             let backend = backend(args.backend.as_deref(), name, history)?;
             Ok(memory_contexts(server, backend))
         }
-        ViewName::ShmemAllocations => {
-            let version = history.program().config().version;
-            let segment = Segment::new(version, server.settings());
-            let segment = segment.map_err(|error| Trouble::with(name, error))?;
-            Ok(shmem_allocations(&segment))
+        ViewName::ShmemAllocations => statistics(View::ShmemAllocations, name, server),
+        ViewName::Settings => {
+            let backend = args.backend.as_deref();
+            let backend = backend.map(|given| self::backend(Some(given), name, history));
+            rows(View::Settings, name, server, backend.transpose()?)
         }
+        ViewName::Processes => statistics(View::Processes, name, server),
+        ViewName::Map => statistics(View::Map, name, server),
     }
 }
 
@@ -88,24 +89,23 @@ fn memory_contexts(server: &Server, backend: BackendId) -> Table {
     }
 }
 
-fn shmem_allocations(segment: &Segment) -> Table {
-    let rows = views::pg_shmem_allocations(segment);
-    let rows = rows.iter().map(|row| {
-        let off = row.off.map(|off| off.to_string());
-        let [size, allocated] = [row.size, row.allocated_size].map(|bytes| bytes.to_string());
-        vec![row.name.unwrap_or_default().to_owned(), off.unwrap_or_default(), size, allocated]
-    });
-    let columns = head(&["name", "off", "size", "allocated_size"]);
-    Table { columns, rows: rows.collect() }
-}
-
 /// One of the views that scenarios show too.
 fn statistics(view: View, name: &str, server: &Server) -> Result<Table, Trouble> {
+    rows(view, name, server, None)
+}
+
+/// The same, as a session sees it.
+fn rows(
+    view: View,
+    name: &str,
+    server: &Server,
+    backend: Option<BackendId>,
+) -> Result<Table, Trouble> {
     let columns = view.columns(server.profile());
     if columns.is_empty() {
         let version = server.profile().version.number();
         let message = format!("PostgreSQL {version} has no {}", view.name());
         return Err(Trouble::with(name, message));
     }
-    Ok(Table { columns: head(columns), rows: views::view_rows(server, view, usize::MAX) })
+    Ok(Table { columns: head(columns), rows: views::view_rows(server, backend, view, usize::MAX) })
 }

@@ -121,6 +121,15 @@ pub struct BufferUsage {
     pub written: u64,
 }
 
+impl LocalBufferState {
+    /// The process has ended: its pins, rings and local buffers are gone. What it counted stays in the
+    /// statistics.
+    pub(crate) fn forget(&mut self) {
+        let Self { usage, local_usage, evictions, io, .. } = std::mem::take(self);
+        *self = Self { usage, local_usage, evictions, io, ..Self::default() };
+    }
+}
+
 impl AddAssign for BufferUsage {
     fn add_assign(&mut self, other: Self) {
         self.hit += other.hit;
@@ -188,6 +197,18 @@ impl BufferPool {
             pool.link_freelist((0..nbuffers).map(BufferId));
         }
         pool
+    }
+
+    /// Take over what is on disk: the files, and the log.
+    pub(crate) fn take_files(&mut self, other: &mut Self) {
+        self.smgr = std::mem::take(&mut other.smgr);
+        self.wal = other.wal;
+        self.max_usage_count = other.max_usage_count;
+        for (_, relation) in self.smgr.relations() {
+            if !matches!(relation.persistence, Persistence::Temporary(_)) {
+                self.table.add_relation(relation.nblocks);
+            }
+        }
     }
 
     /// Let use raise usage counts to this, at most 15, instead of `BM_MAX_USAGE_COUNT`, which is a

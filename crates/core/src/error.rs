@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use crate::event::End;
 use crate::ids::{BlockNumber, BufferId, Name};
 use crate::memory::{Addr, Fault, MAX_TOUCHED};
+use crate::server::settings::SettingError;
 
 /// An operation's error. An error changes nothing, unless PostgreSQL itself would leave a
 /// trace (the clock hand of a failed sweep stays where it stopped).
@@ -138,6 +140,14 @@ pub enum Error {
         /// The most.
         max: u32,
     },
+    /// A setting that PostgreSQL does not take, or does not start with.
+    Setting(Box<SettingError>),
+    /// All slots for clients are taken (`InitProcess`).
+    TooManyClients,
+    /// The rest of them is kept back (`InitPostgres`); in the version's words.
+    ReservedConnections(&'static str),
+    /// The backend has ended.
+    NotConnected(End),
     /// A return without a call.
     NoCallRunning,
     /// A strategy variable is empty.
@@ -162,6 +172,8 @@ pub enum Error {
 pub enum Warning {
     /// BEGIN after BEGIN (`BeginTransactionBlock`).
     TransactionInProgress,
+    /// SET LOCAL without BEGIN (`WarnNoTransactionBlock`).
+    OnlyInTransactionBlocks,
     /// COMMIT or ROLLBACK without BEGIN (`EndTransactionBlock`, `UserAbortTransactionBlock`).
     NoTransactionInProgress,
 }
@@ -170,6 +182,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TransactionInProgress => "there is already a transaction in progress",
+            Self::OnlyInTransactionBlocks => "SET LOCAL can only be used in transaction blocks",
             Self::NoTransactionInProgress => "there is no transaction in progress",
         })
     }
@@ -186,6 +199,12 @@ impl From<Fault> for Error {
             Fault::Abort => Self::HeapCorrupted,
             Fault::TooMuch => Self::TOO_MUCH_TOUCHED,
         }
+    }
+}
+
+impl From<SettingError> for Error {
+    fn from(error: SettingError) -> Self {
+        Self::Setting(Box::new(error))
     }
 }
 
@@ -212,6 +231,20 @@ pub enum ErrorCode {
     InFailedTransaction,
     /// `ERRCODE_S_E_INVALID_SPECIFICATION`, 3B001.
     InvalidSavepoint,
+    /// `ERRCODE_INVALID_PARAMETER_VALUE`, 22023.
+    InvalidParameterValue,
+    /// `ERRCODE_UNDEFINED_OBJECT`, 42704.
+    UndefinedObject,
+    /// `ERRCODE_CANT_CHANGE_RUNTIME_PARAM`, 55P02.
+    CantChangeRuntimeParam,
+    /// `ERRCODE_INSUFFICIENT_PRIVILEGE`, 42501.
+    InsufficientPrivilege,
+    /// `ERRCODE_TOO_MANY_CONNECTIONS`, 53300.
+    TooManyConnections,
+    /// `ERRCODE_CRASH_SHUTDOWN`, 57P02.
+    CrashShutdown,
+    /// `ERRCODE_ADMIN_SHUTDOWN`, 57P01.
+    AdminShutdown,
     /// `ERRCODE_INTERNAL_ERROR`, XX000: what `elog(ERROR)` gives.
     Internal,
     /// Not an error that PostgreSQL has: the playground's own.
@@ -234,6 +267,10 @@ impl Error {
             Error::InFailedTransaction => ErrorCode::InFailedTransaction,
             Error::NoTransactionBlock(_) => ErrorCode::NoActiveTransaction,
             Error::NoSuchSavepoint(_) => ErrorCode::InvalidSavepoint,
+            Error::Setting(error) => error.code(),
+            Error::TooManyClients | Error::ReservedConnections(_) => ErrorCode::TooManyConnections,
+            Error::NotConnected(End::CrashOfAnother) => ErrorCode::CrashShutdown,
+            Error::NotConnected(End::Administrator) => ErrorCode::AdminShutdown,
             Error::NoUnpinnedBuffers
             | Error::PinnedInInvalidateBuffer
             | Error::StillReferenced { .. }
@@ -259,7 +296,28 @@ impl Error {
             Error::OutOfMemoryCreating { context } => {
                 Some(format!("Failed while creating memory context \"{context}\"."))
             }
+            Error::Setting(error) if !error.is_hint() => {
+                Some(error.detail()).filter(|detail| !detail.is_empty())
+            }
+            Error::NotConnected(End::CrashOfAnother) => Some(
+                "The postmaster has commanded this server process to roll back the current \
+                 transaction and exit, because another server process exited abnormally and \
+                 possibly corrupted shared memory."
+                    .to_owned(),
+            ),
             _ => None,
+        }
+    }
+
+    /// How grave it is, as PostgreSQL logs it.
+    pub fn severity(&self) -> &'static str {
+        match self {
+            Error::TooManyClients
+            | Error::ReservedConnections(_)
+            | Error::NotConnected(End::Administrator) => "FATAL",
+            Error::NotConnected(End::CrashOfAnother) => "WARNING",
+            Error::SegmentationFault | Error::HeapCorrupted => "LOG",
+            _ => "ERROR",
         }
     }
 
@@ -306,14 +364,21 @@ impl Error {
                 delete the context instead."
                 .into(),
             Error::SegmentationFault => {
-                "The postmaster would end every backend and start over.".into()
+                "The postmaster ends every other process and lays shared memory out anew.".into()
             }
             Error::HeapCorrupted => "malloc's own header before the block was overwritten, and \
-                free noticed. The postmaster would end every backend and start over."
+                free noticed. The postmaster ends every other process and lays shared memory out anew."
                 .into(),
             Error::AllocatorLeftOut(feature) => {
                 format!("Build pgscope with its feature `{feature}`.")
             }
+            Error::Setting(error) if error.is_hint() && !error.detail().is_empty() => {
+                error.detail()
+            }
+            Error::NotConnected(End::CrashOfAnother) => "In a moment you should be able to \
+                reconnect to the database and repeat your command."
+                .into(),
+            Error::NotConnected(_) => "Let the client connect again first.".into(),
             Error::NoSuchChunk => "palloc into this name first.".into(),
             Error::NoSuchContext => {
                 "Create it first; a reset or delete of its parent takes it along.".into()
@@ -338,6 +403,13 @@ impl ErrorCode {
             ErrorCode::NoActiveTransaction => Some("25P01"),
             ErrorCode::InFailedTransaction => Some("25P02"),
             ErrorCode::InvalidSavepoint => Some("3B001"),
+            ErrorCode::InvalidParameterValue => Some("22023"),
+            ErrorCode::UndefinedObject => Some("42704"),
+            ErrorCode::CantChangeRuntimeParam => Some("55P02"),
+            ErrorCode::InsufficientPrivilege => Some("42501"),
+            ErrorCode::TooManyConnections => Some("53300"),
+            ErrorCode::CrashShutdown => Some("57P02"),
+            ErrorCode::AdminShutdown => Some("57P01"),
             ErrorCode::Internal => Some("XX000"),
             ErrorCode::Playground => None,
         }
@@ -431,6 +503,21 @@ impl fmt::Display for Error {
                 "{value} 8kB is outside the valid range for parameter \"{name}\" \
                  ({min} 8kB .. {max} 8kB)"
             ),
+            Error::Setting(error) => write!(f, "{error}"),
+            Error::TooManyClients => f.write_str("sorry, too many clients already"),
+            Error::ReservedConnections(words) => f.write_str(words),
+            Error::NotConnected(End::CrashOfAnother) => {
+                f.write_str("terminating connection because of crash of another server process")
+            }
+            Error::NotConnected(End::Administrator) => {
+                f.write_str("terminating connection due to administrator command")
+            }
+            Error::NotConnected(End::Killed(_)) => {
+                f.write_str("server closed the connection unexpectedly")
+            }
+            Error::NotConnected(End::Disconnected | End::Refused) => {
+                f.write_str("no connection to the server")
+            }
             Error::NoCallRunning => f.write_str("no function call is running"),
             Error::NoSuchStrategy => f.write_str("no buffer ring has this name"),
             Error::PinInUse => f.write_str("this name already holds a pin"),

@@ -13,12 +13,14 @@ mod localbuf;
 mod locks;
 mod misuse;
 mod problem;
+mod process;
 
 pub use buffers::{BufferEvent, Tick, WriteReason};
 pub use localbuf::LocalBufferEvent;
 pub use locks::LockEvent;
 pub use misuse::{Access, Gone, Wrong};
 pub use problem::Problem;
+pub use process::{End, ProcessEvent};
 
 use crate::error::Error;
 use crate::error::Fallible;
@@ -32,6 +34,8 @@ pub enum Event {
     RelationCreated(crate::ids::RelId),
     /// A backend was forked; its contexts follow as events of their own.
     BackendStarted(BackendId),
+    /// Something about processes, and the settings that they live by.
+    Process(ProcessEvent),
     /// Something in the buffer pool.
     Buffer(BufferEvent),
     /// Something in a backend's local buffers.

@@ -4,6 +4,7 @@
 //! Names are already resolved: relations, backends and variables are numbers here.
 
 mod plain;
+mod settings;
 
 use std::rc::Rc;
 
@@ -13,6 +14,7 @@ use crate::ids::{
 
 pub use crate::ids::Name;
 pub use plain::SLAB_CHUNK;
+pub use settings::SettingStmt;
 
 /// One operation. Sizes are bytes unless a field says otherwise.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +95,31 @@ pub enum Op {
         /// Its name on the page.
         name: Name,
     },
+    /// The same, as a superuser: what is kept back for them may be used.
+    ConnectSuperuser {
+        /// The number it gets; must be the next free one, or that of one that has ended.
+        backend: BackendId,
+        /// Its name on the page.
+        name: Name,
+    },
+    /// The client goes, and its backend ends.
+    Disconnect {
+        /// Whose.
+        backend: BackendId,
+    },
+    /// `SET`, `SET LOCAL`, `RESET`.
+    Setting {
+        /// In whose session.
+        backend: BackendId,
+        /// What.
+        statement: SettingStmt,
+    },
+    /// `ALTER SYSTEM`: the configuration file says so from now on.
+    AlterSystem(SettingStmt),
+    /// `pg_reload_conf`: all processes read the configuration file.
+    Reload,
+    /// The server is stopped and started (`pg_ctl restart`).
+    Restart,
     /// `ReadBufferExtended` of one block; then, if asked, mark it dirty; then release the
     /// pin, or keep it in `pin`.
     Read {
@@ -541,6 +568,9 @@ impl Op {
     pub fn backend(&self) -> Option<BackendId> {
         match *self {
             Op::Connect { backend, .. }
+            | Op::ConnectSuperuser { backend, .. }
+            | Op::Disconnect { backend }
+            | Op::Setting { backend, .. }
             | Op::Read { backend, .. }
             | Op::BulkBegin { backend, .. }
             | Op::BulkNext { backend, .. }
@@ -594,6 +624,9 @@ impl Op {
             Op::CreateRelation { .. }
             | Op::CreateIndex { .. }
             | Op::WalFlush { .. }
+            | Op::AlterSystem(_)
+            | Op::Reload
+            | Op::Restart
             | Op::Checkpoint { .. } => None,
         }
     }
@@ -686,21 +719,15 @@ pub enum DirtyKind {
     Hint,
 }
 
-/// The parameters of one background-writer round, as the settings of the same names.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How a round of the background writer is to go; what is not said is as the settings have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BgWriterRound {
     /// `bgwriter_lru_maxpages`: pages written at most.
-    pub maxpages: u32,
+    pub maxpages: Option<u32>,
     /// `bgwriter_lru_multiplier`.
-    pub multiplier: f64,
+    pub multiplier: Option<f64>,
     /// `bgwriter_delay`, milliseconds.
-    pub delay_ms: u32,
-}
-
-impl Default for BgWriterRound {
-    fn default() -> Self {
-        Self { maxpages: 100, multiplier: 2.0, delay_ms: 200 }
-    }
+    pub delay_ms: Option<u32>,
 }
 
 /// What an allocation asks for besides its size (`MCXT_ALLOC_*` in `palloc.h`).

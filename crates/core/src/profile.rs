@@ -12,6 +12,7 @@ mod pg15;
 mod pg17;
 mod pg18;
 mod pg19;
+mod process;
 mod routines;
 pub mod segment;
 mod shmem;
@@ -23,6 +24,7 @@ pub use mmgr::{
     ChunkHeaders, ContextRows, GenerationProfile, MEMORY_CONTEXT_CHECKING, MmgrProfile, NodeTags,
     Recycling, SlabLists, SlabProfile, StatsDetail, TreeOrder,
 };
+pub use process::{BackendType, ProcessProfile};
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};
 pub use views::ViewColumns;

@@ -8,8 +8,11 @@ mod apply;
 mod at_hand;
 mod backend;
 mod buffers;
+mod guc;
 mod lives;
 pub mod page;
+pub mod postmaster;
+mod proc;
 pub mod segment;
 mod session;
 pub mod settings;
@@ -17,9 +20,11 @@ pub mod shmem;
 mod variables;
 
 pub use apply::Outcome;
-pub use backend::{Backend, Call};
+pub use backend::{Backend, Call, ClientProcess};
 pub use settings::Settings;
 pub use variables::ChunkVar;
+
+use std::rc::Rc;
 
 use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::bufmgr::{BufferPool, BufferUsage, LocalBufferState, PoolBuffer};
@@ -29,6 +34,8 @@ use crate::ids::BackendId;
 use crate::memory::{Addr, Arena, Owner, ProgramText};
 use crate::profile::{Profile, Version};
 use at_hand::AtHand;
+use postmaster::Postmaster;
+use segment::Segment;
 use shmem::{Region, ShmemLayout};
 
 /// A PostgreSQL server's memory.
@@ -47,6 +54,8 @@ pub struct Server {
     stats: WriterStats,
     log: EventLog,
     at_hand: AtHand,
+    /// Snapshots share it.
+    postmaster: Rc<Postmaster>,
 }
 
 /// What `pg_stat_bgwriter` and `pg_stat_checkpointer` count.
@@ -72,9 +81,11 @@ impl Server {
     pub fn start(version: Version, settings: Settings, seed: u64) -> Result<Self, Error> {
         settings.check()?;
         let profile = version.profile();
+        let segment = Segment::new(version, &settings)?;
+        let postmaster = Rc::new(Postmaster::start(version, &settings)?);
         Ok(Self {
             profile,
-            shmem: ShmemLayout::new(version.profile(), &settings),
+            shmem: ShmemLayout::new(profile, segment, settings.shared_buffers)?,
             pool: BufferPool::new(settings.shared_buffers, &profile.bufmgr),
             settings,
             seed,
@@ -85,6 +96,7 @@ impl Server {
             stats: WriterStats::default(),
             log: EventLog::default(),
             at_hand: AtHand::default(),
+            postmaster,
         })
     }
 
@@ -197,9 +209,19 @@ impl Server {
         pool + self.pool.smgr.kept_bytes() + events + backends + self.arena.resident() + 4096
     }
 
+    /// The shared segment as it was laid out at start.
+    pub fn segment(&self) -> &Segment {
+        self.shmem.segment()
+    }
+
+    /// Where the structures of the segment lie.
+    pub fn layout(&self) -> &ShmemLayout {
+        &self.shmem
+    }
+
     /// Who owns what: the areas of shared memory, and each backend's heap.
     pub fn regions(&self) -> Vec<Region> {
-        let mut regions = self.shmem.regions().to_vec();
+        let mut regions: Vec<_> = self.shmem.regions().collect();
         regions.extend(self.backends().map(|(id, backend)| Region {
             name: "heap",
             owner: Owner::Backend(id),

@@ -4,7 +4,10 @@
 
 mod costs;
 mod fragmentation;
+mod map;
 mod memory_contexts;
+mod processes;
+mod settings;
 mod shmem_allocations;
 mod statistics;
 
@@ -16,9 +19,11 @@ use crate::mmgr::inspect::{self, BlockView};
 
 pub use costs::{Costs, Ledger};
 pub use fragmentation::{Fragmentation, fragmentation};
+pub use map::{MapRange, map};
 pub use memory_contexts::{
     BackendMemoryContext, memory_context_columns, pg_backend_memory_contexts,
 };
+pub use settings::show_setting;
 pub use shmem_allocations::{ShmemAllocation, pg_shmem_allocations};
 pub use statistics::{View, view_cell, view_rows};
 

@@ -1,5 +1,7 @@
 //! The shared segment, whatever the settings: what must hold of any layout.
 
+use pgscope_core::ids::BufferId;
+use pgscope_core::memory::Addr;
 use pgscope_core::profile::Version;
 use pgscope_core::profile::parameters::{Parameter, Setting};
 use pgscope_core::profile::segment::Allocator;
@@ -124,17 +126,23 @@ fn every_setting_at_either_end_of_its_range_is_laid_out_or_refused() {
 }
 
 #[test]
-fn the_pool_has_in_the_arena_what_the_segment_has_for_it() {
+fn the_pool_lies_where_the_segment_has_it() {
     for version in Version::ALL {
         for buffers in [16, 1000, 16_384, 131_072] {
             let settings = Settings::with_shared_buffers(buffers);
             let segment = Segment::new(version, &settings).unwrap();
-            for region in ShmemLayout::new(version.profile(), &settings).regions() {
-                let row = segment.allocations.iter().find(|row| row.name == region.name).unwrap();
-                // Before 19 the alignment of pages is taken out of the row.
-                let slack = row.size - region.size;
-                assert!(slack == 0 || (row.name == "Buffer Blocks" && slack == 4096), "{row:?}");
+            let row = |name| segment.allocations.iter().find(|row| row.name == name).unwrap();
+            let [blocks, descriptors] = ["Buffer Blocks", "Buffer Descriptors"].map(row);
+            let layout = ShmemLayout::new(version.profile(), segment.clone(), buffers).unwrap();
+            for region in layout.regions() {
+                assert_eq!(region.addr.since(Addr::SHARED), row(region.name).off);
             }
+            let (first, last) = (BufferId(0), BufferId(buffers - 1));
+            assert_eq!(layout.descriptor(first).since(Addr::SHARED), descriptors.off);
+            let [begin, end] = [layout.block(first), layout.block(last).offset(8192)];
+            assert_eq!(begin.0 % version.profile().shmem.block_align, 0);
+            assert!(begin.since(Addr::SHARED) >= blocks.off);
+            assert!(end.since(Addr::SHARED) <= blocks.off + blocks.size, "{version:?} {buffers}");
         }
     }
 }

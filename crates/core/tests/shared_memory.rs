@@ -6,7 +6,7 @@ use pgscope_core::ids::{BackendId, BufferId, RelId};
 use pgscope_core::memory::{Addr, Owner};
 use pgscope_core::op::{DirtyKind, Persistence, ReadMode};
 use pgscope_core::profile::Version;
-use pgscope_core::server::shmem::{Region, ShmemLayout};
+use pgscope_core::server::shmem::Region;
 use pgscope_core::server::{Server, Settings};
 use pgscope_core::{Error, Op};
 
@@ -50,16 +50,19 @@ fn words(server: &Server, addr: Addr, count: usize) -> Vec<u32> {
 #[test]
 fn areas_have_the_sizes_that_a_server_with_128_mb_reports() {
     for version in Version::ALL {
-        let layout = ShmemLayout::new(version.profile(), &Settings::default());
-        let sizes: Vec<(&str, u64)> = layout.regions().iter().map(|r| (r.name, r.size)).collect();
+        let server = Server::start(version, Settings::default(), 0).unwrap();
+        // Until 15, and again in 19, nothing is added to align the pages.
+        let slack = if matches!(version, Version::V17 | Version::V18) { 4096 } else { 0 };
         let reported = [
             ("Buffer Descriptors", 1_048_576),
-            ("Buffer Blocks", 134_217_728),
+            ("Buffer Blocks", 134_217_728 + slack),
             ("Buffer IO Condition Variables", 262_144),
             ("Checkpoint BufferIds", 327_680),
             ("Buffer Strategy Status", if version == Version::V19 { 20 } else { 28 }),
         ];
-        assert_eq!(sizes, reported, "{version:?}");
+        for (name, size) in reported {
+            assert_eq!(region(&server, name).size, size, "{version:?} {name}");
+        }
     }
 }
 
@@ -153,7 +156,7 @@ fn the_strategy_status_follows_the_hand_and_has_the_freelist_where_there_is_one(
 fn a_page_is_laid_out_as_postgresql_lays_it_out() {
     let mut server = server();
     read(&mut server, 3, None);
-    let block = region(&server, "Buffer Blocks").addr;
+    let block = server.layout().block(BufferId(0));
     let mut before = vec![0; 8192];
     server.peek(block, &mut before);
     let short = |at: usize| usize::from(u16::from_le_bytes([before[at], before[at + 1]]));

@@ -3,6 +3,7 @@
 //! The formatter prints it, [`check`](crate::check()) gives it a meaning.
 
 mod context;
+mod frame;
 
 use std::rc::Rc;
 
@@ -16,6 +17,7 @@ use crate::metrics::{
 };
 use crate::units::Quantity;
 pub use context::{ContextKind, ContextSizes, Family, Shown};
+pub use frame::{GivenSetting, SettingValue};
 
 /// A whole scenario. Two scripts are equal when they say the same in the same order.
 #[derive(Clone, Debug, Default)]
@@ -105,6 +107,27 @@ pub enum Action {
     },
     /// `backend alice`
     Backend(Name),
+    /// `backend alice superuser`
+    Superuser(Name),
+    /// `connect`
+    Connect,
+    /// `disconnect`
+    Disconnect,
+    /// `set work_mem = 4MB`, `set local work_mem = 4MB`, `alter system set work_mem = 4MB`
+    Set {
+        /// `alter system`
+        system: bool,
+        /// `local`
+        local: bool,
+        /// What.
+        setting: GivenSetting,
+    },
+    /// `alter system reset work_mem`
+    AlterSystemReset(Name),
+    /// `reload`
+    Reload,
+    /// `restart`
+    Restart,
     /// `read`, `update`, `hint` and `indexscan`
     Read {
         /// What happens to the page besides.
@@ -353,7 +376,13 @@ impl Action {
             Self::Table { temporary: false, .. } => "table",
             Self::Table { temporary: true, .. } => "temp table",
             Self::Index { .. } => "index",
-            Self::Backend(_) => "backend",
+            Self::Backend(_) | Self::Superuser(_) => "backend",
+            Self::Connect => "connect",
+            Self::Disconnect => "disconnect",
+            Self::Set { system: false, .. } => "set",
+            Self::Set { system: true, .. } | Self::AlterSystemReset(_) => "alter system",
+            Self::Reload => "reload",
+            Self::Restart => "restart",
             Self::Read { purpose: Purpose::Read, .. } => "read",
             Self::Read { purpose: Purpose::Update, .. } => "update",
             Self::Read { purpose: Purpose::Hint, .. } => "hint",
@@ -428,6 +457,8 @@ pub struct Server {
     pub temp_buffers: Option<Quantity>,
     /// What random draws grow from.
     pub seed: Option<u64>,
+    /// Other settings.
+    pub settings: Vec<GivenSetting>,
 }
 
 /// What a page is read for.

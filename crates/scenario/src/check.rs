@@ -5,13 +5,17 @@
 //! it on; whether a handle still holds something when it is used is the machine's business,
 //! since seeing `pfree` fail the second time may be the point of a scenario.
 
+mod frame;
 mod frames;
 mod memory;
 mod names;
 mod pages;
 mod statement;
 
+use std::collections::BTreeSet;
+
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
+use pgscope_core::server::Settings;
 
 use crate::ast::{Block, Item, Script, Statement};
 use crate::diagnostic::{Diagnostic, Problem, Span};
@@ -51,6 +55,8 @@ pub fn compile(source: &str) -> Result<Program, Vec<Diagnostic>> {
 pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
     let mut checker = Checker {
         config: ServerConfig::default(),
+        settings: ServerConfig::default().settings(),
+        superusers: BTreeSet::new(),
         names: Names::default(),
         tables: Vec::new(),
         extended: Register::default(),
@@ -68,7 +74,12 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
         Place { backend: Backend::None, top: true, within: Within::Nothing },
     );
     if checker.problems.is_empty() {
-        return Ok(Program { config: checker.config, names: checker.names, steps });
+        return Ok(Program {
+            config: checker.config,
+            settings: checker.settings,
+            names: checker.names,
+            steps,
+        });
     }
     let problems = checker.problems.into_iter().take(MAX_DIAGNOSTICS);
     Err(problems.map(|problem| problem.locate(&script.source)).collect())
@@ -76,6 +87,9 @@ pub fn check(script: &Script) -> Result<Program, Vec<Diagnostic>> {
 
 struct Checker {
     config: ServerConfig,
+    settings: Settings,
+    /// Backends whose role is a superuser.
+    superusers: BTreeSet<BackendId>,
     names: Names,
     /// What is known of each table and index.
     tables: Vec<TableSize>,

@@ -28,15 +28,21 @@ pub fn replay(program: &Program, backend: BackendId, steps: u64) -> Result<Repla
         return Err(Error::Limit { what: "steps to execute anew", limit: MAX_REPLAY });
     }
     let config = program.config();
-    let settings = config.settings();
+    let settings = program.settings().clone();
     let mut server = Server::start(config.version, settings, config.seed)?;
     let mut ledger = None;
     for step in (0..steps).map_while(|step| program.step(step)) {
         let StepKind::Op(op) = step.kind else { continue };
-        let connects = matches!(op, Op::Connect { .. });
+        let connects = matches!(op, Op::Connect { .. } | Op::ConnectSuperuser { .. });
         let own = op.is_memory() && op.backend() == Some(backend);
         if !(connects || own) {
             continue;
+        }
+        // Who connects again has ended before: another's crash may be left out here.
+        if let Some(id) = op.backend().filter(|_| connects)
+            && server.backend(id).is_some_and(|it| it.end().is_none())
+        {
+            let _ = server.apply(&Op::Disconnect { backend: id });
         }
         // An error is part of what happened.
         let _ = server.apply(&op);

@@ -9,8 +9,8 @@ use std::fmt;
 use pgscope_core::op::AllocFlags;
 
 use crate::ast::{
-    Action, Block, BulkKind, ContextKind, Dirtying, Generator, Item, Measured, PageRange, Pages,
-    Purpose, RING_WORDS, Script, Server, Statement,
+    Action, Block, BulkKind, ContextKind, Dirtying, Generator, GivenSetting, Item, Measured,
+    PageRange, Pages, Purpose, RING_WORDS, Script, Server, Statement,
 };
 use crate::decimal::Decimal;
 use crate::diagnostic::Diagnostic;
@@ -137,10 +137,13 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.keyword())?;
         match self {
-            Action::Server(Server { version, shared_buffers, temp_buffers, seed }) => {
+            Action::Server(Server { version, shared_buffers, temp_buffers, seed, settings }) => {
                 Maybe(" ", version).fmt(f)?;
                 Maybe(" shared_buffers=", shared_buffers).fmt(f)?;
                 Maybe(" temp_buffers=", temp_buffers).fmt(f)?;
+                for GivenSetting { name, value } in settings {
+                    write!(f, " {name}={value}")?;
+                }
                 Maybe(" seed=", seed).fmt(f)
             }
             Action::Table { name, pages, unlogged, .. } => {
@@ -182,7 +185,11 @@ impl fmt::Display for Action {
                 let (ring, hold) = (Maybe(" ring ", ring), Maybe(" hold as ", hold));
                 write!(f, " {table}{}{ring}{hold}", Maybe(" by ", by))
             }
-            Action::Checkpoint
+            Action::Connect
+            | Action::Disconnect
+            | Action::Reload
+            | Action::Restart
+            | Action::Checkpoint
             | Action::WalFlush
             | Action::Begin
             | Action::Commit
@@ -229,6 +236,16 @@ impl fmt::Display for Action {
             Action::Move { context, parent } => write!(f, " {context} under {parent}"),
             Action::OnReset { context, callback } => write!(f, " {context} call {callback}"),
             Action::Identify { context, ident } => write!(f, " {context} {}", Quoted(ident)),
+            Action::Superuser(name) => write!(f, " {name} superuser"),
+            Action::Set { local, setting: GivenSetting { name, value }, system } => {
+                let words = match (system, local) {
+                    (true, _) => " set",
+                    (false, true) => " local",
+                    (false, false) => "",
+                };
+                write!(f, "{words} {name} = {value}")
+            }
+            Action::AlterSystemReset(name) => write!(f, " reset {name}"),
             Action::Backend(name)
             | Action::Unpin(name)
             | Action::Flush(name)

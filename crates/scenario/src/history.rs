@@ -103,7 +103,7 @@ impl History {
     /// A setting that the server does not start with.
     pub fn new(program: Rc<Program>) -> Result<Self, Error> {
         let config = program.config();
-        let settings = config.settings();
+        let settings = program.settings().clone();
         let server = Server::start(config.version, settings, config.seed)?;
         let base = Point { op: 0, server: Rc::new(server), error: None };
         Ok(Self {

@@ -9,6 +9,7 @@
 
 mod buffers;
 mod bulk;
+mod frame;
 mod local;
 mod memory;
 mod session;
@@ -157,13 +158,14 @@ pub fn narrate(history: &History) -> Narration {
         if !narration.parts.last().is_some_and(|part| part.text.ends_with('.')) {
             narration.say(Tone::Plain, ".");
         }
-        narration.say(Tone::Evict, format!(" ERROR: {error}."));
+        narration.say(Tone::Evict, format!(" {}: {error}.", error.severity()));
         if let Some(detail) = error.detail() {
             narration.say(Tone::Plain, format!(" {detail}"));
         }
         if let Some(hint) = error.hint() {
             narration.say(Tone::Plain, format!(" {hint}"));
         }
+        frame::crash(&mut narration, &scene);
     }
     narration
 }
@@ -191,10 +193,18 @@ fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             let blocks = buffers::count(pages, "page");
             narration.say(Tone::Plain, format!(" has {blocks} on disk, none of them in memory."));
         }
-        Op::Connect { backend, name } => connect(narration, scene, *backend, name),
+        Op::Connect { backend, name } | Op::ConnectSuperuser { backend, name } => {
+            connect(narration, scene, *backend, name)
+        }
+        Op::Disconnect { .. }
+        | Op::Setting { .. }
+        | Op::AlterSystem(_)
+        | Op::Reload
+        | Op::Restart => frame::tell(narration, scene, op),
         op if op.is_memory() => {
             memory::tell(narration, scene, op);
             session::tell(narration, scene, op);
+            frame::changes(narration, scene);
         }
         Op::BulkBegin { .. }
         | Op::BulkNext { .. }
@@ -208,6 +218,9 @@ fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
 fn connect(narration: &mut Narration, scene: &Scene<'_>, backend: BackendId, name: &Name) {
     let contexts = pgscope_core::views::contexts(scene.server, backend).len() as u32;
     narration.say(Tone::Who, format!("{name} connects"));
+    if scene.failed() {
+        return;
+    }
     narration.say(
         Tone::Plain,
         format!(
@@ -239,6 +252,7 @@ fn routine(scene: &Scene<'_>, op: &Op, event: &Event) -> Option<(&'static str, &
     match event {
         Event::RelationCreated(_) => Some(("RelationCreateStorage", "backend/catalog/storage.c")),
         Event::BackendStarted(_) => Some(("BackendStartup", "backend/postmaster/postmaster.c")),
+        Event::Process(event) => Some(frame::routine(event)),
         Event::Buffer(event) => Some(buffers::routine(event)),
         Event::LocalBuffer(_, event) => Some(buffers::local_routine(event)),
         Event::Memory(_, event) => {

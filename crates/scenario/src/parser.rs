@@ -22,7 +22,7 @@ use crate::limits::{MAX_DIAGNOSTICS, MAX_NAME, MAX_NESTING, MAX_TEXT};
 use crate::statements::{STATEMENTS, StatementInfo};
 use crate::suggest::nearest;
 
-pub(crate) use grammar::Grammar;
+pub(crate) use grammar::{Grammar, known_setting};
 
 /// What came of reading a text.
 #[derive(Clone, Debug)]

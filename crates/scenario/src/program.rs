@@ -21,6 +21,7 @@ use crate::random::Distribution;
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(crate) config: ServerConfig,
+    pub(crate) settings: Settings,
     pub(crate) names: Names,
     pub(crate) steps: Sequence,
 }
@@ -39,7 +40,7 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// The settings that it starts with.
+    /// The settings of these that it starts with.
     pub fn settings(&self) -> Settings {
         let mut settings = Settings::with_shared_buffers(self.shared_buffers);
         settings.temp_buffers = self.temp_buffers;
@@ -115,6 +116,11 @@ impl Program {
     /// The server to run on.
     pub fn config(&self) -> ServerConfig {
         self.config
+    }
+
+    /// All settings that the server starts with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The scenario's names.

@@ -80,8 +80,10 @@ pub const REFERENCE: &[StatementReference] = &{
 #[rustfmt::skip]
 const ALL: &[(StatementInfo, StatementReference)] = &[
     statement("server", By::Server,
-        "server [VERSION] [shared_buffers=SIZE] [temp_buffers=SIZE] [seed=NUMBER]",
-        "Choose the server: at most once, as the first statement.",
+        "server [VERSION] [shared_buffers=SIZE] [temp_buffers=SIZE] [SETTING=VALUE] [seed=NUMBER]",
+        "Choose the server: at most once, as the first statement. Other settings are those of pg_settings that have \
+         to do with memory, in PostgreSQL's words: max_connections, max_locks_per_transaction, work_mem ...; \
+         a value that is no word or number stands in quotes.",
         "server 18 shared_buffers=128kB seed=7", |it| it.server()),
     statement("table", By::Server,
         "table NAME pages=NUMBER [unlogged]",
@@ -98,9 +100,39 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
          backend's own, `temp_buffers` of them, made when one is needed; other backends can't read it.",
         "alice: temp table scratch pages=20", |it| it.temp_table()),
     statement("backend", By::Server,
-        "backend NAME",
-        "A client connects: a backend is forked.",
+        "backend NAME [superuser]",
+        "A client connects: a backend is forked, and takes a PGPROC. Its role is an ordinary one unless it is said \
+         to be a superuser's: then it may use connections that are kept back, and set more.",
         "backend bob", |it| it.backend()),
+    statement("disconnect", By::Backend,
+        "disconnect",
+        "The client goes, and its backend ends: pins are released, temporary tables dropped, its local memory is gone, \
+         its PGPROC is free.",
+        "alice: disconnect", |it| it.disconnect()),
+    statement("connect", By::Backend,
+        "connect",
+        "The client connects again, once its backend has ended: a new process with memory of its own.",
+        "alice: disconnect\nalice: connect", |it| it.connect()),
+    statement("set", By::Backend,
+        "set [local] SETTING = VALUE, or set [local] SETTING = default",
+        "The client sends SET: the session's value, undone if the transaction or the savepoint is; with `local`, \
+         until the transaction ends. `reset SETTING` and `reset all` go back. Values are words, numbers with a unit, \
+         or texts in quotes.",
+        "alice: begin\nalice: set local work_mem = 64MB\nalice: commit\nalice: reset work_mem", |it| it.set()),
+    statement("alter system", By::Server,
+        "alter system set SETTING = VALUE, or alter system reset SETTING | all",
+        "An administrator changes the configuration file. It is in force after `reload`, or after `restart` where \
+         the setting takes that.",
+        "alter system set bgwriter_lru_maxpages = 200\nalter system set wal_buffers = \"-1\"", |it| it.alter_system()),
+    statement("reload", By::Server,
+        "reload",
+        "pg_reload_conf: all processes read the configuration file. What takes a restart is left pending.",
+        "alter system set work_mem = 8MB\nreload", |it| it.reload()),
+    statement("restart", By::Server,
+        "restart",
+        "The server is stopped and started: all backends end, dirty pages are written, shared memory is laid out \
+         anew with what the configuration file says. Settings that it could not start with are refused before.",
+        "alter system set shared_buffers = 256kB\nrestart\nalice: connect", |it| it.restart()),
     statement("read", By::Backend,
         "read TABLE PAGES [ring RING] [hold as PIN]",
         "Read pages, one after the other; keep the pin of a single one under a name.",
@@ -248,9 +280,9 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "Overwrite bytes behind a pointer, whether it is still good or not and whether they are still the chunk's.",
         "alice: poke a 8 at 100", |it| it.poke_bytes()),
     statement("reset", By::Backend,
-        "reset [only | children] CONTEXT",
+        "reset [only | children] CONTEXT, or reset SETTING | all",
         "Free everything in a memory context and delete its children; `only` leaves the children \
-         alone, `children` resets them and leaves the context alone.",
+         alone, `children` resets them and leaves the context alone. Of a setting: RESET, as after `set`.",
         "alice: reset only Work", |it| it.reset()),
     statement("delete", By::Backend,
         "delete [children] CONTEXT",
@@ -269,12 +301,14 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "Say what a memory context is for; the text is kept in the context's own memory.",
         "alice: identify Work \"select 1\"", |it| it.identify()),
     statement("show", By::Backend,
-        "show contexts | stats [CONTEXT] | log | fragmentation | malloc | VIEW",
+        "show contexts | stats [CONTEXT] | log | fragmentation | malloc | VIEW | SETTING",
         "Show memory contexts: the rows of pg_backend_memory_contexts, what MemoryContextStats writes or \
          pg_log_backend_memory_contexts logs, where each context's bytes are, or what plain malloc and \
          free would have cost. Or a view of the server, in the version's columns: pg_buffercache, \
          pg_buffercache_summary and pg_buffercache_usage_counts (from 16 on), pg_stat_io (from 16 on), \
-         pg_stat_bgwriter, pg_stat_checkpointer (from 17 on), pg_statio_user_tables.",
+         pg_stat_bgwriter, pg_stat_checkpointer (from 17 on), pg_statio_user_tables, \
+         pg_shmem_allocations, pg_settings; `processes` are those that pg_stat_activity lists, with their PGPROC and \
+         local memory, `map` says which bytes of the whole address space belong to whom. Or SHOW of a setting.",
         "alice: show contexts", |it| it.show()),
     statement("begin", By::Backend,
         "begin",

@@ -6,10 +6,13 @@
 //! Buffers count from 1, as in `pg_buffercache`; addresses are hexadecimal texts.
 
 use pgscope_core::Server;
-use pgscope_core::event::{BufferEvent as B, Event, MemoryEvent as M, Tick, WriteReason};
+use pgscope_core::event::{
+    BufferEvent as B, Event, MemoryEvent as M, ProcessEvent as P, Tick, WriteReason,
+};
 use pgscope_core::ids::{BackendId, BufferId, BufferTag, RelId};
 use pgscope_core::memory::Addr;
 use pgscope_core::op::DirtyKind;
+use pgscope_core::server::settings::parameter_of;
 
 use crate::names::Names;
 
@@ -88,6 +91,7 @@ impl Teller<'_> {
             Event::BackendStarted(backend) => {
                 Told::new("backend_started").text("backend", self.backend(*backend))
             }
+            Event::Process(event) => self.process_event(event),
             Event::Buffer(event) => self.buffer_event(event),
             // No statement touches local buffers yet: which of them did what is told once one does.
             Event::LocalBuffer(backend, _) => {
@@ -98,6 +102,42 @@ impl Teller<'_> {
             }
             Event::Warned(warning) => Told::new("warned").text("message", warning.to_string()),
             Event::Failed(code) => Told::new("failed").text("code", format!("{code:?}")),
+        }
+    }
+
+    fn process_event(&self, event: &P) -> Told {
+        let setting = |told: Told, setting| {
+            let profile = self.server.profile().version.segment();
+            let name = parameter_of(profile, setting).map_or("", |parameter| parameter.name);
+            told.text("setting", name)
+        };
+        match *event {
+            P::Started { kind, pid, proc } => Told::new("process_started")
+                .text("process", kind.word())
+                .number("pid", pid)
+                .number("proc", proc),
+            P::Ended { kind, backend, pid, why } => {
+                let told =
+                    Told::new("process_ended").text("process", kind.word()).number("pid", pid);
+                let told = told.text("why", why.word());
+                match backend {
+                    Some(backend) => told.text("backend", self.backend(backend)),
+                    None => told,
+                }
+            }
+            P::Reinitialized { total } => Told::new("reinitialized").number("bytes", total),
+            P::Recovered { redone, lost } => {
+                Told::new("recovered").number("redone", redone).number("lost", lost)
+            }
+            P::SettingChanged { backend, setting: which, from, to } => {
+                let told = setting(Told::new("setting_changed"), which);
+                let told = told.text("from", from.to_string()).text("to", to.to_string());
+                match backend {
+                    Some(backend) => told.text("backend", self.backend(backend)),
+                    None => told,
+                }
+            }
+            P::PendingRestart(which) => setting(Told::new("pending_restart"), which),
         }
     }
 

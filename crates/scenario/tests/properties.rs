@@ -272,7 +272,7 @@ proptest! {
     fn the_machine_knows_every_number(source in prop_oneof![valid_script(), token_soup()]) {
         let Ok(program) = compile(&source) else { return Ok(()) };
         let config = program.config();
-        let settings = config.settings();
+        let settings = program.settings().clone();
         let started = Server::start(config.version, settings, config.seed);
         prop_assert!(started.is_ok());
         let Ok(mut server) = started else { return Ok(()) };

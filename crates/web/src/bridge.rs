@@ -14,6 +14,7 @@ pub mod keys;
 pub mod later;
 pub mod observe;
 pub mod picture;
+pub mod rest;
 pub mod storage;
 pub mod theme;
 pub mod told;

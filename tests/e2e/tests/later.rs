@@ -1,4 +1,5 @@
-//! The second wasm: when it is fetched, what it is needed for, and what is said when it can't be had.
+//! What is fetched behind the first picture: when, what it is needed for, and what is said when it
+//! can't be had.
 
 use pgscope_e2e::story::{SCENARIO, Story, seen_after};
 use pgscope_e2e::{Reader, Result, Window, run};
@@ -10,9 +11,9 @@ const EDITOR: &str = "return document.querySelector('textarea[aria-label=Scenari
 const NOTE_READY: &str = "new MutationObserver(() => {
     if (document.documentElement?.dataset.ready) window.readyAt ??= performance.now();
 }).observe(document, { attributes: true, subtree: true });";
-/// When the fetches of the second wasm and its script began.
+/// When the fetches of the rest and of the wasm for links, with its script, began.
 const BEGUN: &str = "return performance.getEntriesByType('resource')
-    .filter(it => /later(_bg)?\\.(js|wasm)/.test(it.name)).map(it => it.startTime)";
+    .filter(it => /later(_bg)?\\.js|later_bg\\.wasm|pgscope-rest-/.test(it.name)).map(it => it.startTime)";
 
 async fn text(reader: &Reader) -> Result<String> {
     Ok(reader.script(EDITOR).await?.as_str().unwrap_or_default().to_owned())
@@ -40,15 +41,48 @@ fn the_first_picture_does_not_wait_for_it() {
         reader.at_each_start(NOTE_READY).await?;
         reader.visit("").await?;
         let begun = reader
-            .until("both files", async || {
+            .until("the three files", async || {
                 let begun = reader.script(BEGUN).await?;
                 let begun: Vec<f64> =
                     begun.as_array().into_iter().flatten().filter_map(|it| it.as_f64()).collect();
-                if begun.len() == 2 { Ok(begun) } else { Err(format!("{begun:?}").into()) }
+                if begun.len() == 3 { Ok(begun) } else { Err(format!("{begun:?}").into()) }
             })
             .await?;
         let ready = reader.script("return window.readyAt").await?.as_f64().expect("a time");
         assert!(begun.iter().all(|begun| *begun > ready), "{begun:?}, ready at {ready}");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_first_picture_needs_nothing_of_the_rest() {
+    run("the_first_picture_needs_nothing_of_the_rest", async |bench| {
+        let reader = bench.reader(Window::Desktop).await?;
+        reader.block(&["*later*", "*pgscope-rest-*"]).await?;
+        reader.visit("").await?;
+        reader.until_text("#position", |text| text.starts_with("op 33 of 45")).await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_function_of_the_rest_is_fetched_when_it_is_needed_sooner() {
+    run("a_function_of_the_rest_is_fetched_when_it_is_needed_sooner", async |bench| {
+        let reader = bench.reader(Window::Desktop).await?;
+        // As if it had not come yet: the fetch behind the picture never ends.
+        reader
+            .at_each_start(
+                "const through = window.fetch;
+                 window.fetch = (what, ...more) =>
+                     String(what).includes('pgscope-rest-') ? new Promise(() => {}) : through(what, ...more);",
+            )
+            .await?;
+        let text =
+            "server 18 shared_buffers=8MB\ntable t pages=200\nbackend a\na: read t 0..99\n";
+        let fragment = encode(&Link { text: text.into(), op: 102, ..Link::default() });
+        reader.visit(&format!("#{fragment}")).await?;
+        reader.until_text("#position", |text| text.starts_with("op 102 ")).await?;
+        reader.driver().find(By::Css("canvas")).await?;
         Ok(())
     });
 }

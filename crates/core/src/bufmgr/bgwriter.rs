@@ -12,7 +12,6 @@ use super::desc::{BM_DIRTY, BM_VALID};
 use crate::error::Error;
 use crate::event::{BufferEvent, WriteReason};
 use crate::ids::BufferId;
-use crate::op::BgWriterRound;
 
 /// Samples over which the averages are smoothed (`smoothing_samples`).
 const SMOOTHING_SAMPLES: f32 = 16.0;
@@ -46,6 +45,17 @@ impl Default for BgWriterState {
     }
 }
 
+/// How a round is to go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Round {
+    /// `bgwriter_lru_maxpages`: pages written at most.
+    pub maxpages: u32,
+    /// `bgwriter_lru_multiplier`.
+    pub multiplier: f64,
+    /// `bgwriter_delay`, milliseconds.
+    pub delay_ms: u32,
+}
+
 /// What a round came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BgWriterResult {
@@ -64,7 +74,7 @@ impl BufferAccess<'_> {
     ///
     /// # Errors
     /// [`Error::Stopped`] only.
-    pub fn bg_buffer_sync(&mut self, round: &BgWriterRound) -> Result<BgWriterResult, Error> {
+    pub fn bg_buffer_sync(&mut self, round: &Round) -> Result<BgWriterResult, Error> {
         let nbuffers = self.pool.nbuffers();
         let (hand, passes) = (self.pool.strategy.hand(), self.pool.strategy.passes());
         let allocs = self.pool.strategy.take_allocs();
@@ -163,13 +173,7 @@ impl BgWriterState {
     }
 
     /// Buffers expected to be allocated until the next round.
-    fn upcoming(
-        &mut self,
-        allocs: u32,
-        estimate: i64,
-        nbuffers: u32,
-        round: &BgWriterRound,
-    ) -> i64 {
+    fn upcoming(&mut self, allocs: u32, estimate: i64, nbuffers: u32, round: &Round) -> i64 {
         let allocs = allocs as f32;
         if self.smoothed_alloc <= allocs {
             self.smoothed_alloc = allocs;

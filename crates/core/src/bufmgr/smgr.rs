@@ -198,6 +198,27 @@ impl Smgr {
         }
     }
 
+    /// Which version of a page is on disk.
+    pub(crate) fn version_on_disk(&self, tag: BufferTag) -> PageVersion {
+        self.relation(tag.rel).map_or_else(PageVersion::default, |it| it.version(tag.block))
+    }
+
+    /// Recovery made a page's changes again.
+    pub(crate) fn redo(&mut self, tag: BufferTag, page: PageVersion) {
+        self.write(tag, page);
+    }
+
+    /// After a crash, unlogged relations are empty, and temporary ones gone.
+    pub(crate) fn reset_unlogged(&mut self) {
+        for rel in (0..self.relations.len() as u32).map(RelId) {
+            match self.relation(rel).map(|relation| relation.persistence) {
+                Some(Persistence::Unlogged) => self.truncate(rel, 0),
+                Some(Persistence::Temporary(_)) => self.unlink(rel),
+                _ => {}
+            }
+        }
+    }
+
     /// Whether pages may still be changed: what is written of them has to be kept.
     ///
     /// # Errors

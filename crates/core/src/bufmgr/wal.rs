@@ -49,6 +49,13 @@ impl Wal {
         needed
     }
 
+    /// The server crashed: what was not flushed is lost. The checkpoint at the end of recovery is on disk.
+    pub(crate) fn crash(&mut self) {
+        self.inserted = self.flushed;
+        let end = self.insert_small(None);
+        self.flush(end);
+    }
+
     fn insert(&mut self, size: u64, end: Option<Lsn>) -> Lsn {
         self.inserted = end.unwrap_or(self.inserted.saturating_add(size)).max(self.inserted);
         self.inserted

@@ -149,6 +149,17 @@ impl Arena {
         self.other_pages = self.locals.iter().map(Local::pages).sum();
     }
 
+    /// A process has ended: its memory is gone.
+    pub(crate) fn forget(&mut self, backend: BackendId) {
+        let at = usize::from(backend.0);
+        if at == self.near_index {
+            self.near = Local::new(backend);
+        } else if let Some(local) = self.locals.get_mut(at) {
+            *local = Local::new(backend);
+        }
+        self.other_pages = self.locals.iter().map(Local::pages).sum();
+    }
+
     /// Bytes that the arena's memory takes up: pages that were written and not given up, and
     /// small gaps between them.
     #[inline]

@@ -1,8 +1,10 @@
-//! The settings that shared memory is computed from (`guc_tables.c`): unit, default and range, by
-//! version.
+//! The settings that shared memory is computed from (`guc_tables.c`): unit, default, range and context,
+//! by version. Those that a process uses by itself are in [`others`].
 //!
 //! A setting that a version does not have is not in its groups. Booleans and enumerations are
-//! numbers here too: their place among [`Parameter::words`].
+//! numbers here too: their place among [`Parameter::words`]; real numbers are counted in millionths.
+
+pub(super) mod others;
 
 /// `INT_MAX`.
 const INT_MAX: i32 = i32::MAX;
@@ -50,7 +52,72 @@ pub enum Setting {
     IoMethod,
     IoMaxConcurrency,
     IoMaxCombineLimit,
+    TempBuffers,
+    WorkMem,
+    MaintenanceWorkMem,
+    HashMemMultiplier,
+    LogicalDecodingWorkMem,
+    AutovacuumWorkMem,
+    VacuumBufferUsageLimit,
+    EffectiveCacheSize,
+    HugePages,
+    SharedMemoryType,
+    DynamicSharedMemoryType,
+    EffectiveIoConcurrency,
+    MaintenanceIoConcurrency,
+    IoCombineLimit,
+    IoWorkers,
+    BgwriterDelay,
+    BgwriterLruMaxpages,
+    BgwriterLruMultiplier,
+    BgwriterFlushAfter,
+    CheckpointTimeout,
+    CheckpointCompletionTarget,
+    CheckpointFlushAfter,
+    CheckpointWarning,
+    BackendFlushAfter,
+    MaxWalSize,
+    MinWalSize,
+    WalWriterDelay,
+    Autovacuum,
+    DeadlockTimeout,
+    PlanCacheMode,
+    BlockSize,
+    SharedMemorySize,
+    SharedMemorySizeInHugePages,
+    NumOsSemaphores,
 }
+
+/// When a setting may change (`GucContext`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Context {
+    /// Never: it says what is.
+    Internal,
+    /// At the server's start.
+    Postmaster,
+    /// When the configuration file is read again.
+    Sighup,
+    /// In a superuser's session too.
+    Superuser,
+    /// In every session too.
+    User,
+}
+
+impl Context {
+    /// `pg_settings.context`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::Postmaster => "postmaster",
+            Self::Sighup => "sighup",
+            Self::Superuser => "superuser",
+            Self::User => "user",
+        }
+    }
+}
+
+/// What a real number is counted in.
+pub const MILLIONTHS: f64 = 1e6;
 
 /// What a number without a unit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +128,12 @@ pub enum Unit {
     Bytes(u32),
     /// `GUC_UNIT_MIN`.
     Minutes,
+    /// `GUC_UNIT_S`.
+    Seconds,
+    /// `GUC_UNIT_MS`.
+    Milliseconds,
+    /// Millionths: it is a real number.
+    Real,
 }
 
 /// A setting as a version has it.
@@ -82,10 +155,29 @@ pub struct Parameter {
     pub multiple_of: i32,
     /// `enumvals`, or the words of a boolean; empty if it is a number.
     pub words: &'static [&'static str],
+    /// `context`.
+    pub context: Context,
+}
+
+impl Parameter {
+    /// `vartype`.
+    pub fn vartype(&self) -> &'static str {
+        match (self.words, self.unit) {
+            ([], Unit::Real) => "real",
+            ([], _) => "integer",
+            (["off", "on"], _) => "bool",
+            _ => "enum",
+        }
+    }
+
+    const fn changes(self, context: Context) -> Self {
+        Self { context, ..self }
+    }
 }
 
 const fn number(setting: Setting, name: &'static str, boot: i32, min: i32, max: i32) -> Parameter {
-    Parameter { setting, name, unit: Unit::None, boot, min, max, multiple_of: 1, words: &[] }
+    let (unit, context) = (Unit::None, Context::Postmaster);
+    Parameter { setting, name, unit, boot, min, max, multiple_of: 1, words: &[], context }
 }
 
 const fn processes(setting: Setting, name: &'static str, boot: i32, min: i32) -> Parameter {
@@ -114,7 +206,8 @@ const fn bytes(by: u32, number: Parameter) -> Parameter {
 pub(super) static COMMON: [Parameter; 16] = [
     bytes(8192, number(Setting::SharedBuffers, "shared_buffers", 16_384, 16, INT_MAX / 2)),
     bytes(8192, number(Setting::WalBuffers, "wal_buffers", -1, -1, INT_MAX / 8192)),
-    bytes(1, number(Setting::WalSegmentSize, "wal_segment_size", 16 << 20, 1 << 20, 1 << 30)),
+    bytes(1, number(Setting::WalSegmentSize, "wal_segment_size", 16 << 20, 1 << 20, 1 << 30))
+        .changes(Context::Internal),
     word(Setting::WalLevel, "wal_level", 1, &["minimal", "replica", "logical"]),
     processes(Setting::MaxConnections, "max_connections", 100, 1),
     processes(Setting::SuperuserReservedConnections, "superuser_reserved_connections", 3, 0),

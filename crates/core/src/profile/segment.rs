@@ -17,6 +17,8 @@ use super::parameters::{Parameter, Setting};
 pub struct SegmentProfile {
     /// The settings that it is computed from.
     pub parameters: &'static [&'static [Parameter]],
+    /// The other settings.
+    pub others: &'static [&'static [Parameter]],
     /// Processes of `MaxBackends` that no setting counts: the autovacuum launcher, and the slot
     /// synchronization worker.
     pub special_workers: u64,

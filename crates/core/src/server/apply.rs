@@ -4,6 +4,7 @@ mod chunks;
 mod contexts;
 mod misuse;
 mod query;
+mod settings;
 mod start;
 mod transaction;
 
@@ -19,7 +20,7 @@ use crate::bufmgr::range::RangeRead;
 use crate::bufmgr::smgr::IndexOf;
 use crate::bufmgr::{BufferAccess, LocalBufferState};
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{End, Event};
 use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, Name, RelId};
 use crate::memory::Addr;
 use crate::mmgr::Process;
@@ -129,7 +130,7 @@ impl Server {
             Some(fault) => Err(fault.into()),
             None => Ok(outcome),
         });
-        outcome.or_else(|error| self.failed(error))
+        outcome.or_else(|error| self.failed(op, error))
     }
 
     /// Read these blocks of a relation, each as [`Op::plain_read`] does: without events many
@@ -165,32 +166,43 @@ impl Server {
         blocks: &[BlockNumber],
     ) -> (usize, BufferId) {
         match self.backends.get_mut(usize::from(backend.0)) {
-            Some(backend) => self.pool.read_unobserved(&mut backend.buffers, rel, blocks),
-            None => (0, BufferId(0)),
+            Some(backend) if backend.end().is_none() => {
+                self.pool.read_unobserved(&mut backend.buffers, rel, blocks)
+            }
+            _ => (0, BufferId(0)),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn failed(&mut self, error: Error) -> Result<Outcome, Error> {
+    fn failed(&mut self, op: &Op, error: Error) -> Result<Outcome, Error> {
         if error != Error::Stopped {
             self.log.emit(Event::Failed(error.code()))?;
+            if let Some(id) = op.backend() {
+                self.handle_child_crash(id, &error)?;
+            }
         }
         Err(error)
     }
 
     fn execute(&mut self, op: &Op) -> Result<Outcome, Error> {
+        let connects = matches!(op, Op::Connect { .. } | Op::ConnectSuperuser { .. });
+        if let Some(id) = op.backend().filter(|_| !connects) {
+            self.check_connected(id)?;
+        }
         match *op {
             Op::CreateRelation { rel, ref name, nblocks, persistence } => {
                 if let Persistence::Temporary(owner) = persistence {
                     self.backend_mut(owner)?;
+                    self.check_connected(owner)?;
                 }
                 self.pool.create(rel, name.clone(), nblocks, persistence)?;
                 self.log.emit(Event::RelationCreated(rel))?;
             }
             Op::CreateIndex { rel, ref name, table } => self.create_index(rel, name, table)?,
             Op::BulkBegin { backend, rel, ref bulk } => {
-                self.table_access(backend)?.bulk_begin(rel, bulk)?;
+                let bulk = self.bulk(backend, bulk);
+                self.table_access(backend)?.bulk_begin(rel, &bulk)?;
             }
             Op::BulkNext { backend, pages } => {
                 let buffer = self.table_access(backend)?.bulk_next(pages)?;
@@ -211,7 +223,13 @@ impl Server {
                     None => self.pool.smgr.unlink(rel),
                 }
             }
-            Op::Connect { backend, ref name } => self.connect(backend, name)?,
+            Op::Connect { backend, ref name } => self.connect(backend, name, false)?,
+            Op::ConnectSuperuser { backend, ref name } => self.connect(backend, name, true)?,
+            Op::Disconnect { backend } => self.end_backend(backend, End::Disconnected)?,
+            Op::Setting { backend, ref statement } => self.setting_statement(backend, statement)?,
+            Op::AlterSystem(ref statement) => self.alter_system(statement)?,
+            Op::Reload => self.reload()?,
+            Op::Restart => self.restart()?,
             Op::Read { .. }
             | Op::Extend { .. }
             | Op::ExtendBy { .. }
@@ -241,16 +259,15 @@ impl Server {
                 }
             }
             Op::Checkpoint { all } => {
-                let written = self.auxiliary_access().checkpoint_buffers(all)?;
-                self.stats.checkpoints += 1;
-                self.stats.checkpoint_buffers += u64::from(written);
+                self.checkpoint(all)?;
             }
             Op::BackgroundWriter { backend, ref round } => {
+                let round = self.round(round);
                 let mut access = match backend {
                     Some(backend) => self.access(backend)?,
                     None => self.auxiliary_access(),
                 };
-                let result = access.bg_buffer_sync(round)?;
+                let result = access.bg_buffer_sync(&round)?;
                 self.stats.bgwriter_buffers += u64::from(result.written);
                 self.stats.bgwriter_stops += u64::from(result.maxwritten);
                 self.stats.allocs += u64::from(result.allocs);
@@ -356,7 +373,7 @@ impl Server {
     }
 
     /// The same, for what uses tables and indexes.
-    fn table_access(&mut self, id: BackendId) -> Result<Access<'_>, Error> {
+    pub(super) fn table_access(&mut self, id: BackendId) -> Result<Access<'_>, Error> {
         let backend =
             self.backends.get_mut(usize::from(id.0)).ok_or(Error::Protocol(NO_BACKEND))?;
         let buffers = BufferAccess {
@@ -376,6 +393,14 @@ impl Server {
         self.pool.smgr.create(rel, name.clone(), pages, persistence)?;
         self.pool.smgr.set_index(rel, IndexOf { table, nblocks });
         Ok(self.log.emit(Event::RelationCreated(rel))?)
+    }
+
+    /// `CreateCheckPoint`
+    pub(super) fn checkpoint(&mut self, all: bool) -> Result<(), Error> {
+        let written = self.auxiliary_access().checkpoint_buffers(all)?;
+        self.stats.checkpoints += 1;
+        self.stats.checkpoint_buffers += u64::from(written);
+        Ok(())
     }
 
     fn auxiliary_access(&mut self) -> BufferAccess<'_> {

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
+use super::guc::Gucs;
 use super::session::Session;
 use super::variables::{ChunkVar, ContextVar, Variables};
 use crate::access::AccessState;
 use crate::bufmgr::LocalBufferState;
 use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::error::Error;
+use crate::event::End;
 use crate::ids::{Buffer, BufferId, ChunkSlot, ContextSlot, PinSlot};
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
@@ -30,6 +32,19 @@ pub struct Backend {
     pub(super) pins: Vec<Option<Buffer>>,
     pub(super) calls: Vec<Call>,
     pub(super) session: Session,
+    pub(super) gucs: Gucs,
+    pub(super) superuser: bool,
+    process: ClientProcess,
+    end: Option<End>,
+}
+
+/// A backend's process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientProcess {
+    /// Its number.
+    pub pid: u32,
+    /// Its `PGPROC`.
+    pub proc: u32,
 }
 
 /// A function call that is running.
@@ -56,7 +71,40 @@ impl Backend {
             pins: Vec::new(),
             calls: Vec::new(),
             session: Session::default(),
+            gucs: Gucs::default(),
+            superuser: false,
+            process: ClientProcess::default(),
+            end: Some(End::Refused),
         }
+    }
+
+    /// The process has its slot.
+    pub(super) fn started(&mut self, process: ClientProcess) {
+        self.process = process;
+        self.end = None;
+    }
+
+    /// The process has ended, and nothing is left of it but what it had counted.
+    pub(super) fn ended(&mut self, memory: LocalMemory, why: End) {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        buffers.forget();
+        let last = Self::new(self.name.clone(), memory, 0);
+        *self = Self { buffers, process: self.process, end: Some(why), ..last };
+    }
+
+    /// Its process, while it is there.
+    pub fn process(&self) -> Option<ClientProcess> {
+        self.end.is_none().then_some(self.process)
+    }
+
+    /// How it ended, if it has.
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// The number that its process has or had.
+    pub fn last_pid(&self) -> u32 {
+        self.process.pid
     }
 
     /// The context that a variable holds.

@@ -1,4 +1,4 @@
-//! The settings that decide how shared memory is laid out (`postgresql.conf`).
+//! The settings of a server (`postgresql.conf`).
 //!
 //! [`Settings`] holds what was given; what was not is the version's default. A value is checked when
 //! it is given ([`Settings::set`]), and what the settings come to together when the segment is
@@ -15,7 +15,7 @@ use std::rc::Rc;
 use crate::bufmgr::localbuf::{DEFAULT_TEMP_BUFFERS, MAX_TEMP_BUFFERS};
 use crate::error::Error;
 use crate::profile::Version;
-use crate::profile::parameters::{MAX_BACKENDS, Parameter, Setting};
+use crate::profile::parameters::{Context, MAX_BACKENDS, Parameter, Setting, Unit};
 use crate::profile::segment::SegmentProfile;
 
 /// Buffers that a server of the playground may have: 1 GB of pages. PostgreSQL itself
@@ -84,16 +84,62 @@ impl Settings {
         let profile = version.segment();
         let parameter = parameter(profile, |it| it.name.eq_ignore_ascii_case(name.trim()));
         let parameter = parameter.ok_or_else(|| SettingError::Unknown(name.to_owned()))?;
-        let value = parse::value(parameter, value)?;
-        let value = self.checked(profile, parameter, value)?;
-        if parameter.setting == Setting::SharedBuffers {
-            self.shared_buffers = value as u32;
-            return Ok(());
+        let value = self.parsed(version, parameter, value)?;
+        self.put(parameter.setting, value);
+        Ok(())
+    }
+
+    /// A value's text, read and checked for a setting.
+    pub(super) fn parsed(
+        &self,
+        version: Version,
+        parameter: &Parameter,
+        text: &str,
+    ) -> Result<i32, SettingError> {
+        let value = parse::value(parameter, text)?;
+        self.checked(version.segment(), parameter, value)
+    }
+
+    /// Forget what was given: the default is in force again.
+    pub(super) fn unset(&mut self, parameter: &Parameter) {
+        match parameter.setting {
+            Setting::SharedBuffers | Setting::TempBuffers => {
+                self.put(parameter.setting, parameter.boot);
+            }
+            _ => {}
+        }
+        if let Some(given) = &mut self.given {
+            Rc::make_mut(given).retain(|(setting, _)| *setting != parameter.setting);
+        }
+    }
+
+    /// Have a setting as another file has it.
+    pub(super) fn take_over(&mut self, parameter: &Parameter, file: &Self) {
+        if parameter.setting == Setting::TempBuffers {
+            return self.put(parameter.setting, file.temp_buffers as i32);
+        }
+        let mut given = file.given.iter().flat_map(|given| given.iter());
+        match given.find(|(setting, _)| *setting == parameter.setting) {
+            Some((setting, value)) => self.put(*setting, *value),
+            None => self.unset(parameter),
+        }
+    }
+
+    /// Whether it was given.
+    pub(super) fn is_given(&self, setting: Setting) -> bool {
+        let mut given = self.given.iter().flat_map(|given| given.iter());
+        given.any(|(it, _)| *it == setting)
+    }
+
+    pub(super) fn put(&mut self, setting: Setting, value: i32) {
+        match setting {
+            Setting::SharedBuffers => self.shared_buffers = value as u32,
+            Setting::TempBuffers => self.temp_buffers = value as u32,
+            _ => {}
         }
         let given = Rc::make_mut(self.given.get_or_insert_default());
-        given.retain(|(setting, _)| *setting != parameter.setting);
-        given.push((parameter.setting, value));
-        Ok(())
+        given.retain(|(it, _)| *it != setting);
+        given.push((setting, value));
     }
 
     /// The value given, or else the version's default; zero if the version has no such setting.
@@ -101,19 +147,25 @@ impl Settings {
         if setting == Setting::SharedBuffers {
             return i32::try_from(self.shared_buffers).unwrap_or(i32::MAX);
         }
+        if setting == Setting::TempBuffers {
+            return i32::try_from(self.temp_buffers).unwrap_or(i32::MAX);
+        }
         let Some(parameter) = parameter(profile, |it| it.setting == setting) else { return 0 };
         let mut given = self.given.iter().flat_map(|given| given.iter());
         given.find(|(it, _)| *it == setting).map_or(parameter.boot, |(_, value)| *value)
     }
 
     /// What the setting's check hook lets through, and as what.
-    fn checked(
+    pub(super) fn checked(
         &self,
         profile: &SegmentProfile,
         parameter: &Parameter,
         value: i32,
     ) -> Result<i32, SettingError> {
         let Parameter { name, min, max, multiple_of, .. } = *parameter;
+        if parameter.context == Context::Internal && parameter.setting != Setting::WalSegmentSize {
+            return Err(SettingError::Internal(name));
+        }
         if !(min..=max).contains(&value) {
             let unit = parse::unit_name(parameter.unit);
             let range_unit = if profile.words.range_has_units { unit } else { "" };
@@ -137,6 +189,15 @@ impl Settings {
                     _ => Ok(value),
                 }
             }
+            // check_vacuum_buffer_usage_limit
+            Setting::VacuumBufferUsageLimit if (1..128).contains(&value) => {
+                Err(SettingError::VacuumRing { value, full_stop: profile.words.full_stop })
+            }
+            // check_autovacuum_work_mem: no less than maintenance_work_mem may be
+            Setting::AutovacuumWorkMem if value != -1 => {
+                let least = parameter_of(profile, Setting::MaintenanceWorkMem);
+                Ok(value.max(least.map_or(0, |least| least.min)))
+            }
             // check_wal_buffers: at least 4
             Setting::WalBuffers if value != -1 => Ok(value.max(4)),
             _ => Ok(value),
@@ -149,5 +210,35 @@ pub fn parameter(
     profile: &SegmentProfile,
     is_it: impl Fn(&Parameter) -> bool,
 ) -> Option<&'static Parameter> {
-    profile.parameters.iter().flat_map(|group| group.iter()).find(|parameter| is_it(parameter))
+    parameters(profile).find(|parameter| is_it(parameter))
+}
+
+/// All settings of a version.
+pub fn parameters(profile: &SegmentProfile) -> impl Iterator<Item = &'static Parameter> + use<> {
+    let groups = profile.parameters.iter().chain(profile.others);
+    groups.flat_map(|group| group.iter())
+}
+
+/// A version's setting by what it is.
+pub fn parameter_of(profile: &SegmentProfile, setting: Setting) -> Option<&'static Parameter> {
+    parameter(profile, |it| it.setting == setting)
+}
+
+/// A value as `SHOW` writes it.
+pub fn shown(parameter: &Parameter, value: i32) -> String {
+    parse::shown(parameter, value)
+}
+
+/// A value as `pg_settings.setting` has it.
+pub fn plain(parameter: &Parameter, value: i32) -> String {
+    match parameter.unit {
+        Unit::Real => parse::real(value),
+        _ if parameter.words.is_empty() => value.to_string(),
+        _ => parse::shown(parameter, value),
+    }
+}
+
+/// `pg_settings.unit`.
+pub fn unit_name(unit: Unit) -> &'static str {
+    parse::unit_name(unit)
 }

@@ -1,16 +1,19 @@
-//! The buffer pool's part of the shared segment: where each structure lies, and its bytes as
-//! PostgreSQL has them.
+//! The shared segment in the arena: where each structure lies, and its bytes as PostgreSQL has
+//! them.
 //!
-//! Structures are laid out in the order in which the server allocates them at start
-//! (`BufferManagerShmemInit`, `StrategyInitialize`), each from the next cache line on
-//! (`ShmemAlloc`). It holds what the buffer manager needs except the lookup table's
-//! entries; all that is in the segment, and where, is in [`segment`](super::segment). The machine works on compact forms of these; [`ShmemLayout::read`] writes out the
-//! bytes when somebody looks.
+//! [`Segment`] lays it out, from the allocator's header to the free rest; it begins at
+//! [`Addr::SHARED`]. The machine works on compact forms of what lies in it;
+//! [`ShmemLayout::read`] writes out the bytes when somebody looks: the buffer pool's, and what a
+//! process keeps of itself in its `PGPROC`. Everything else reads as zeros.
 
+use std::rc::Rc;
+
+use super::Server;
 use super::page::render_page;
-use super::{Server, Settings};
+use super::segment::Segment;
 use crate::bufmgr::BLCKSZ;
 use crate::bufmgr::desc::BufferDesc;
+use crate::error::Error;
 use crate::ids::BufferId;
 use crate::memory::{Addr, Owner};
 use crate::profile::{ContentLock, Profile, ShmemProfile};
@@ -28,64 +31,78 @@ pub struct Region {
     pub size: u64,
 }
 
-const CACHE_LINE: u64 = 128;
+impl Region {
+    fn shared(name: &'static str, off: u64, size: u64) -> Self {
+        Self { name, owner: Owner::Shared, addr: Addr::SHARED.offset(off), size }
+    }
+}
+
 /// `BUFFERDESC_PAD_TO_SIZE`.
 const DESCRIPTOR: u64 = 64;
-const IO_CONDITION_VARIABLE: u64 = 16;
-/// `sizeof(CkptSortItem)`.
-const CKPT_SORT_ITEM: u64 = 20;
+/// Names of structures that the machine finds its own in.
+const DESCRIPTORS: &str = "Buffer Descriptors";
+const BLOCKS: &str = "Buffer Blocks";
+const STRATEGY: &str = "Buffer Strategy Status";
 
 /// Where everything lies.
 #[derive(Clone, Debug)]
 pub struct ShmemLayout {
-    regions: [Region; 5],
+    /// Snapshots of a server share it.
+    segment: Rc<Segment>,
+    descriptors: Region,
+    blocks: Region,
+    strategy: Region,
 }
 
 impl ShmemLayout {
-    /// The layout of a version for these settings.
-    pub fn new(profile: &Profile, settings: &Settings) -> Self {
-        let nbuffers = u64::from(settings.shared_buffers);
-        let mut next = Addr::SHARED.0;
-        let mut region = |name, size: u64, align: u64| {
-            let addr = next.next_multiple_of(align);
-            next = addr + size;
-            Region { name, owner: Owner::Shared, addr: Addr(addr), size }
-        };
-        Self {
-            regions: [
-                region("Buffer Descriptors", nbuffers * DESCRIPTOR, CACHE_LINE),
-                region("Buffer Blocks", nbuffers * BLCKSZ, profile.shmem.block_align),
-                region(
-                    "Buffer IO Condition Variables",
-                    nbuffers * IO_CONDITION_VARIABLE,
-                    CACHE_LINE,
-                ),
-                region("Checkpoint BufferIds", nbuffers * CKPT_SORT_ITEM, CACHE_LINE),
-                region("Buffer Strategy Status", strategy_control(profile), CACHE_LINE),
-            ],
+    /// A segment at its place in the arena, for so many buffers.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the arena has no room for it.
+    pub fn new(profile: &Profile, segment: Segment, nbuffers: u32) -> Result<Self, Error> {
+        let room = Addr::SEGMENT_SIZE - Addr::SHARED.0;
+        if segment.total > room {
+            return Err(Error::Limit { what: "bytes of shared memory", limit: room });
         }
+        let region = |name| {
+            let row = segment.allocations.iter().find(|row| row.name == name);
+            row.map(|row| Region::shared(name, row.off, row.size))
+                .ok_or(Error::Protocol("the segment has no buffers"))
+        };
+        let mut blocks = region(BLOCKS)?;
+        // The row has room to align the pages in it.
+        blocks.addr = Addr(blocks.addr.0.next_multiple_of(profile.shmem.block_align));
+        blocks.size = u64::from(nbuffers) * BLCKSZ;
+        let (descriptors, strategy) = (region(DESCRIPTORS)?, region(STRATEGY)?);
+        Ok(Self { segment: Rc::new(segment), descriptors, blocks, strategy })
     }
 
-    /// The areas, in address order.
-    pub fn regions(&self) -> &[Region] {
-        &self.regions
+    /// What is where.
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// What has a name, in address order.
+    pub fn regions(&self) -> impl Iterator<Item = Region> {
+        let rows = self.segment.allocations.iter();
+        rows.map(|row| Region::shared(row.name, row.off, row.size))
     }
 
     /// Where a buffer's descriptor lies.
     pub fn descriptor(&self, buffer: BufferId) -> Addr {
-        self.regions[0].addr.offset(u64::from(buffer.0) * DESCRIPTOR)
+        self.descriptors.addr.offset(u64::from(buffer.0) * DESCRIPTOR)
     }
 
     /// Where a buffer's page lies.
     pub fn block(&self, buffer: BufferId) -> Addr {
-        self.regions[1].addr.offset(u64::from(buffer.0) * BLCKSZ)
+        self.blocks.addr.offset(u64::from(buffer.0) * BLCKSZ)
     }
 
     /// Fill `out` with the bytes of shared memory from `addr` on.
     pub(super) fn read(&self, server: &Server, addr: Addr, out: &mut [u8]) {
         out.fill(0);
         let end = addr.offset(out.len() as u64);
-        let [descriptors, blocks, _, _, strategy] = &self.regions;
+        let Self { descriptors, blocks, strategy, .. } = self;
         for buffer in items(descriptors, DESCRIPTOR, addr, end) {
             if let Some(desc) = server.pool.desc(buffer) {
                 let bytes = descriptor_bytes(server, buffer, &desc);
@@ -123,11 +140,6 @@ fn copy(out: &mut [u8], start: Addr, at: Addr, item: &[u8]) {
             *target = *byte;
         }
     }
-}
-
-/// `sizeof(BufferStrategyControl)`: four words, two of a freelist, one of the background writer.
-fn strategy_control(profile: &Profile) -> u64 {
-    if profile.bufmgr.freelist { 28 } else { 20 }
 }
 
 /// `BufferDesc`: tag, buf_id, state, wait_backend_pgprocno, then what the version has of

@@ -8,7 +8,7 @@
 use crate::Server;
 use crate::bufmgr::stats::{IoContext, IoCounts};
 use crate::bufmgr::{BLCKSZ, desc::BM_MAX_USAGE_COUNT, smgr::Smgr};
-use crate::ids::BufferId;
+use crate::ids::{BackendId, BufferId};
 use crate::op::{Persistence, StrategyKind};
 use crate::profile::Profile;
 
@@ -31,11 +31,19 @@ pub enum View {
     StatCheckpointer,
     /// `pg_statio_user_tables`
     StatioUserTables,
+    /// `pg_shmem_allocations`
+    ShmemAllocations,
+    /// `pg_settings`
+    Settings,
+    /// The server's processes.
+    Processes,
+    /// Which bytes belong to whom.
+    Map,
 }
 
 impl View {
     /// Every view.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::BuffercacheSummary,
         Self::BuffercacheUsageCounts,
         Self::Buffercache,
@@ -43,6 +51,10 @@ impl View {
         Self::StatBgwriter,
         Self::StatCheckpointer,
         Self::StatioUserTables,
+        Self::ShmemAllocations,
+        Self::Settings,
+        Self::Processes,
+        Self::Map,
     ];
 
     /// Its name.
@@ -55,6 +67,10 @@ impl View {
             Self::StatBgwriter => "pg_stat_bgwriter",
             Self::StatCheckpointer => "pg_stat_checkpointer",
             Self::StatioUserTables => "pg_statio_user_tables",
+            Self::ShmemAllocations => "pg_shmem_allocations",
+            Self::Settings => "pg_settings",
+            Self::Processes => "processes",
+            Self::Map => "map",
         }
     }
 
@@ -91,6 +107,10 @@ impl View {
                 "tidx_blks_read",
                 "tidx_blks_hit",
             ],
+            Self::ShmemAllocations => &["name", "off", "size", "allocated_size"],
+            Self::Settings => super::settings::COLUMNS,
+            Self::Processes => super::processes::COLUMNS,
+            Self::Map => super::map::COLUMNS,
         }
     }
 
@@ -100,13 +120,19 @@ impl View {
             Self::Buffercache | Self::BuffercacheUsageCounts => 0..1,
             Self::StatIo => 0..3,
             Self::StatioUserTables => 2..3,
+            Self::ShmemAllocations | Self::Settings | Self::Processes | Self::Map => 0..1,
             Self::BuffercacheSummary | Self::StatBgwriter | Self::StatCheckpointer => 0..0,
         }
     }
 }
 
-/// A view's rows, `most` at most.
-pub fn view_rows(server: &Server, view: View, most: usize) -> Vec<Vec<String>> {
+/// A view's rows, `most` at most. A backend sees its own settings.
+pub fn view_rows(
+    server: &Server,
+    backend: Option<BackendId>,
+    view: View,
+    most: usize,
+) -> Vec<Vec<String>> {
     let columns = view.columns(server.profile());
     if columns.is_empty() {
         return Vec::new();
@@ -130,7 +156,12 @@ pub fn view_rows(server: &Server, view: View, most: usize) -> Vec<Vec<String>> {
             vec![cells]
         }
         View::StatioUserTables => statio_user_tables(server, most),
+        View::ShmemAllocations => shmem_allocations(server),
+        View::Settings => super::settings::rows(server, backend),
+        View::Processes => super::processes::rows(server),
+        View::Map => super::map::rows(server, most),
     };
+    rows.truncate(most);
     for row in &mut rows {
         row.resize(columns.len(), String::new());
     }
@@ -148,10 +179,19 @@ pub fn view_cell(server: &Server, view: View, keys: &[&str], column: &str) -> Op
             vec![buffercache(server, super::buffer(server, BufferId(index))?)]
         }
         (View::Buffercache, _) => return None,
-        _ => view_rows(server, view, usize::MAX),
+        _ => view_rows(server, None, view, usize::MAX),
     };
     let row = rows.iter().find(|row| row.get(view.keys()).is_some_and(|found| found == keys))?;
     row.get(column).cloned()
+}
+
+fn shmem_allocations(server: &Server) -> Vec<Vec<String>> {
+    let rows = super::pg_shmem_allocations(server.segment()).into_iter().map(|row| {
+        let off = row.off.map(|off| off.to_string()).unwrap_or_default();
+        let name = row.name.unwrap_or_default().to_owned();
+        vec![name, off, row.size.to_string(), row.allocated_size.to_string()]
+    });
+    rows.collect()
 }
 
 /// Cells behind others: numbers.

@@ -64,6 +64,8 @@ pub enum Shown {
     Malloc,
     /// A view of the server: `pg_buffercache`.
     View(View),
+    /// A setting.
+    Setting(&'static str),
 }
 
 impl Shown {
@@ -80,6 +82,7 @@ impl Shown {
     pub fn word(self) -> &'static str {
         match self {
             Self::View(view) => view.name(),
+            Self::Setting(name) => name,
             _ => Self::WORDS.iter().find(|(_, shown)| *shown == self).map_or("", |(word, _)| word),
         }
     }

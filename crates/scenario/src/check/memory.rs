@@ -93,6 +93,11 @@ impl Checker {
                 op(Op::Poke { backend, chunk, offset, size })
             }
             Action::Reset(family, name) => {
+                if let Some(reset) = self.reset_setting(name, backend)
+                    && *family == Family::All
+                {
+                    return op(reset);
+                }
                 let context = self.context(backend, name)?;
                 op(match family {
                     Family::All => Op::Reset { backend, context },

@@ -38,6 +38,7 @@ impl Checker {
                     );
                 }
                 self.server(server);
+                self.server_settings(&server.settings, span);
                 None
             }
             Action::Table { name, pages, unlogged, temporary } => {
@@ -55,8 +56,16 @@ impl Checker {
             }
             Action::Backend(name) => {
                 self.only_at_top(span, place, "a backend connects");
-                self.connect(name)
+                self.connect(name, false)
             }
+            Action::Superuser(name) => {
+                self.only_at_top(span, place, "a backend connects");
+                self.connect(name, true)
+            }
+            Action::Set { system: true, .. }
+            | Action::AlterSystemReset(_)
+            | Action::Reload
+            | Action::Restart => self.server_action(action),
             Action::Checkpoint => op(Op::Checkpoint { all: false }),
             Action::WalFlush => op(Op::WalFlush { end: None }),
             Action::BgWriter { maxpages, multiplier, delay } => {
@@ -155,6 +164,9 @@ impl Checker {
                     None => Op::FlushBuffer { backend, pin: self.pin(backend, name)? },
                 })
             }
+            Action::Set { .. } | Action::Connect | Action::Disconnect => {
+                self.session_action(action, backend)
+            }
             Action::Insert { .. }
             | Action::Truncate { .. }
             | Action::Ring { .. }
@@ -228,7 +240,7 @@ impl Checker {
         Some(RelId(self.names.tables.define(&name.text)))
     }
 
-    fn connect(&mut self, name: &Name) -> Compiled {
+    fn connect(&mut self, name: &Name, superuser: bool) -> Compiled {
         let count = self.names.backends.len();
         let problem = if self.names.find_backend(&name.text).is_some() {
             format!("there is a backend \"{name}\" already")
@@ -237,7 +249,12 @@ impl Checker {
         } else {
             let backend = BackendId(u16::try_from(self.names.backends.define(&name.text)).ok()?);
             self.names.locals.push(Locals::default());
-            return op(Op::Connect { backend, name: name.text.clone() });
+            let name = name.text.clone();
+            if superuser {
+                self.superusers.insert(backend);
+                return op(Op::ConnectSuperuser { backend, name });
+            }
+            return op(Op::Connect { backend, name });
         };
         self.problems.push(Problem::new(name.span, problem));
         None
@@ -251,7 +268,7 @@ impl Checker {
     ) -> Option<BgWriterRound> {
         let mut round = BgWriterRound::default();
         if let Some(value) = maxpages {
-            round.maxpages = self.noted(value.setting(&BGWRITER_LRU_MAXPAGES))?;
+            round.maxpages = Some(self.noted(value.setting(&BGWRITER_LRU_MAXPAGES))?);
         }
         if let Some(number) = multiplier {
             if number.value > 10.0 {
@@ -262,10 +279,10 @@ impl Checker {
                 );
                 self.problems.push(Problem::new(number.span, message));
             }
-            round.multiplier = number.value;
+            round.multiplier = Some(number.value);
         }
         if let Some(value) = delay {
-            round.delay_ms = self.noted(value.setting(&BGWRITER_DELAY))?;
+            round.delay_ms = Some(self.noted(value.setting(&BGWRITER_DELAY))?);
         }
         Some(round)
     }

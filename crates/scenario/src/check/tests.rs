@@ -202,7 +202,7 @@ fn contexts_and_chunks() {
 
 #[test]
 fn what_the_server_does() {
-    let round = BgWriterRound { maxpages: 10, multiplier: 0.5, delay_ms: 1000 };
+    let round = BgWriterRound { maxpages: Some(10), multiplier: Some(0.5), delay_ms: Some(1000) };
     let wanted = [
         Op::BackgroundWriter { backend: None, round: BgWriterRound::default() },
         Op::BackgroundWriter { backend: None, round },

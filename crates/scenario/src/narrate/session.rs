@@ -187,7 +187,7 @@ const SPI: &str = "backend/executor/spi.c";
 /// The routine that the whole operation follows, if it is one of these.
 pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
     Some(match op {
-        Op::Connect { .. } => ("PostgresMain", POSTGRES),
+        Op::Connect { .. } | Op::ConnectSuperuser { .. } => ("PostgresMain", POSTGRES),
         Op::Transaction { statement, .. } => match statement {
             TransactionStmt::Begin => ("StartTransaction", XACT),
             TransactionStmt::Commit => ("CommitTransaction", XACT),

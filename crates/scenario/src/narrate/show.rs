@@ -5,6 +5,7 @@ use pgscope_core::Error;
 use pgscope_core::ids::{BackendId, ContextSlot};
 use pgscope_core::memory::Addr;
 use pgscope_core::mmgr::StatsForm;
+use pgscope_core::server::settings::SettingError;
 use pgscope_core::views::{self, Costs, Fragmentation, View};
 
 use crate::ast::Shown;
@@ -27,6 +28,9 @@ pub(super) fn tell(
     let version = history.program().config().version;
     narration.say(Tone::Who, format!("{} shows ", scene.backend(backend)));
     let Some(found) = scene.server.backend(backend) else { return };
+    if let Some(end) = found.end() {
+        return refused(narration, &Error::NotConnected(end));
+    }
     let top = found.memory.top;
     match what {
         Shown::Contexts => {
@@ -62,13 +66,23 @@ pub(super) fn tell(
             }
             narration.say(Tone::Plain, format!("the rows of {}.", view.name()));
             let mut rows = head(columns);
-            rows.extend(views::view_rows(scene.server, view, MAX_ROWS));
+            rows.extend(views::view_rows(scene.server, Some(backend), view, MAX_ROWS));
             let more = match view {
                 View::Buffercache => scene.server.pool().nbuffers() as usize,
                 _ => 0,
             };
             narration.listing = table(&rows, more.saturating_sub(MAX_ROWS));
         }
+        Shown::Setting(name) => match scene.server.find_setting(name) {
+            Some(parameter) => {
+                let value = views::show_setting(scene.server, Some(backend), parameter);
+                narration.say(Tone::Plain, format!("{name}: "));
+                narration.say(Tone::Hit, value);
+                narration.say(Tone::Plain, ".");
+                narration.at(version, ("GetPGVariable", "backend/utils/misc/guc_funcs.c"));
+            }
+            None => refused(narration, &SettingError::Unknown(name.to_owned()).into()),
+        },
         Shown::Fragmentation | Shown::Malloc => {
             let steps = history.position().op;
             match replay(history.program(), backend, steps) {

@@ -1,8 +1,11 @@
 //! The statements' grammar: what follows each keyword. `memory` has those about contexts and
 //! chunks.
 
+mod frame;
 mod memory;
 mod pages;
+
+pub(crate) use frame::known_setting;
 
 use std::rc::Rc;
 
@@ -46,6 +49,8 @@ impl Parser<'_> {
                 server.temp_buffers = Some(self.quantity(MEMORY_UNITS)?);
             } else if self.option("seed", server.seed.is_some())? {
                 server.seed = Some(self.integer()?);
+            } else if let Some(setting) = self.given_setting(&server.settings)? {
+                server.settings.push(setting);
             } else {
                 return Ok(Action::Server(server));
             }
@@ -73,7 +78,8 @@ impl Parser<'_> {
     }
 
     pub(crate) fn backend(&mut self) -> Result<Action, Problem> {
-        self.name(Class::Backend, BACKEND).map(Action::Backend)
+        let name = self.name(Class::Backend, BACKEND)?;
+        Ok(if self.keyword("superuser") { Action::Superuser(name) } else { Action::Backend(name) })
     }
 
     pub(crate) fn read(&mut self) -> Result<Action, Problem> {

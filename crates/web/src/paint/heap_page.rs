@@ -191,7 +191,6 @@ mod tests {
     use super::*;
     use pgscope_core::bufmgr::desc::BufferDesc;
     use pgscope_core::ids::BufferId;
-    use pgscope_core::server::shmem::ShmemLayout;
     use pgscope_scenario::{History, Position, compile};
     use std::rc::Rc;
     use wasm_bindgen_test::wasm_bindgen_test;
@@ -206,8 +205,7 @@ mod tests {
         let mut descs = server.pool().descs();
         let buffer: BufferId = descs.find(|(_, desc)| holds(desc)).expect("it is there").0;
         let mut bytes = vec![0; SIZE];
-        let layout = ShmemLayout::new(server.profile(), server.settings());
-        server.peek(layout.block(buffer), &mut bytes);
+        server.peek(server.layout().block(buffer), &mut bytes);
         bytes
     }
 

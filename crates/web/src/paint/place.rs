@@ -4,7 +4,7 @@ use pgscope_core::Server;
 use pgscope_core::ids::BufferId;
 use pgscope_core::memory::{Addr, Owner};
 use pgscope_core::mmgr::inspect;
-use pgscope_core::server::shmem::{Region, ShmemLayout};
+use pgscope_core::server::shmem::Region;
 use pgscope_core::views;
 
 use super::heap_page::SIZE;
@@ -34,15 +34,16 @@ pub fn place(server: &Server, at: Addr) -> Option<Place> {
     let holds = |region: &Region| at >= region.addr && at.since(region.addr) < region.size;
     let region = server.regions().into_iter().find(holds)?;
     let inside = at.since(region.addr);
-    let layout = ShmemLayout::new(server.profile(), server.settings());
+    let layout = server.layout();
     let mut page = None;
     let words = match (region.owner, region.name) {
-        (Owner::Shared, "Buffer Blocks") => {
-            let buffer = BufferId((inside / SIZE as u64) as u32);
-            page = Some((buffer, layout.block(buffer)));
-            let cell = cells::cell(server, buffer)?;
-            words::buffer(server, buffer, &cell)
-        }
+        (Owner::Shared, "Buffer Blocks") => match buffer_at(server, at) {
+            Some((buffer, cell)) => {
+                page = Some((buffer, layout.block(buffer)));
+                words::buffer(server, buffer, &cell)
+            }
+            None => "room to align the pages".to_owned(),
+        },
         (Owner::Shared, "Buffer Descriptors") => {
             let each = layout.descriptor(BufferId(1)).since(layout.descriptor(BufferId(0)));
             format!("BufferDesc of buffer {}, byte {}", inside / each + 1, inside % each)
@@ -53,6 +54,13 @@ pub fn place(server: &Server, at: Addr) -> Option<Place> {
         _ => format!("{}, byte {}", region.name, words::thousands(inside)),
     };
     Some(Place { region, page, words })
+}
+
+/// The buffer whose page an address is in.
+fn buffer_at(server: &Server, at: Addr) -> Option<(BufferId, cells::Cell)> {
+    let first = server.layout().block(BufferId(0));
+    let buffer = BufferId(u32::try_from(at.0.checked_sub(first.0)? / SIZE as u64).ok()?);
+    Some((buffer, cells::cell(server, buffer)?))
 }
 
 /// The chunk, block or context header that an address of a backend's heap is in.

@@ -8,7 +8,7 @@ use yew::prelude::*;
 use crate::bridge::address::Query;
 use crate::bridge::later::{self, Later};
 use crate::bridge::storage::{self, Kept};
-use crate::bridge::{address, mount_point, theme};
+use crate::bridge::{address, mount_point, rest, theme};
 use crate::panels::effects;
 use crate::panels::embed::Embed;
 use crate::panels::page::Page;
@@ -54,7 +54,13 @@ pub fn mount() {
                 .render();
         }
     };
-    if packed { later::with(render) } else { render(None) }
+    if packed {
+        // What a link shows may need any part of the program.
+        rest::fetch();
+        later::with(render);
+    } else {
+        render(None);
+    }
 }
 
 /// The page.

@@ -9,7 +9,7 @@ use yew::prelude::*;
 
 use crate::bridge::address::{self, Query};
 use crate::bridge::keys::{self, Wish};
-use crate::bridge::{announce_ready, clock, crash, later, storage, theme};
+use crate::bridge::{announce_ready, clock, crash, later, rest, storage, theme};
 use crate::state::{Action, Activity, Notice, SPEEDS, State};
 
 /// Milliseconds of each frame that a run may take.
@@ -171,7 +171,10 @@ pub fn use_ready() {
             let third = Rc::clone(&slot);
             *slot.borrow_mut() = clock::next_frame(move || {
                 announce_ready();
-                *third.borrow_mut() = clock::next_frame(later::fetch);
+                *third.borrow_mut() = clock::next_frame(|| {
+                    rest::fetch();
+                    later::fetch();
+                });
             });
         });
         move || drop((first, later))

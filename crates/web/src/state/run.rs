@@ -163,7 +163,9 @@ impl Run {
     /// before it is another now; then right behind that.
     pub fn place_after_edit(&self, old: &Run) -> Position {
         let place = old.history.borrow().position();
-        if self.program.config() != old.program.config() {
+        if self.program.config() != old.program.config()
+            || self.program.settings() != old.program.settings()
+        {
             return Position { op: place.op.min(self.len()), event: 0 };
         }
         let kind = |program: &Program, op| program.step(op).map(|step| step.kind);

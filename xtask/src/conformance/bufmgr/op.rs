@@ -44,9 +44,9 @@ impl Replay {
             "bgwriter" => Op::BackgroundWriter {
                 backend: Some(backend),
                 round: BgWriterRound {
-                    maxpages: record.small("maxpages")?,
-                    multiplier: record.0["mult"].as_f64().unwrap_or_default(),
-                    delay_ms: record.small("delay")?,
+                    maxpages: Some(record.small("maxpages")?),
+                    multiplier: Some(record.0["mult"].as_f64().unwrap_or_default()),
+                    delay_ms: Some(record.small("delay")?),
                 },
             },
             "extend_by" => Op::ExtendBy {

@@ -1,5 +1,6 @@
 //! PostgreSQL 15: `ipci.c` and what it calls.
 
+use super::super::parameters::others::{ADVICE, EVERYWHERE, SMALLEST_1MB};
 use super::super::parameters::{AUTOVACUUM_WORKERS, COMMON, GROWING_LOCKS, OLD_SNAPSHOT, Setting};
 use super::Count::{self, Fixed, Of, SlruShare};
 use super::{
@@ -9,6 +10,7 @@ use super::{
 
 pub(super) static SEGMENT: SegmentProfile = SegmentProfile {
     parameters: &[&COMMON, &GROWING_LOCKS, &AUTOVACUUM_WORKERS, &OLD_SNAPSHOT],
+    others: &[&EVERYWHERE, &SMALLEST_1MB, &ADVICE],
     special_workers: 1,
     autovacuum_workers: Setting::AutovacuumMaxWorkers,
     auxiliary: 5,

@@ -1,5 +1,6 @@
 //! PostgreSQL 17: `ipci.c` and what it calls, of a build without GSSAPI.
 
+use super::super::parameters::others::{ADVICE, COMBINED, EVERYWHERE, SMALLEST_64KB};
 use super::super::parameters::{
     AUTOVACUUM_WORKERS, COMMON, GROWING_LOCKS, SLRU_BUFFERS, SLRU_MAX_ALLOWED_BUFFERS, Setting,
 };
@@ -12,6 +13,7 @@ use super::{
 
 pub(super) static SEGMENT: SegmentProfile = SegmentProfile {
     parameters: &[&COMMON, &GROWING_LOCKS, &AUTOVACUUM_WORKERS, &SLRU_BUFFERS],
+    others: &[&EVERYWHERE, &SMALLEST_64KB, &ADVICE, &COMBINED],
     special_workers: 2,
     autovacuum_workers: Setting::AutovacuumMaxWorkers,
     auxiliary: 6,

@@ -1,5 +1,6 @@
 //! PostgreSQL 18: `ipci.c` and what it calls, of a build without GSSAPI.
 
+use super::super::parameters::others::{EVERYWHERE, READ_AHEAD, SMALLEST_64KB, WORKERS};
 use super::super::parameters::{ASYNCHRONOUS_IO, COMMON, GROWING_LOCKS, SLRU_BUFFERS, Setting};
 use super::Count::{self, Fixed, Of};
 use super::pg17::{BANKS, COMMIT_TIMESTAMP, SUBTRANSACTION, TRANSACTION};
@@ -10,6 +11,7 @@ use super::{
 
 pub(super) static SEGMENT: SegmentProfile = SegmentProfile {
     parameters: &[&COMMON, &GROWING_LOCKS, &SLRU_BUFFERS, &ASYNCHRONOUS_IO],
+    others: &[&EVERYWHERE, &SMALLEST_64KB, &READ_AHEAD, &WORKERS],
     special_workers: 2,
     autovacuum_workers: Setting::AutovacuumWorkerSlots,
     auxiliary: 6 + 32,

@@ -1,5 +1,6 @@
 //! PostgreSQL 19, as its recorded views and `subsystemlist.h` have it.
 
+use super::super::parameters::others::{EVERYWHERE, READ_AHEAD, SMALLEST_64KB, WORKERS};
 use super::super::parameters::{
     ASYNCHRONOUS_IO, COMMON, FIXED_LOCKS, REPACK, SLRU_BUFFERS, Setting,
 };
@@ -12,6 +13,7 @@ use super::{
 
 pub(super) static SEGMENT: SegmentProfile = SegmentProfile {
     parameters: &[&COMMON, &FIXED_LOCKS, &SLRU_BUFFERS, &ASYNCHRONOUS_IO, &REPACK],
+    others: &[&EVERYWHERE, &SMALLEST_64KB, &READ_AHEAD, &WORKERS],
     special_workers: 2,
     autovacuum_workers: Setting::AutovacuumWorkerSlots,
     auxiliary: 6 + 32,

@@ -132,7 +132,7 @@ impl Server {
     }
 
     /// `pfree` of what was kept, where the build's contexts have that.
-    fn give_back(&mut self, id: BackendId, pointer: Addr) -> Fallible<()> {
+    pub(super) fn give_back(&mut self, id: BackendId, pointer: Addr) -> Fallible<()> {
         match Allocator::PLAIN {
             Allocator::Slab { .. } | Allocator::Bump { .. } => Ok(()),
             _ => self.memory_of(id)?.pfree(pointer),

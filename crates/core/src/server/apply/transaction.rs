@@ -222,13 +222,15 @@ impl Server {
 
     /// `CommitTransaction`, `AtCommit_Memory`.
     pub(super) fn commit_transaction(&mut self, id: BackendId) -> Fallible<()> {
+        self.at_eoxact_guc(id, true)?;
         self.end_transaction(id, false)
     }
 
     /// `AbortTransaction`, `AtAbort_Memory`, `AtAbort_Portals`.
     fn abort_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
-        self.abort_portal(id, 1)
+        self.abort_portal(id, 1)?;
+        self.at_eoxact_guc(id, false)
     }
 
     /// `CleanupTransaction`, `AtCleanup_Portals`, `AtCleanup_Memory`.
@@ -262,6 +264,7 @@ impl Server {
     /// `CommitSubTransaction` for the levels from `until` on, the innermost first.
     fn commit_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
         while self.at(id)?.session.levels.len() > until {
+            self.at_eoxact_guc(id, true)?;
             let ended = self.pop_level(id)?;
             // AtSubCommit_Memory
             let parent = self.level(id)?.context;
@@ -289,7 +292,8 @@ impl Server {
     fn abort_sub_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         let level = self.at(id)?.session.levels.len();
-        self.abort_portal(id, level)
+        self.abort_portal(id, level)?;
+        self.at_eoxact_guc(id, false)
     }
 
     /// `CleanupSubTransaction`, `AtSubCleanup_Portals`, `AtSubCleanup_Memory`, `PopTransaction`.

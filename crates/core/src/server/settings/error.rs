@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::ErrorCode;
+
 /// A setting that is wrong, or settings that are wrong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingError {
@@ -35,6 +37,41 @@ pub enum SettingError {
         unit: &'static str,
         /// The unit where it stands behind the limits too.
         range_unit: &'static str,
+    },
+    /// A real number outside its range.
+    RealOutOfRange {
+        /// The setting.
+        name: &'static str,
+        /// The value.
+        value: String,
+        /// The least.
+        min: String,
+        /// The most.
+        max: String,
+    },
+    /// `PGC_INTERNAL`: it only says what is.
+    Internal(&'static str),
+    /// `PGC_POSTMASTER`, outside of a start.
+    NeedsRestart(&'static str),
+    /// `PGC_SIGHUP`, in a session.
+    NotNow(&'static str),
+    /// `PGC_SUSET`, and not a superuser.
+    PermissionDenied(&'static str),
+    /// `check_temp_buffers`: the session has its local buffers.
+    TempBuffersInUse(i32),
+    /// `check_vacuum_buffer_usage_limit`.
+    VacuumRing {
+        /// The value.
+        value: i32,
+        /// How the version ends a detail.
+        full_stop: &'static str,
+    },
+    /// More than the playground has room for.
+    TooMuch {
+        /// The setting.
+        name: &'static str,
+        /// The most.
+        most: u32,
     },
     /// An SLRU's buffers that are no whole banks (`check_slru_buffers`).
     NotMultiple {
@@ -100,6 +137,27 @@ impl fmt::Display for SettingError {
                      ({min}{range_unit} .. {max}{range_unit})"
                 )
             }
+            Self::RealOutOfRange { name, value, min, max } => write!(
+                f,
+                "{value} is outside the valid range for parameter \"{name}\" ({min} .. {max})"
+            ),
+            Self::Internal(name) => write!(f, "parameter \"{name}\" cannot be changed"),
+            Self::NeedsRestart(name) => {
+                write!(f, "parameter \"{name}\" cannot be changed without restarting the server")
+            }
+            Self::NotNow(name) => write!(f, "parameter \"{name}\" cannot be changed now"),
+            Self::PermissionDenied(name) => {
+                write!(f, "permission denied to set parameter \"{name}\"")
+            }
+            Self::TempBuffersInUse(value) => {
+                write!(f, "invalid value for parameter \"temp_buffers\": {value}")
+            }
+            Self::VacuumRing { value, .. } => {
+                write!(f, "invalid value for parameter \"vacuum_buffer_usage_limit\": {value}")
+            }
+            Self::TooMuch { name, most } => {
+                write!(f, "pgscope has room for {name} = {most}, not more")
+            }
             Self::NotMultiple { name, value, .. } | Self::TooManyWith { name, value } => {
                 write!(f, "invalid value for parameter \"{name}\": {value}")
             }
@@ -137,8 +195,34 @@ impl SettingError {
             Self::NotMultiple { name, of, full_stop, .. } => {
                 format!("\"{name}\" must be a multiple of {of}{full_stop}")
             }
+            Self::TempBuffersInUse(_) => "\"temp_buffers\" cannot be changed after any temporary \
+                tables have been accessed in the session."
+                .to_owned(),
+            Self::VacuumRing { full_stop, .. } => format!(
+                "\"vacuum_buffer_usage_limit\" must be 0 or between 128 kB and 16777216 kB{full_stop}"
+            ),
             Self::NoConcurrency { .. } => "Only -1 or values bigger than 0 are valid.".to_owned(),
             _ => String::new(),
+        }
+    }
+}
+
+impl SettingError {
+    /// Whether [`SettingError::detail`] is a `HINT`.
+    pub fn is_hint(&self) -> bool {
+        matches!(self, Self::Invalid { .. })
+    }
+
+    /// The error's kind.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unknown(_) => ErrorCode::UndefinedObject,
+            Self::Internal(_) | Self::NeedsRestart(_) | Self::NotNow(_) => {
+                ErrorCode::CantChangeRuntimeParam
+            }
+            Self::PermissionDenied(_) => ErrorCode::InsufficientPrivilege,
+            Self::TooMuch { .. } | Self::IoUring => ErrorCode::Playground,
+            _ => ErrorCode::InvalidParameterValue,
         }
     }
 }

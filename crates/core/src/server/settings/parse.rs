@@ -1,7 +1,7 @@
 //! A value's text (`parse_int`, `convert_to_base_unit` and `parse_bool` in `guc.c` and `bool.c`).
 
 use super::SettingError;
-use crate::profile::parameters::{Parameter, Unit};
+use crate::profile::parameters::{MILLIONTHS, Parameter, Unit};
 
 /// Units of memory, the largest first, and their bytes.
 const MEMORY: [(&str, f64); 5] = [
@@ -30,12 +30,14 @@ pub(crate) const INTEGER_RANGE_HINT: &str = "Value exceeds integer range.";
 /// `pg_settings.unit`.
 pub(super) fn unit_name(unit: Unit) -> &'static str {
     match unit {
-        Unit::None => "",
+        Unit::None | Unit::Real => "",
         Unit::Bytes(1) => "B",
         Unit::Bytes(1024) => "kB",
         Unit::Bytes(8192) => "8kB",
         Unit::Bytes(_) => "MB",
         Unit::Minutes => "min",
+        Unit::Seconds => "s",
+        Unit::Milliseconds => "ms",
     }
 }
 
@@ -44,6 +46,7 @@ pub(super) fn value(parameter: &Parameter, text: &str) -> Result<i32, SettingErr
     let invalid =
         |hint: String| SettingError::Invalid { name: parameter.name, value: text.to_owned(), hint };
     match parameter.words {
+        [] if parameter.unit == Unit::Real => parse_real(parameter, text),
         [] => parse_int(parameter.unit, text).map_err(|hint| invalid(hint.to_owned())),
         ["off", "on"] => parse_bool(text.trim())
             .map(i32::from)
@@ -70,16 +73,68 @@ fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
+/// `parse_real` and the check of its range: a number without a unit, in millionths.
+fn parse_real(parameter: &Parameter, text: &str) -> Result<i32, SettingError> {
+    let Parameter { name, min, max, .. } = *parameter;
+    let number: Option<f64> = text.trim().parse().ok().filter(|number: &f64| !number.is_nan());
+    let invalid = || SettingError::Invalid { name, value: text.to_owned(), hint: String::new() };
+    let number = number.ok_or_else(invalid)?;
+    let millionths = number * MILLIONTHS;
+    if (f64::from(min)..=f64::from(max)).contains(&millionths) {
+        return Ok(millionths.round_ties_even() as i32);
+    }
+    let [min, max] = [min, max].map(real);
+    Err(SettingError::RealOutOfRange { name, value: number.to_string(), min, max })
+}
+
+/// A real number as `%g` writes it.
+pub(super) fn real(millionths: i32) -> String {
+    (f64::from(millionths) / MILLIONTHS).to_string()
+}
+
+/// `ShowGUCOption`: a value with the largest unit in which it is whole.
+pub(super) fn shown(parameter: &Parameter, value: i32) -> String {
+    if let Some(word) = usize::try_from(value).ok().and_then(|place| parameter.words.get(place)) {
+        return (*word).to_owned();
+    }
+    let (units, base): (&[(&str, u64)], u64) = match parameter.unit {
+        Unit::Real => return real(value),
+        Unit::Bytes(by) => (&SHOWN_MEMORY, by.into()),
+        Unit::Minutes => (&SHOWN_TIME, 60_000),
+        Unit::Seconds => (&SHOWN_TIME, 1000),
+        Unit::Milliseconds => (&SHOWN_TIME, 1),
+        Unit::None => return value.to_string(),
+    };
+    let Some(amount) = u64::try_from(value).ok().filter(|value| *value > 0) else {
+        return value.to_string();
+    };
+    let amount = amount * base;
+    let unit = units.iter().find(|(_, size)| amount.is_multiple_of(*size));
+    unit.map_or_else(|| value.to_string(), |(name, size)| format!("{}{name}", amount / size))
+}
+
+/// Units in which a value is shown.
+const SHOWN_MEMORY: [(&str, u64); 5] =
+    [("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10), ("B", 1)];
+const SHOWN_TIME: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000), ("ms", 1)];
+
 /// `parse_int`; the error is a hint, or nothing.
 fn parse_int(unit: Unit, text: &str) -> Result<i32, &'static str> {
     let (number, rest) = leading_number(text.trim_start()).ok_or("")?;
     let number = match (unit, rest.trim()) {
         (_, "") => number,
-        (Unit::None, _) => return Err(""),
+        (Unit::None | Unit::Real, _) => return Err(""),
         (Unit::Bytes(by), name) => {
             convert_to_base_unit(number, name, &MEMORY, f64::from(by)).ok_or(MEMORY_HINT)?
         }
         (Unit::Minutes, name) => convert_to_base_unit(number, name, &TIME, 1.0).ok_or(TIME_HINT)?,
+        (Unit::Seconds, name) => {
+            convert_to_base_unit(number, name, &TIME, 1.0 / 60.0).ok_or(TIME_HINT)?
+        }
+        (Unit::Milliseconds, name) => {
+            convert_to_base_unit(number, name, &TIME, 1.0 / 60_000.0).ok_or(TIME_HINT)?
+        }
     };
     let number = number.round_ties_even();
     if number > f64::from(i32::MAX) || number < f64::from(i32::MIN) {

@@ -210,6 +210,7 @@ impl Parser<'_> {
         let what = what.or_else(|| {
             views.find(|view| self.keyword(view.name())).map(|view| Shown::View(*view))
         });
+        let what = what.or_else(|| self.shown_setting());
         let what = what.ok_or_else(|| self.unexpected())?;
         let named = matches!(self.peek().kind, TokenKind::Word | TokenKind::Text);
         let named = named && what == Shown::Stats;

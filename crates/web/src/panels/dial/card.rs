@@ -7,7 +7,6 @@ use pgscope_core::bufmgr::desc::{
 use pgscope_core::ids::BufferId;
 use pgscope_core::memory::Addr;
 use pgscope_core::profile::ContentLock;
-use pgscope_core::server::shmem::ShmemLayout;
 use yew::prelude::*;
 
 use super::legend::swatch;
@@ -32,7 +31,7 @@ pub(super) fn card(
     let (Some(desc), Some(cell)) = (pool.desc(buffer), cells::cell(server, buffer)) else {
         return Html::default();
     };
-    let layout = ShmemLayout::new(server.profile(), server.settings());
+    let layout = server.layout();
     let flags: Vec<_> =
         FLAGS.iter().filter(|(flag, _)| desc.is(*flag)).map(|(_, name)| *name).collect();
     let pins = match words::pinned_by(server, buffer) {
