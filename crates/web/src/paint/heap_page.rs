@@ -86,7 +86,7 @@ pub fn fields(page: &[u8]) -> Vec<Field> {
         fields.push(Field { at: lower, size, kind: Kind::Free, name, words });
     }
     // The last row put in lies first.
-    tuples.sort_unstable();
+    tuples.sort_unstable_by_key(|(at, ..)| *at);
     for (at, length, number) in tuples {
         if at >= upper && length > TUPLE_HEADER && at + length <= SIZE {
             tuple(page, at, length, number, &mut fields);
