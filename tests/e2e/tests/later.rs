@@ -77,8 +77,7 @@ fn a_function_of_the_rest_is_fetched_when_it_is_needed_sooner() {
                      String(what).includes('pgscope-rest-') ? new Promise(() => {}) : through(what, ...more);",
             )
             .await?;
-        let text =
-            "server 18 shared_buffers=8MB\ntable t pages=200\nbackend a\na: read t 0..99\n";
+        let text = "server 18 shared_buffers=8MB\ntable t pages=200\nbackend a\na: read t 0..99\n";
         let fragment = encode(&Link { text: text.into(), op: 102, ..Link::default() });
         reader.visit(&format!("#{fragment}")).await?;
         reader.until_text("#position", |text| text.starts_with("op 102 ")).await?;
