@@ -185,7 +185,12 @@ impl Reader {
     /// Clicks on what has this role and name, as soon as that can be clicked.
     pub async fn press(&self, role: &str, name: &str) -> Result<()> {
         self.until(&format!("a click on the {role} {name:?}"), async || {
-            Ok(self.by_role(role, name).await?.click().await?)
+            let found = self.by_role(role, name).await?;
+            // On a phone the story stays at the bottom, above what lies behind it.
+            let show =
+                "document.querySelector('[data-found]').scrollIntoView({ block: 'center' });";
+            self.script(show).await?;
+            Ok(found.click().await?)
         })
         .await
     }
