@@ -186,11 +186,14 @@ impl Reader {
     pub async fn press(&self, role: &str, name: &str) -> Result<()> {
         self.until(&format!("a click on the {role} {name:?}"), async || {
             let found = self.by_role(role, name).await?;
-            // On a phone the story stays at the bottom, above what lies behind it.
-            let show =
-                "document.querySelector('[data-found]').scrollIntoView({ block: 'center' });";
-            self.script(show).await?;
-            Ok(found.click().await?)
+            let clicked = found.click().await;
+            if clicked.is_err() {
+                // On a phone the story stays at the bottom, above what lies behind it.
+                let show =
+                    "document.querySelector('[data-found]').scrollIntoView({ block: 'center' });";
+                self.script(show).await?;
+            }
+            Ok(clicked?)
         })
         .await
     }
