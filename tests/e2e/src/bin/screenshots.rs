@@ -40,7 +40,7 @@ const PANELS: [Panel; 8] = [
     panel("-buffer", &[("option", "buffer 8…")], ".buffer-card"),
     panel("-grid", &[("combobox", "shared_buffers")], ".grid"),
     panel("-views", &[("tab", "Views")], ".views"),
-    panel("-bytes", &[("option", "buffer 8…"), ("button", "Bytes of the page")], ".bytes"),
+    panel("-bytes", &[("tab", "Bytes")], ".bytes"),
     panel("-memory", &[], ".memory"),
     panel("-script", &[], ".script"),
     Panel { sizes: 2, ..panel("-keys", &[("button", "Keyboard shortcuts")], "dialog") },
