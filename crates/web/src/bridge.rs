@@ -15,6 +15,7 @@ pub mod host;
 pub mod keys;
 pub mod later;
 pub mod observe;
+pub mod picture;
 pub mod rest;
 pub mod storage;
 pub mod theme;

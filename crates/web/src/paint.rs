@@ -5,6 +5,7 @@
 
 pub mod blocks;
 pub mod cells;
+pub mod glossary;
 pub mod grid;
 pub mod groups;
 pub mod heap_page;

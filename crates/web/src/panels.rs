@@ -13,6 +13,7 @@ pub mod editor;
 pub mod effects;
 pub mod embed;
 pub mod files;
+pub mod glossary;
 pub mod grid;
 pub mod header;
 pub mod icons;

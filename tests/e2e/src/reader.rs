@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 use thirtyfour::common::command::FormatRequestData;
 use thirtyfour::extensions::cdp::ChromeDevTools;
@@ -184,7 +185,15 @@ impl Reader {
     /// Clicks on what has this role and name, as soon as that can be clicked.
     pub async fn press(&self, role: &str, name: &str) -> Result<()> {
         self.until(&format!("a click on the {role} {name:?}"), async || {
-            Ok(self.by_role(role, name).await?.click().await?)
+            let found = self.by_role(role, name).await?;
+            let clicked = found.click().await;
+            if clicked.is_err() {
+                // On a phone the story stays at the bottom, above what lies behind it.
+                let show =
+                    "document.querySelector('[data-found]').scrollIntoView({ block: 'center' });";
+                self.script(show).await?;
+            }
+            Ok(clicked?)
         })
         .await
     }
@@ -277,12 +286,29 @@ impl Reader {
         Ok(messages)
     }
 
+    /// Takes a picture of the window as WebP once the page is drawn.
+    pub async fn photograph_small(&self, path: &Path) -> Result<()> {
+        self.until_drawn().await?;
+        let wish = json!({ "format": "webp", "quality": 80 });
+        let picture = self.ask("Page.captureScreenshot", wish).await?;
+        let bytes = Base64::decode_vec(picture["data"].as_str().unwrap_or_default())?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        Ok(std::fs::write(path, bytes)?)
+    }
+
     /// Takes a picture of the window once fonts are there and the page is drawn.
     pub async fn photograph(&self, path: &Path) -> Result<()> {
+        self.until_drawn().await?;
+        self.picture(path).await
+    }
+
+    async fn until_drawn(&self) -> Result<()> {
         let drawn = "const done = arguments[0]; document.fonts.ready.then(() =>
             requestAnimationFrame(() => requestAnimationFrame(() => done(null))));";
         self.driver.execute_async(drawn, Vec::new()).await?;
-        self.picture(path).await
+        Ok(())
     }
 
     async fn picture(&self, path: &Path) -> Result<()> {

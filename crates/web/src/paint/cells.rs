@@ -6,6 +6,12 @@ use pgscope_core::Server;
 use pgscope_core::bufmgr::desc::{BM_DIRTY, BM_VALID, BufferDesc};
 use pgscope_core::ids::{BufferId, BufferTag};
 
+/// Buffers of the freelist whose place is told on the dial. Each that is taken moves all others up,
+/// and a dial of 64 numbers laid out anew costs a third of a frame.
+pub const NEAR: u32 = 8;
+/// The place of those behind them.
+pub const FAR: u32 = u32::MAX;
+
 /// One buffer's visible state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
@@ -19,7 +25,7 @@ pub struct Cell {
     pub usage: u8,
     /// Backends that pin it.
     pub pins: u32,
-    /// Its place on the freelist, from 1.
+    /// Its place on the freelist, from 1; [`FAR`] if that is none of the next few.
     pub free: Option<u32>,
 }
 
@@ -37,12 +43,12 @@ impl Cell {
     }
 }
 
-/// Every buffer of the pool, with its place on the freelist.
+/// Every buffer of the pool, with its place on the freelist if it is one of the next few.
 pub fn cells(server: &Server) -> Vec<Cell> {
     let mut cells: Vec<_> = server.pool().descs().map(|(_, desc)| Cell::of(&desc)).collect();
     for (place, buffer) in (1..).zip(server.pool().freelist().take(cells.len())) {
         if let Some(cell) = cells.get_mut(buffer.index()) {
-            cell.free = Some(place);
+            cell.free = Some(if place <= NEAR { place } else { FAR });
         }
     }
     cells

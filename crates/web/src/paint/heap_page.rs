@@ -86,7 +86,7 @@ pub fn fields(page: &[u8]) -> Vec<Field> {
         fields.push(Field { at: lower, size, kind: Kind::Free, name, words });
     }
     // The last row put in lies first.
-    tuples.sort_unstable();
+    tuples.sort_unstable_by_key(|(at, ..)| *at);
     for (at, length, number) in tuples {
         if at >= upper && length > TUPLE_HEADER && at + length <= SIZE {
             tuple(page, at, length, number, &mut fields);
@@ -205,8 +205,7 @@ mod tests {
         let mut descs = server.pool().descs();
         let buffer: BufferId = descs.find(|(_, desc)| holds(desc)).expect("it is there").0;
         let mut bytes = vec![0; SIZE];
-        let layout = server.layout();
-        server.peek(layout.block(buffer), &mut bytes);
+        server.peek(server.layout().block(buffer), &mut bytes);
         bytes
     }
 

@@ -37,14 +37,13 @@ pub fn place(server: &Server, at: Addr) -> Option<Place> {
     let layout = server.layout();
     let mut page = None;
     let words = match (region.owner, region.name) {
-        // The first bytes only align the pages.
-        (Owner::Shared, "Buffer Blocks") if at >= layout.block(BufferId(0)) => {
-            let inside = at.since(layout.block(BufferId(0)));
-            let buffer = BufferId((inside / SIZE as u64) as u32);
-            page = Some((buffer, layout.block(buffer)));
-            let cell = cells::cell(server, buffer)?;
-            words::buffer(server, buffer, &cell)
-        }
+        (Owner::Shared, "Buffer Blocks") => match buffer_at(server, at) {
+            Some((buffer, cell)) => {
+                page = Some((buffer, layout.block(buffer)));
+                words::buffer(server, buffer, &cell)
+            }
+            None => "room to align the pages".to_owned(),
+        },
         (Owner::Shared, "Buffer Descriptors") => {
             let each = layout.descriptor(BufferId(1)).since(layout.descriptor(BufferId(0)));
             format!("BufferDesc of buffer {}, byte {}", inside / each + 1, inside % each)
@@ -55,6 +54,13 @@ pub fn place(server: &Server, at: Addr) -> Option<Place> {
         _ => format!("{}, byte {}", region.name, words::thousands(inside)),
     };
     Some(Place { region, page, words })
+}
+
+/// The buffer whose page an address is in.
+fn buffer_at(server: &Server, at: Addr) -> Option<(BufferId, cells::Cell)> {
+    let first = server.layout().block(BufferId(0));
+    let buffer = BufferId(u32::try_from(at.0.checked_sub(first.0)? / SIZE as u64).ok()?);
+    Some((buffer, cells::cell(server, buffer)?))
 }
 
 /// The chunk, block or context header that an address of a backend's heap is in.

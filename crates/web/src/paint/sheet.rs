@@ -146,8 +146,11 @@ impl Sheet {
         self.table.rows.get(from..to).unwrap_or_default()
     }
 
-    /// The query that gives the same on a real server.
-    pub fn query(&self, source: Source, wish: &Wish) -> String {
+    /// The query that gives the same on a real server; `None` for what only the playground has.
+    pub fn query(&self, source: Source, wish: &Wish) -> Option<String> {
+        if !source.name().starts_with("pg_") {
+            return None;
+        }
         let columns = &self.table.columns;
         let mut query = String::new();
         if source.name().starts_with("pg_buffercache") {
@@ -174,7 +177,8 @@ impl Sheet {
             query += if text && self.count > 0 { "::text COLLATE \"C\"" } else { "" };
             query += if down { " DESC" } else { "" };
         }
-        query + ";"
+        query += ";";
+        Some(query)
     }
 }
 
@@ -247,12 +251,13 @@ mod tests {
     #[wasm_bindgen_test]
     fn the_query_says_what_the_reader_chose() {
         let wish = Wish { sort: Some((7, true)), filter: "o'k".into() };
-        let query = sheet(&wish).query(Source::View(View::Buffercache), &wish);
+        let query = sheet(&wish).query(Source::View(View::Buffercache), &wish).expect("a query");
         assert!(query.contains("FROM pg_buffercache\n"), "{query}");
         assert!(query.contains("ILIKE '%o''k%'"), "{query}");
         assert!(query.ends_with("ORDER BY usagecount DESC;"), "{query}");
         let wish = Wish { filter: "50%".into(), ..Wish::default() };
-        let query = sheet(&wish).query(Source::View(View::BuffercacheSummary), &wish);
+        let query =
+            sheet(&wish).query(Source::View(View::BuffercacheSummary), &wish).expect("a query");
         assert!(query.contains("FROM pg_buffercache_summary()"), "{query}");
         assert!(query.contains("strpos("), "{query}");
     }

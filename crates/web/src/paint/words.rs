@@ -3,7 +3,7 @@
 use pgscope_core::Server;
 use pgscope_core::ids::{BackendId, BufferId, BufferTag};
 
-use super::cells::Cell;
+use super::cells::{Cell, FAR, NEAR};
 use super::relations;
 
 /// Bytes as PostgreSQL's settings write them: "8 kB", "5.1 kB", "96 bytes".
@@ -95,6 +95,12 @@ pub fn buffer(server: &Server, buffer: BufferId, cell: &Cell) -> String {
     let Some(tag) = cell.tag else {
         let pins = if cell.pins > 0 { ", pinned" } else { "" };
         return match cell.free {
+            Some(FAR) => {
+                format!(
+                    "buffer {buffer}: empty, number {} or later on the freelist{pins}",
+                    NEAR + 1
+                )
+            }
             Some(place) => format!("buffer {buffer}: empty, number {place} on the freelist{pins}"),
             None => format!("buffer {buffer}: empty{pins}"),
         };

@@ -5,6 +5,7 @@
 
 mod strip;
 
+use pgscope_core::ids::BufferId;
 use pgscope_core::memory::Addr;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlInputElement, HtmlSelectElement};
@@ -38,7 +39,7 @@ pub fn Bytes(props: &BytesProps) -> Html {
     let grid = use_node_ref();
     // The keyboard brought us here: the byte gets the focus once it is drawn.
     let walked = use_mut_ref(|| false);
-    let at = at.unwrap_or_else(|| server.layout().block(pgscope_core::ids::BufferId(0)));
+    let at = at.unwrap_or_else(|| server.layout().block(BufferId(0)));
     let found = place::place(server, at);
     let page = found.as_ref().and_then(|found| found.page.map(|(_, start)| start));
     let fields = use_memo((frame.serial, page), |_| {

@@ -7,6 +7,7 @@ mod callouts;
 mod card;
 mod hand;
 mod legend;
+mod lists;
 mod ring;
 mod sector;
 
@@ -54,6 +55,7 @@ pub fn Dial(props: &DialProps) -> Html {
                 } else {
                     <Grid frame={frame.clone()} story={story.clone()} {selected} {on_select} />
                 }
+                { lists::rings(&frame.server) }
                 { callouts::strip(&frame.server, &story) }
             </div>
             { legend::legend(&frame.server, ring) }

@@ -9,6 +9,7 @@ use crate::bridge::address;
 use crate::bridge::clipboard;
 use crate::bridge::keys::KEYS;
 use crate::bridge::later::{self, Later, MISSING};
+use crate::bridge::picture;
 use crate::state::compose::BUTTONS;
 use crate::state::{Action, Dialog, Notice, State, sentence};
 
@@ -185,6 +186,36 @@ fn embed_code(
             </div>
             <textarea readonly=true rows="7" aria-label="Embed code" value={code} spellcheck="false" />
             <button type="button" class="primary" onclick={copy}>{ "Copy code" }</button>
+            <h3>{ "The picture alone" }</h3>
+            <div class="options" role="group" aria-label="Save the picture">
+                { picture("Save as SVG", picture::Kind::Svg, act) }
+                { picture("Save as PNG", picture::Kind::Png, act) }
+                <button type="button" onclick={Callback::from(|_: MouseEvent| print())}>
+                    { "Print" }
+                </button>
+            </div>
         </>
+    }
+}
+
+/// A button that saves the picture, or says why there is none.
+fn picture(label: &'static str, kind: picture::Kind, act: &Callback<Action>) -> Html {
+    let onclick = act.reform(move |_: MouseEvent| {
+        Action::Tell(match picture::save(kind) {
+            true => Notice::Done("Picture saved".into()),
+            false if kind == picture::Kind::Svg => {
+                Notice::Failed("Only the dial can be an SVG: a grid is saved as PNG.".into())
+            }
+            false => Notice::Failed("Choose Buffers first: there is no picture here.".into()),
+        })
+    });
+    html! { <button type="button" {onclick}>{ label }</button> }
+}
+
+/// As the browser prints a page, in the style for paper.
+fn print() {
+    if let Some(window) = web_sys::window() {
+        // Where printing is forbidden, as in a sandbox, nothing happens.
+        let _ = window.print();
     }
 }

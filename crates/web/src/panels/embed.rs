@@ -4,6 +4,7 @@ use pgscope_scenario::Teller;
 use web_sys::Element;
 use yew::prelude::*;
 
+use super::glossary::Glossary;
 use super::icons;
 use super::narration::sentence;
 use super::notice::notices;
@@ -65,6 +66,7 @@ pub fn Embed(props: &EmbedProps) -> Html {
                 </a>
             </header>
             { notices(state.notice.as_ref(), &Callback::noop(), act) }
+            <Glossary />
             if let Some(view) = &state.view {
                 <main>
                     { if *memory { local(state, view, act) } else { shared(state, view, act, false) } }

@@ -4,6 +4,7 @@
 use pgscope_scenario::Tone;
 use yew::prelude::*;
 
+use super::glossary::explained;
 use super::prose::prose;
 use crate::state::run::View;
 
@@ -23,8 +24,8 @@ fn class(tone: Tone) -> Option<&'static str> {
 pub fn sentence(view: &View, resting: bool) -> Html {
     let narration = &view.narration;
     let parts = narration.parts.iter().map(|part| match class(part.tone) {
-        Some(class) => html! { <span {class}>{ &part.text }</span> },
-        None => html! { { &part.text } },
+        Some(class) => html! { <span {class}>{ explained(&part.text) }</span> },
+        None => explained(&part.text),
     });
     let file = narration.file.rsplit('/').next();
     let live = if resting { "polite" } else { "off" };

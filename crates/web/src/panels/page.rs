@@ -12,6 +12,7 @@ use super::dial::Dial;
 use super::dialogs::{Dialogs, copy_link, with_later};
 use super::editor::Editor;
 use super::files::{Files, save};
+use super::glossary::{Glossary, explained};
 use super::header::header;
 use super::memory::Memory;
 use super::narration::sentence;
@@ -125,6 +126,7 @@ pub fn Page(props: &PageProps) -> Html {
                     { transport(state, view, act) }
                 </footer>
             }
+            <Glossary />
             if let Some(dialog) = state.dialog {
                 <Dialogs {dialog} link={address::of(&state.link(), "")}
                     title={state.title()} act={act.clone()} />
@@ -191,7 +193,7 @@ pub fn shared(state: &State, view: &View, act: &Callback<Action>, whole: bool) -
                 if whole { { panes::tabs(state.pane, act) } }
                 <span class="dim">{ words::count(buffers.into(), "buffer") }</span>
                 <span class="ratio" {title}>
-                    { "hit ratio" }<b>{ percent.map_or_else(|| "–".into(), |percent| format!("{percent} %")) }</b>
+                    { explained("hit ratio") }<b>{ percent.map_or_else(|| "–".into(), |percent| format!("{percent} %")) }</b>
                 </span>
             </header>
             if whole {

@@ -115,8 +115,8 @@ pub fn Views(props: &ViewsProps) -> Html {
             copy(&String::from_utf8_lossy(&bytes), news, &on_copied);
         })
     };
-    let copy_query = {
-        let (query, on_copied) = (query.clone(), on_copied.clone());
+    let on_query = |query: String| {
+        let on_copied = on_copied.clone();
         Callback::from(move |_: MouseEvent| copy(&query, "Query copied", &on_copied))
     };
     let names = offered.iter().map(|it| {
@@ -127,7 +127,7 @@ pub fn Views(props: &ViewsProps) -> Html {
             <div class="views-bar">
                 <label>{ "View" }<select onchange={on_source}>{ for names }</select></label>
                 <label>{ "Filter" }
-                    <input type="text" value={wish.filter.clone()} oninput={on_filter} size="14"
+                    <input type="text" value={wish.filter.clone()} oninput={on_filter} size="9"
                         autocomplete="off" autocapitalize="off" spellcheck="false" />
                 </label>
                 <span class="views-copy" role="group" aria-label="Copy the rows">
@@ -141,9 +141,13 @@ pub fn Views(props: &ViewsProps) -> Html {
                 if sheet.pages() > 1 { { rows::pager(page, sheet.pages(), &on_page) } }
             </div>
             <div class="views-query">
-                <div><h3>{ "The same on a real server" }</h3>
-                    <button type="button" onclick={copy_query}>{ "Copy query" }</button></div>
-                <pre tabindex="0" aria-label="Query">{ query }</pre>
+                if let Some(query) = query {
+                    <div><h3>{ "The same on a real server" }</h3>
+                        <button type="button" onclick={on_query(query.clone())}>{ "Copy query" }</button></div>
+                    <pre tabindex="0" role="region" aria-label="Query">{ query }</pre>
+                } else {
+                    <p class="dim">{ "Only the playground can show this: a real server has no view of it." }</p>
+                }
             </div>
         </div>
     }

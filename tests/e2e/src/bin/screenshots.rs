@@ -40,7 +40,7 @@ const PANELS: [Panel; 8] = [
     panel("-buffer", &[("option", "buffer 8…")], ".buffer-card"),
     panel("-grid", &[("combobox", "shared_buffers")], ".grid"),
     panel("-views", &[("tab", "Views")], ".views"),
-    panel("-bytes", &[("option", "buffer 8…"), ("button", "Bytes of the page")], ".bytes"),
+    panel("-bytes", &[("tab", "Bytes")], ".bytes"),
     panel("-memory", &[], ".memory"),
     panel("-script", &[], ".script"),
     Panel { sizes: 2, ..panel("-keys", &[("button", "Keyboard shortcuts")], "dialog") },
@@ -101,7 +101,10 @@ async fn take(
             panel.seen, panel.seen
         );
         reader.script(&show).await?;
-        save(&reader, folder, &name).await?;
+        match panel.name {
+            "" => save(&reader, folder, &name).await?,
+            _ => save_small(&reader, &folder.join("panels"), &name).await?,
+        }
     }
     let name = format!("embed-{theme}");
     if size == "desktop" && name.starts_with(only) {
@@ -114,7 +117,7 @@ async fn take(
         reader.resize(window).await?;
         reader.visit(&format!("?theme={theme}")).await?;
         reader.press("button", "Large type").await?;
-        save(&reader, folder, &name).await?;
+        save_small(&reader, &folder.join("panels"), &name).await?;
     }
     Ok(())
 }
@@ -126,6 +129,14 @@ fn sized(size: &str) -> usize {
 async fn save(reader: &pgscope_e2e::Reader, folder: &Path, name: &str) -> Result<()> {
     let path = folder.join(format!("{name}.png"));
     reader.photograph(&path).await?;
+    println!("{}", path.display());
+    Ok(())
+}
+
+/// As WebP, which is a quarter of a PNG's size.
+async fn save_small(reader: &pgscope_e2e::Reader, folder: &Path, name: &str) -> Result<()> {
+    let path = folder.join(format!("{name}.webp"));
+    reader.photograph_small(&path).await?;
     println!("{}", path.display());
     Ok(())
 }

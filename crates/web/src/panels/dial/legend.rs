@@ -3,7 +3,9 @@
 use pgscope_core::Server;
 use yew::prelude::*;
 
-use crate::paint::{relations, words};
+use super::lists;
+use crate::paint::relations;
+use crate::panels::glossary::explained;
 
 /// Relations that the legend names; a scenario with more says how many.
 const MOST_NAMED: usize = 8;
@@ -37,7 +39,6 @@ pub(super) fn legend(server: &Server, pips: bool) -> Html {
         let name = AttrValue::from(relation.name.to_string());
         html! { <li key={rel.0} title={&name}>{ swatch(rel) }<span class="name">{ name }</span></li> }
     });
-    let free = pool.freelist().take(pool.nbuffers() as usize).count() as u64;
     html! {
         <ul class="dial-legend" aria-label="Legend">
             { for named }
@@ -46,15 +47,12 @@ pub(super) fn legend(server: &Server, pips: bool) -> Html {
             }
             <li class="mark">
                 { drawn(if pips { PIPS } else { RAMP }) }
-                { "usage count 0–5" }
+                <span>{ explained("usage count") }{ " 0–5" }</span>
             </li>
-            <li class="mark pinned">{ drawn(PINNED) }{ "pinned" }</li>
-            <li class="mark dirtied">{ drawn(DIRTY) }{ "dirty" }</li>
+            <li class="mark pinned">{ drawn(PINNED) }{ explained("pinned") }</li>
+            <li class="mark dirtied">{ drawn(DIRTY) }{ explained("dirty") }</li>
             if server.profile().bufmgr.freelist {
-                <li class="freelist">
-                    { "freelist: " }
-                    { if free == 0 { "empty".to_owned() } else { words::thousands(free) } }
-                </li>
+                { lists::freelist(server) }
             }
         </ul>
     }

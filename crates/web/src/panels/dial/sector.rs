@@ -8,7 +8,7 @@ use std::rc::Rc;
 use pgscope_core::ids::BufferId;
 use yew::prelude::*;
 
-use crate::paint::cells::Cell;
+use crate::paint::cells::{Cell, FAR};
 use crate::paint::polar::{Density, NUMBERS, Shapes, coord, degrees};
 use crate::paint::relations;
 
@@ -99,8 +99,8 @@ fn number_class(index: u32, shapes: &Shapes) -> &'static str {
 
 /// An empty buffer says that it is free, and when its turn comes.
 fn vacancy(shapes: &Shapes, turn: f64, cell: &Cell) -> Html {
-    let place = cell.free.map(|place| place.to_string());
-    let words = if place.is_some() { "free" } else { "empty" };
+    let place = cell.free.filter(|place| *place != FAR).map(|place| place.to_string());
+    let words = if cell.free.is_some() { "free" } else { "empty" };
     match (shapes.density, place) {
         (Density::Roomy, place) => html! {
             <>
