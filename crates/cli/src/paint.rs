@@ -35,7 +35,7 @@ pub(crate) fn narration(narration: &Narration) -> String {
     })
 }
 
-/// A text with its marks, as a terminal has them; behind a link stands its address.
+/// A text with its marks, as a terminal has them: a link is one that can be clicked there (OSC 8).
 fn prose(pieces: &[Inline], style: Style) -> String {
     pieces.iter().fold(String::new(), |mut text, piece| {
         let _ = match piece {
@@ -47,7 +47,8 @@ fn prose(pieces: &[Inline], style: Style) -> String {
             Inline::Emphasis(inner) => write!(text, "{}", prose(inner, style.italic())),
             Inline::Strong(inner) => write!(text, "{}", prose(inner, style.bold())),
             Inline::Link { text: inner, url } => {
-                write!(text, "{} <{url}>", prose(inner, style.underline()))
+                let words = prose(inner, style.underline());
+                write!(text, "\x1b]8;;{url}\x1b\\{words}\x1b]8;;\x1b\\")
             }
         };
         text
