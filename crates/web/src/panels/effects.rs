@@ -13,14 +13,10 @@ use crate::bridge::{announce_ready, clock, crash, drafts, files, later, rest, st
 use crate::panels::files::open;
 use crate::state::{Action, Activity, Notice, SPEEDS, State};
 
-/// Milliseconds of each frame that a run takes at least, and at most.
-const SLICE: (f64, f64) = (2.0, 9.0);
-/// Milliseconds from slice to slice beyond which a frame was late, for a display of 60 Hz.
-const LATE: f64 = 17.5;
-/// What is left of a slice's time after a late frame, and the milliseconds added after any other:
-/// little, so that few frames are late because it grew.
-const SHORTER: f64 = 0.75;
-const LONGER: f64 = 0.05;
+/// Milliseconds of a frame that a run may take.
+const SLICE: f64 = 10.0;
+/// Frames of a run for each that shows where it is: drawing a large pool takes a frame of its own.
+const UNSEEN: u32 = 3;
 /// Operations of a run's first slice; later ones are as long as the time allows.
 const FIRST_SLICE: u64 = 256;
 /// Milliseconds after the last key until the script is compiled.
@@ -33,8 +29,7 @@ const GOOD_NEWS: u32 = 2_500;
 #[hook]
 pub fn use_clockwork(state: &State, act: &Callback<Action>) {
     let serial = state.view.as_ref().map_or(0, |view| view.serial);
-    // Operations of the next slice, the milliseconds it may take, and when the last one began.
-    let pace = use_mut_ref(|| (FIRST_SLICE, SLICE.1, 0.0));
+    let slice = use_mut_ref(|| FIRST_SLICE);
 
     let due = act.clone();
     let playing = state.activity == Activity::Playing;
@@ -46,19 +41,19 @@ pub fn use_clockwork(state: &State, act: &Callback<Action>) {
 
     let run = act.clone();
     let running = matches!(state.activity, Activity::Running(_));
-    use_effect_with((running, serial), move |&(running, _)| {
+    use_effect_with((running, serial, state.unseen), move |&(running, _, unseen)| {
         let frame = running.then(|| {
             clock::next_frame(move || {
-                let (ops, slice, last) = *pace.borrow();
+                if unseen >= UNSEEN {
+                    return run.emit(Action::Look);
+                }
+                let ops = *slice.borrow();
                 let begun = clock::now();
                 run.emit(Action::Slice(ops));
                 let took = clock::now() - begun;
-                let late = begun - last > LATE;
-                let slice = if late { slice * SHORTER } else { slice + LONGER };
-                let slice = slice.clamp(SLICE.0, SLICE.1);
                 // A first slice measures; then towards the time there is, never by leaps.
-                let factor = (slice / took.max(0.5)).clamp(0.25, 2.0);
-                *pace.borrow_mut() = (((ops as f64 * factor) as u64).max(1), slice, begun);
+                let factor = (SLICE / took.max(0.5)).clamp(0.25, 2.0);
+                *slice.borrow_mut() = ((ops as f64 * factor) as u64).max(1);
             })
         });
         move || drop(frame)
