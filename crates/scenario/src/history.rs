@@ -78,6 +78,22 @@ struct Point {
     skipped: bool,
 }
 
+impl Point {
+    /// Execute an operation; note what it came to.
+    fn apply(&mut self, op: &Op, marks: Option<&mut Vec<Mark>>) {
+        let before = (self.server.usage(), self.server.evictions());
+        let outcome = Rc::make_mut(&mut self.server).apply(op);
+        self.skipped = matches!(outcome, Ok(Outcome::Ended));
+        self.error = outcome.err();
+        if !self.skipped {
+            self.expected = self.error.clone();
+        }
+        if let Some(marks) = marks {
+            marks.push(mark(op, self, before));
+        }
+    }
+}
+
 /// Steps between two snapshots, at first.
 const INTERVAL: u64 = 256;
 /// Snapshots kept at most: by number, and by the bytes that they may take together.
@@ -299,9 +315,40 @@ impl History {
     pub fn run_slice(&mut self, steps: u64) -> bool {
         let until = self.base.op.saturating_add(steps).min(self.len());
         while self.base.op < until {
+            self.run_reads(until);
             self.finish();
         }
         self.at_end()
+    }
+
+    /// Plain reads before `until` whose events nobody will see, without events: all of a row of them
+    /// but the last, since what is shown or expected behind it looks at that one's.
+    fn run_reads(&mut self, until: u64) {
+        let unknown = self.marks.len() as u64 == self.base.op && self.ahead.is_none();
+        // Up to the next snapshot, which is taken of a machine that records.
+        let due = self.snapshots.last().map_or(0, |snapshot| snapshot.op) + self.interval;
+        let end = until.min(due).saturating_sub(1);
+        if !unknown || self.base.op >= end {
+            return;
+        }
+        let Some(mut op) = self.drawn_read(self.base.op) else { return };
+        self.event = 0;
+        self.middle = None;
+        Rc::make_mut(&mut self.base.server).log_mut().off();
+        while self.base.op < end {
+            let Some(next) = self.drawn_read(self.base.op + 1) else { break };
+            self.base.apply(&std::mem::replace(&mut op, next), Some(&mut self.marks));
+            self.base.op += 1;
+        }
+        Rc::make_mut(&mut self.base.server).log_mut().on();
+    }
+
+    /// A step's operation, if that is a plain read.
+    fn drawn_read(&self, number: u64) -> Option<Op> {
+        match self.program.step(number)?.kind {
+            StepKind::Op(op) if plain_read(&op).is_some() => Some(op),
+            _ => None,
+        }
     }
 
     /// The last operation before `op`, whose events are shown there; steps behind it show or expect
@@ -424,15 +471,7 @@ impl History {
     fn plain_read(&self, number: u64) -> Option<(BackendId, RelId, BlockNumber)> {
         let mark = self.marks.get(number as usize)?;
         match self.program.step(number)?.kind {
-            StepKind::Op(Op::Read {
-                backend,
-                rel,
-                block,
-                mode: ReadMode::Normal,
-                strategy: None,
-                dirty: None,
-                pin: None,
-            }) if *mark != Mark::Error => Some((backend, rel, block)),
+            StepKind::Op(op) if *mark != Mark::Error => plain_read(&op),
             _ => None,
         }
     }
@@ -443,16 +482,7 @@ impl History {
         let first_time = self.marks.len() as u64 == point.op;
         match step.kind {
             StepKind::Op(op) => {
-                let before = (point.server.usage(), point.server.evictions());
-                let outcome = Rc::make_mut(&mut point.server).apply(&op);
-                point.skipped = matches!(outcome, Ok(Outcome::Ended));
-                point.error = outcome.err();
-                if !point.skipped {
-                    point.expected = point.error.clone();
-                }
-                if first_time {
-                    self.marks.push(mark(&op, point, before));
-                }
+                point.apply(&op, first_time.then_some(&mut self.marks));
             }
             StepKind::Show { .. } | StepKind::Note(_) | StepKind::Ask(_) => {
                 if first_time {
@@ -492,6 +522,22 @@ impl History {
             });
             self.interval *= 2;
         }
+    }
+}
+
+/// Who reads what, if it is a read whose pin goes at once and that changes nothing.
+fn plain_read(op: &Op) -> Option<(BackendId, RelId, BlockNumber)> {
+    match *op {
+        Op::Read {
+            backend,
+            rel,
+            block,
+            mode: ReadMode::Normal,
+            strategy: None,
+            dirty: None,
+            pin: None,
+        } => Some((backend, rel, block)),
+        _ => None,
     }
 }
 

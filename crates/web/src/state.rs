@@ -54,8 +54,11 @@ pub enum Action {
     Rest,
     /// Playing: the next event is due.
     Tick,
-    /// Running: execute at most so many operations.
+    /// Running: execute at most so many operations. What is seen of them waits for [`Action::Look`]
+    /// or for the end.
     Slice(u64),
+    /// Running: show where it is.
+    Look,
     /// Mark a line to stop at, or take the mark away; without one, the line that is shown.
     Break(Option<u32>),
     /// An event or a condition to stop at, as the reader writes it; empty for none.
@@ -128,6 +131,8 @@ pub struct State {
     pub breaks: Breaks,
     /// It runs to the next of them.
     stopping: bool,
+    /// Slices that were run since the program was last looked at.
+    pub unseen: u32,
     /// The answer that the reader chose to the question of this step.
     picked: Option<(u64, Pick)>,
     /// An index into [`SPEEDS`].
@@ -171,6 +176,7 @@ impl State {
             activity: Activity::Resting,
             breaks: Breaks::default(),
             stopping: false,
+            unseen: 0,
             picked: None,
             speed: NORMAL_SPEED,
             selected: None,
@@ -360,6 +366,7 @@ impl State {
 
     /// Take up what the history shows now.
     fn look(&mut self) {
+        self.unseen = 0;
         if let Some(run) = &mut self.run {
             self.views += 1;
             let view = run.look(self.views);
@@ -433,12 +440,22 @@ impl State {
             self.activity = Activity::Resting;
         }
         drop(history);
-        self.look();
+        self.unseen += 1;
+        if self.activity == Activity::Resting {
+            self.look();
+        }
+    }
+
+    fn rest(&mut self) {
+        self.activity = Activity::Resting;
+        if self.unseen > 0 {
+            self.look();
+        }
     }
 
     fn toggle(&mut self) {
         if self.activity != Activity::Resting {
-            self.activity = Activity::Resting;
+            self.rest();
             return;
         }
         self.compile_if_stale();
@@ -474,10 +491,11 @@ impl Reducible for State {
             }
             Action::Go(to) => next.go(to),
             Action::Toggle => next.toggle(),
-            Action::Rest => next.activity = Activity::Resting,
+            Action::Rest => next.rest(),
             Action::Tick if next.activity == Activity::Playing => next.tick(),
             Action::Tick => return self,
             Action::Slice(ops) => next.slice(ops),
+            Action::Look => next.look(),
             Action::Break(line) => {
                 let shown = || next.view.as_ref().and_then(|view| view.line);
                 let Some(line) = line.or_else(shown) else { return self };

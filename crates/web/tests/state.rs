@@ -96,7 +96,10 @@ fn a_far_goal_is_run_in_slices_and_can_be_given_up() {
     let long = "table t pages=9\nbackend alice\nrepeat 9000 { alice: read t 2 }\n";
     let running = after(&page(long), [Action::Go(Move::End)]);
     assert_eq!(running.activity, Activity::Running(9_002));
-    let sliced = after(&running, [Action::Slice(1_000)]);
+    // What was run is seen when somebody looks, or stops it.
+    let unseen = after(&running, [Action::Slice(600)]);
+    assert_eq!((op(&unseen), op(&after(&unseen, [Action::Rest]))), (0, 600));
+    let sliced = after(&unseen, [Action::Slice(400), Action::Look]);
     assert_eq!(op(&sliced), 1_000);
     let given_up = after(&sliced, [Action::Toggle, Action::Slice(1_000)]);
     assert_eq!((op(&given_up), given_up.activity), (1_000, Activity::Resting));

@@ -204,3 +204,32 @@ fn an_error_is_part_of_the_history() {
     assert_eq!(history.marks()[4], Mark::Error);
     assert_eq!(history.marks()[6], Mark::Miss);
 }
+
+/// Reads that nobody looks at are run without events: to the same machine, marks and errors.
+#[test]
+fn a_run_comes_to_what_steps_come_to() {
+    let each = |pins: fn(u32) -> String| (0..16).map(pins).collect::<String>();
+    let text = format!(
+        "server 15 shared_buffers=128kB seed=5\ntable t pages=60\nbackend a\nbackend b\n\
+         {}a: read t 16..30\nb: read t 16..30\n{}\
+         repeat 300 {{ a: read t zipf(0.9)\nb: update t 3\nb: read t zipf(0.5) times 9 }}\n\
+         expect hits > 1\n",
+        each(|pin| format!("a: read t {pin} hold as p{pin}\n")),
+        each(|pin| format!("a: unpin p{pin}\n"))
+    );
+    let (mut stepped, mut run) = (history(&text), history(&text));
+    while stepped.step_op() {}
+    assert!(stepped.marks().contains(&Mark::Error), "no read fails");
+    run.run_slice(7);
+    while !run.run_slice(400) {}
+    assert_eq!(state(&stepped), state(&run));
+    assert_eq!(stepped.marks(), run.marks());
+    assert_eq!(stepped.events(), run.events());
+    assert_eq!(stepped.failures(), run.failures());
+    for op in [6, 23, 700, 1500, 2999] {
+        stepped.seek(Position { op, event: 0 });
+        run.seek(Position { op, event: 0 });
+        assert_eq!(state(&stepped), state(&run), "{op}");
+        assert_eq!((stepped.events(), stepped.error()), (run.events(), run.error()), "{op}");
+    }
+}

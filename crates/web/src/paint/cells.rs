@@ -7,7 +7,7 @@ use pgscope_core::bufmgr::desc::{BM_DIRTY, BM_VALID, BufferDesc};
 use pgscope_core::ids::{BufferId, BufferTag};
 
 /// Buffers of the freelist whose place is told on the dial. Each that is taken moves all others up,
-/// and a dial of 64 numbers laid out anew costs a third of a frame.
+/// and each number that is another then is a text laid out anew.
 pub const NEAR: u32 = 8;
 /// The place of those behind them.
 pub const FAR: u32 = u32::MAX;

@@ -13,8 +13,10 @@ mod sector;
 
 use pgscope_core::ids::BufferId;
 use pgscope_core::memory::Addr;
+use web_sys::HtmlElement;
 use yew::prelude::*;
 
+use crate::bridge::observe;
 use crate::frame::Frame;
 use crate::paint::polar::Shapes;
 use crate::paint::story::Story;
@@ -46,9 +48,14 @@ pub fn Dial(props: &DialProps) -> Html {
     let ring = pool.nbuffers() <= MOST_ON_A_DIAL;
     let shapes = use_memo(pool.nbuffers().min(MOST_ON_A_DIAL), |n| Shapes::new(*n));
     let cursor = use_state(|| 0);
+    let root = use_node_ref();
+    use_effect_with(root.clone(), |root| {
+        let watch = root.cast::<HtmlElement>().and_then(keep_room);
+        move || drop(watch)
+    });
     let selected = selected.filter(|buffer| buffer.0 < pool.nbuffers());
     html! {
-        <div class={classes!("dial", (!ring).then_some("as-grid"))}>
+        <div class={classes!("dial", (!ring).then_some("as-grid"))} ref={root}>
             <div class="dial-stage">
                 if ring {
                     { ring::ring(props, selected, &story, &shapes, &cursor) }
@@ -64,4 +71,16 @@ pub fn Dial(props: &DialProps) -> Html {
             }
         </div>
     }
+}
+
+/// Tells the style sheet the height that there is, in pixels. It knows it as a container's too, but
+/// what depends on one is laid out anew, texts and all, in each frame that changes anything.
+fn keep_room(dial: HtmlElement) -> Option<observe::SizeWatch> {
+    let picture = dial.closest(".picture").ok()??;
+    let measured = picture.clone();
+    observe::size(&picture, move |_, _| {
+        let room = format!("{}px", measured.client_height());
+        // Without it the style sheet goes by the container.
+        let _ = dial.style().set_property("--room", &room);
+    })
 }

@@ -13,8 +13,10 @@ use crate::bridge::{announce_ready, clock, crash, drafts, files, later, rest, st
 use crate::panels::files::open;
 use crate::state::{Action, Activity, Notice, SPEEDS, State};
 
-/// Milliseconds of each frame that a run may take.
-const SLICE: f64 = 8.0;
+/// Milliseconds of a frame that a run may take.
+const SLICE: f64 = 10.0;
+/// Frames of a run for each that shows where it is: drawing a large pool takes a frame of its own.
+const UNSEEN: u32 = 3;
 /// Operations of a run's first slice; later ones are as long as the time allows.
 const FIRST_SLICE: u64 = 256;
 /// Milliseconds after the last key until the script is compiled.
@@ -39,9 +41,12 @@ pub fn use_clockwork(state: &State, act: &Callback<Action>) {
 
     let run = act.clone();
     let running = matches!(state.activity, Activity::Running(_));
-    use_effect_with((running, serial), move |&(running, _)| {
+    use_effect_with((running, serial, state.unseen), move |&(running, _, unseen)| {
         let frame = running.then(|| {
             clock::next_frame(move || {
+                if unseen >= UNSEEN {
+                    return run.emit(Action::Look);
+                }
                 let ops = *slice.borrow();
                 let begun = clock::now();
                 run.emit(Action::Slice(ops));

@@ -53,13 +53,18 @@ pub fn Grid(props: &GridProps) -> Html {
     let device = |length: u32| (f64::from(length) * ratio) as u32;
     let layout = Layout::fit(n, device(size.0), device(size.1));
 
+    // To ask for the theme's colours lays the page out: once for each theme.
+    let colours = use_mut_ref(|| None::<(u32, Palette)>);
     use_effect_with((frame.clone(), story.clone(), layout, theme), {
         let canvas = canvas.clone();
-        move |(frame, story, layout, _)| {
+        move |(frame, story, layout, theme)| {
             if size.0 > 0
                 && let Some(canvas) = canvas.cast::<HtmlCanvasElement>()
             {
-                draw(&canvas, frame, story, *layout);
+                let known = colours.borrow().filter(|(of, _)| of == theme);
+                let palette = known.map_or_else(|| palette(&canvas), |(_, palette)| palette);
+                *colours.borrow_mut() = Some((*theme, palette));
+                draw(&canvas, &palette, frame, story, *layout);
             }
         }
     });
@@ -177,11 +182,16 @@ fn keys(
     })
 }
 
-fn draw(canvas: &HtmlCanvasElement, frame: &Frame, story: &Story, layout: Layout) {
-    let palette = palette(canvas);
+fn draw(
+    canvas: &HtmlCanvasElement,
+    palette: &Palette,
+    frame: &Frame,
+    story: &Story,
+    layout: Layout,
+) {
     let descs = frame.server.pool().descs();
-    let mut pixels = Pixels::paint(layout, &palette, descs.map(|(_, desc)| Cell::of(&desc)));
-    light(&mut pixels, &palette, story, layout);
+    let mut pixels = Pixels::paint(layout, palette, descs.map(|(_, desc)| Cell::of(&desc)));
+    light(&mut pixels, palette, story, layout);
     let context = canvas.get_context("2d").ok().flatten();
     let context = context.and_then(|context| context.dyn_into::<CanvasRenderingContext2d>().ok());
     let bytes = Clamped(pixels.bytes());

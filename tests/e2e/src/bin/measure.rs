@@ -1,11 +1,14 @@
 //! How fast the page is, behind `cargo xtask bench --kind page`: from a key to the painted change,
 //! frames while a large pool is busy, and ten million reads.
 //!
-//! The browser draws as fast as it can (`--disable-frame-rate-limit`): what is measured is what the
-//! page takes, not how long it waits for a display's next refresh. A change counts as painted
-//! when a task runs behind the frame that shows it.
+//! Keys and frames are measured in a browser that draws as fast as it can (`--disable-frame-rate-limit`):
+//! what the page takes, not how long it waits for a display's next refresh. From a key to the painted
+//! change is from the event to the first task behind the frame that shows it: script, style, layout,
+//! paint and its commit, but not the compositor's raster. A figure that misses its goal is printed
+//! like any other; everything that is waited for has an end.
 
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use pgscope_e2e::{Bench, Reader, Result, Window, attempt};
 use serde_json::{Value, json};
@@ -40,61 +43,88 @@ const FRAMES: &str = "const done = arguments[0], times = []; let last = performa
     const frame = now => { times.push(now - last); last = now;
         now < end ? requestAnimationFrame(frame) : done(times); };
     requestAnimationFrame(frame);";
+/// Runs to the end, for a minute at most: the operation it came to, the milliseconds it took, those
+/// of them within the callbacks that execute slices, and the longest task.
+const READS_RUN: &str = "const done = arguments[0], place = document.querySelector('#position');
+    const at = () => Number(place.textContent.replaceAll(',', '').match(/\\d+/)[0]);
+    let computing = 0;
+    const real = window.requestAnimationFrame.bind(window);
+    window.requestAnimationFrame = call => real(now => {
+        const begun = performance.now();
+        call(now);
+        computing += performance.now() - begun;
+    });
+    longTasks.length = 0;
+    const begun = performance.now();
+    document.querySelector('button[aria-label=\"To end\"]').click();
+    const look = () => {
+        const took = performance.now() - begun;
+        if (at() < 10000002 && took < 60000) return setTimeout(look, 20);
+        window.requestAnimationFrame = real;
+        done([at(), took, computing, Math.max(0, ...longTasks)]);
+    };
+    look();";
 /// Notes tasks of more than 50 ms.
 const TASKS: &str = "window.longTasks = []; new PerformanceObserver(list =>
     list.getEntries().forEach(it => longTasks.push(it.duration))).observe({ type: 'longtask' });";
 
 fn main() -> ExitCode {
-    match attempt("measure", async |bench| measure(&bench).await) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::FAILURE
-        }
+    println!("{:44}{:>10}{:>10}{:>10}", "milliseconds", "median", "95 %", "goal");
+    // Each on its own, so that one that can't be measured keeps none of the others back.
+    let outcomes = [
+        attempt("measure-keys", async |bench| keys(&*browser(&bench).await?).await),
+        attempt("measure-frames", async |bench| frames(&*browser(&bench).await?).await),
+        attempt("measure-reads", async |bench| reads(&*browser(&bench).await?).await),
+    ];
+    let failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+    for failure in &failures {
+        eprintln!("{failure}");
     }
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn measure(bench: &Bench) -> Result<()> {
-    println!("{:44}{:>10}{:>10}{:>10}", "milliseconds", "median", "95 %", "goal");
+async fn browser(bench: &Bench) -> Result<Rc<Reader>> {
     let reader = bench.reader_with(Window::Desktop, &UNLIMITED).await?;
-    reader.driver().set_script_timeout(std::time::Duration::from_secs(60)).await?;
+    reader.driver().set_script_timeout(std::time::Duration::from_secs(90)).await?;
     reader.at_each_start(TASKS).await?;
+    Ok(reader)
+}
 
-    open(&reader, DIAL, 402).await?;
+async fn keys(reader: &Reader) -> Result<()> {
+    open(reader, DIAL, 402).await?;
     reader.press("button", "To start").await?;
-    line("a key to the painted change, 64 buffers", &numbers(&reader, KEYS).await?, 16.0);
+    line("a key to the painted change, 64 buffers", &numbers(reader, KEYS).await?, 16.0);
+    Ok(())
+}
 
+async fn frames(reader: &Reader) -> Result<()> {
     for (slower, goal) in [(1, 16.7), (4, 33.0)] {
-        open(&reader, GRID, 19_000_002).await?;
+        open(reader, GRID, 19_000_002).await?;
         let rate = json!({ "rate": slower });
         reader.ask("Emulation.setCPUThrottlingRate", rate).await?;
         reader.press("button", "To end").await?;
         let name = format!("frames, 16,384 buffers, zipf, {slower}x slower");
-        line(&name, &numbers(&reader, FRAMES).await?, goal);
+        line(&name, &numbers(reader, FRAMES).await?, goal);
         reader.ask("Emulation.setCPUThrottlingRate", json!({ "rate": 1 })).await?;
         reader.press("button", "Pause").await?;
     }
+    Ok(())
+}
 
-    open(&reader, READS, 10_000_002).await?;
-    let begun = "window.longTasks.length = 0; window.begun = performance.now(); return null";
-    reader.script(begun).await?;
-    reader.press("button", "To end").await?;
-    reader
-        .until("the end", async || {
-            let place = reader.text("#position").await?;
-            if place.replace(',', "").starts_with("op 10000002") {
-                Ok(())
-            } else {
-                Err(place.into())
-            }
-        })
-        .await?;
-    let took = reader.script("return [performance.now() - window.begun]").await?;
-    let tasks = reader.script("return window.longTasks").await?;
-    let took = of(&took).first().copied().unwrap_or_default();
-    println!("{:44}{took:10.0}{:>10}{:10.0}", "10,000,000 reads, to the end", "", 2000.0);
-    let longest = of(&tasks).into_iter().fold(0.0, f64::max);
-    println!("{:44}{longest:10.0}{:>10}{:10.0}", "their longest task (0: none over 50)", "", 50.0);
+async fn reads(reader: &Reader) -> Result<()> {
+    open(reader, READS, 10_000_002).await?;
+    let run = reader.driver().execute_async(READS_RUN, Vec::new()).await?.json().clone();
+    let [reached, took, computing, longest] = of(&run)[..] else {
+        return Err(format!("the ten million reads came to {run}").into());
+    };
+    let name = if reached >= 10_000_002.0 {
+        "10,000,000 reads, to the end".to_owned()
+    } else {
+        format!("not at the end in a minute: {reached} reads")
+    };
+    println!("{name:44}{took:10.0}");
+    println!("{:44}{computing:10.0}{:>10}{:10.0}", "  of it the slices' computing", "", 2000.0);
+    println!("{:44}{longest:10.0}{:>10}{:10.0}", "  longest task (0: none over 50)", "", 50.0);
     Ok(())
 }
 
