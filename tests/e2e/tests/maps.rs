@@ -67,7 +67,7 @@ fn a_part_of_the_map_leads_to_its_bytes_by_key_and_by_table() {
 
         // Arrows walk along a strip and time stands.
         let begun = reader.text("#position").await?;
-        let css = "section[aria-label='Shared segment'] .strip button";
+        let css = "section[aria-label='Shared segment'] .map-strip button";
         let parts = reader.driver().find_all(By::Css(css)).await?;
         let first = parts.first().ok_or("no part")?;
         first.send_keys(Key::Home + "").await?;
@@ -77,7 +77,7 @@ fn a_part_of_the_map_leads_to_its_bytes_by_key_and_by_table() {
         assert_eq!(reader.text("#position").await?, begun);
 
         // A fold opens as a strip of its own.
-        reader.click("section[aria-label='Shared segment'] .strip .fold").await?;
+        reader.click("section[aria-label='Shared segment'] .map-strip .fold").await?;
         reader.by_role("group", "Smaller parts, step 1").await?;
 
         // By name to the bytes, and back: the part is marked.
@@ -85,8 +85,61 @@ fn a_part_of_the_map_leads_to_its_bytes_by_key_and_by_table() {
         reader.press("button", "Buffer Blocks").await?;
         reader.until_text(".bytes-words", |text| text.contains("room to align the pages")).await?;
         reader.press("tab", "Map").await?;
-        let here = reader.find(".strip button.at").await?.attr("aria-label").await?;
+        let here = reader.find(".map-strip button.at").await?.attr("aria-label").await?;
         assert!(here.as_deref().is_some_and(|it| !it.is_empty()), "{here:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_writers_have_hands_of_their_own() {
+    run("the_writers_have_hands_of_their_own", async |bench| {
+        let reader = bench.reader(Window::Desktop).await?;
+        reader.visit("").await?;
+        let script =
+            "server 18\ntable t pages=9\nbackend alice\nalice: update t 0..3\nbgwriter\ncheckpoint";
+        stands_at_the_end(&reader, script, 8).await?;
+        reader.until_text(".dial-legend", |text| text.contains("checkpointer at buffer 4")).await?;
+        reader.find("svg .writer.at-checkpointer").await?;
+        reader.press("button", "Back").await?;
+        reader.until_text(".dial-legend", |text| text.contains("background writer at")).await?;
+        reader.find("svg .writer.at-bgwriter").await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn the_timeline_shows_what_happened_and_is_dragged() {
+    run("the_timeline_shows_what_happened_and_is_dragged", async |bench| {
+        let reader = bench.reader(Window::Desktop).await?;
+        reader.visit("").await?;
+        let script = "table t pages=40\nbackend alice\nalice: update t 0..20\nalice: read t 19\nalice: lock t";
+        stands_at_the_end(&reader, script, 25).await?;
+        for mark in ["hit", "miss", "evict", "write", "error"] {
+            reader.find(&format!(".timeline .mark-{mark}")).await?;
+        }
+        let curve = reader.find(".timeline .curve").await?.attr("d").await?;
+        assert!(curve.is_some_and(|curve| curve.starts_with('M')));
+
+        // From its middle to its left end; the position follows the pointer.
+        let timeline = reader.by_role("slider", "Timeline").await?;
+        let drag =
+            reader.driver().action_chain().move_to_element_center(&timeline).click_and_hold();
+        drag.perform().await?;
+        reader
+            .until_text("#position", |text| {
+                text.starts_with("op 13 of 25") || text.starts_with("op 12 of 25")
+            })
+            .await?;
+        let width = timeline.rect().await?.width as i64;
+        reader
+            .driver()
+            .action_chain()
+            .move_by_offset(-width / 2 + 2, 0)
+            .release()
+            .perform()
+            .await?;
+        reader.until_text("#position", |text| text.starts_with("op 0 of 25")).await?;
         Ok(())
     });
 }

@@ -170,7 +170,7 @@ fn objects(server: &Server, table: &[LockView]) -> Html {
         });
         html! {
             <tr>
-                <th scope="row"><i class={classes!("swatch", look)} aria-hidden="true"></i>
+                <th scope="row"><i class={classes!("tint", look)} aria-hidden="true"></i>
                     { locks::object(server, &lock.tag) }
                     <span>{ lock.tag.kind.name() }{ if lock.shared { "" } else { ", fast path" } }</span>
                 </th>

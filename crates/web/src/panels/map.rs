@@ -55,7 +55,7 @@ pub fn Map(props: &MapProps) -> Html {
         html! {
             <section key={place} class={classes!("land", land.classes())} aria-label={name.clone()}>
                 <header>
-                    <i class="rim" aria-hidden="true"></i>
+                    <i class="own" aria-hidden="true"></i>
                     <h3>{ name }</h3>
                     <span class="dim">{ format!("{} in {}", words::bytes(land.len()),
                         words::count(land.ranges.len() as u64, "part")) }</span>
@@ -151,7 +151,7 @@ fn strip(
         }
     });
     html! {
-        <div class="strip" role="group" aria-label={label.to_owned()} onkeydown={Callback::from(walk)}>
+        <div class="map-strip" role="group" aria-label={label.to_owned()} onkeydown={Callback::from(walk)}>
             { for buttons }
         </div>
     }
