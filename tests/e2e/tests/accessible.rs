@@ -15,7 +15,7 @@ const PANELS: [(&str, &[(&str, &str)]); 11] = [
     ("no locks", &[("button", "Close"), ("tab", "Locks")]),
     ("the map", &[("tab", "Map")]),
     ("the map's table", &[("button", "Table")]),
-    ("a fold of the map", &[("button", "24 smaller parts…")]),
+    ("a fold of the map", &[("button", "32 smaller parts…")]),
 ];
 
 /// On a phone some of the header's buttons are not there.

@@ -144,7 +144,6 @@ fn strip(
         html! {
             <button type="button" key={part.from} {class} {onclick} title={land.said(part)}
                 style={format!("flex-grow:{share:.3}")} tabindex={if place == 0 { "0" } else { "-1" }}
-                aria-label={land.said(part)}
                 aria-expanded={part.is_fold().then(|| is_open.to_string())}>
                 <span>{ land.called(part) }</span><span>{ words::bytes(part.len) }</span>
             </button>
