@@ -282,6 +282,7 @@ impl Checker {
     }
 
     /// `as`: its body, done by another backend.
+    #[inline(never)]
     fn as_backend(&mut self, backend: &Name, body: &Block, place: Place) -> Compiled {
         let found = self.backend(backend).map_or(Backend::Unknown, Backend::Known);
         let within = if found == place.backend { place.within } else { Within::Nothing };
@@ -292,6 +293,7 @@ impl Checker {
     }
 
     /// `repeat`: its body, as often as asked.
+    #[inline(never)]
     fn repeat(&mut self, times: u64, body: &Block, span: Span, place: Place) -> Compiled {
         let sequence = self.sequence(&body.items, Place { top: false, ..place });
         let steps = sequence.len().checked_mul(times);

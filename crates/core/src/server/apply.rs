@@ -2,6 +2,7 @@
 
 mod chunks;
 mod contexts;
+mod families;
 mod local;
 mod locks;
 mod misuse;
@@ -27,10 +28,9 @@ use crate::bufmgr::range::RangeRead;
 use crate::bufmgr::smgr::IndexOf;
 use crate::bufmgr::{BufferAccess, LocalBufferState};
 use crate::error::Error;
-use crate::event::{End, Event};
+use crate::event::Event;
 use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, Name, RelId};
 use crate::memory::Addr;
-use crate::mmgr::Process;
 use crate::op::{AllocFlags, Op, Persistence, ReadMode};
 
 /// Who the checkpointer and the background writer are in events.
@@ -240,34 +240,20 @@ impl Server {
                 self.pool.create(rel, name.clone(), nblocks, persistence)?;
                 self.log.emit(Event::RelationCreated(rel))?;
             }
-            Op::CreateIndex { rel, ref name, table } => self.create_index(rel, name, table)?,
-            Op::BulkBegin { backend, rel, ref bulk } => {
-                let bulk = self.bulk(backend, bulk);
-                self.table_access(backend)?.bulk_begin(rel, &bulk)?;
-            }
-            Op::BulkNext { backend, pages } => return self.bulk_next(backend, pages),
-            Op::BulkEnd { backend } => self.table_access(backend)?.bulk_end()?,
-            Op::Insert { backend, rel } => {
-                return Ok(self.table_access(backend)?.heap_insert(rel)?.into());
-            }
-            Op::IndexScan { backend, index, block, update } => {
-                return Ok(self.table_access(backend)?.index_scan(index, block, update)?.into());
-            }
-            Op::Truncate { backend, rel, nblocks } => {
-                let from = nblocks.unwrap_or_default();
-                self.access(backend)?.drop_relation_buffers(rel, from)?;
-                match nblocks {
-                    Some(nblocks) => self.pool.smgr.truncate(rel, nblocks),
-                    None => self.pool.smgr.unlink(rel),
-                }
-            }
+            Op::CreateIndex { .. }
+            | Op::BulkBegin { .. }
+            | Op::BulkNext { .. }
+            | Op::BulkEnd { .. }
+            | Op::Insert { .. }
+            | Op::IndexScan { .. }
+            | Op::Truncate { .. } => return self.use_tables(op),
             Op::Connect { backend, ref name } => self.connect(backend, name, false)?,
-            Op::ConnectSuperuser { backend, ref name } => self.connect(backend, name, true)?,
-            Op::Disconnect { backend } => self.end_backend(backend, End::Disconnected)?,
-            Op::Setting { backend, ref statement } => self.setting_statement(backend, statement)?,
-            Op::AlterSystem(ref statement) => self.alter_system(statement)?,
-            Op::Reload => self.reload()?,
-            Op::Restart => self.restart()?,
+            Op::ConnectSuperuser { .. }
+            | Op::Disconnect { .. }
+            | Op::Setting { .. }
+            | Op::AlterSystem(_)
+            | Op::Reload
+            | Op::Restart => return self.change_server(op),
             Op::Read { .. }
             | Op::Extend { .. }
             | Op::ExtendBy { .. }
@@ -276,41 +262,17 @@ impl Server {
             | Op::MarkDirty { .. }
             | Op::FlushBuffer { .. }
             | Op::Evict { .. } => return self.use_buffers(op),
-            Op::CleanupLock { backend, pin, wait } => return self.cleanup_lock(backend, pin, wait),
-            Op::CreateStrategy { backend, strategy, kind, size_kb } => {
-                self.access(backend)?.get_access_strategy(strategy, kind, size_kb)?;
-            }
-            Op::FreeStrategy { backend, strategy } => {
-                self.access(backend)?.free_access_strategy(strategy)?;
-            }
-            Op::DropRelation { backend, rel, from } => {
-                self.access(backend)?.drop_relation_buffers(rel, from)?;
-            }
-            Op::DropDatabase { backend } => self.access(backend)?.drop_database_buffers()?,
-            Op::FlushRelation { backend, rel } => {
-                self.access(backend)?.flush_relation_buffers(rel)?;
-            }
-            Op::FlushDatabase { backend } => self.access(backend)?.flush_database_buffers()?,
-            Op::WalFlush { end } => {
-                let upto = self.pool.wal.insert_small(end);
-                if self.pool.wal.flush(upto) {
-                    self.log.emit(crate::event::BufferEvent::WalFlushed { upto })?;
-                }
-            }
+            Op::CleanupLock { .. }
+            | Op::CreateStrategy { .. }
+            | Op::FreeStrategy { .. }
+            | Op::DropRelation { .. }
+            | Op::DropDatabase { .. }
+            | Op::FlushRelation { .. }
+            | Op::FlushDatabase { .. }
+            | Op::WalFlush { .. }
+            | Op::BackgroundWriter { .. } => return self.maintain_buffers(op),
             Op::Checkpoint { all } => {
                 self.checkpoint(all)?;
-            }
-            Op::BackgroundWriter { backend, ref round } => {
-                let round = self.round(round);
-                let mut access = match backend {
-                    Some(backend) => self.access(backend)?,
-                    None => self.auxiliary_access(),
-                };
-                let result = access.bg_buffer_sync(&round)?;
-                self.stats.bgwriter_buffers += u64::from(result.written);
-                self.stats.bgwriter_stops += u64::from(result.maxwritten);
-                self.stats.allocs += u64::from(result.allocs);
-                return Ok(Outcome::BgWriter(result));
             }
             Op::CreateContext { backend, context, parent, ref name, allocator } => {
                 let parent = self.context_or_current(backend, parent)?;
@@ -326,70 +288,35 @@ impl Server {
                 return Ok(self.palloc(backend, context, size, zero, chunk)?.into());
             }
             Op::Pfree { backend, chunk } => self.pfree(backend, chunk)?,
-            Op::PallocExtended { backend, context, size, flags, chunk } => {
-                let routine = |process: &mut Process<'_>, context| {
-                    process.memory_context_alloc_extended(context, size, flags)
-                };
-                return Ok(self.allocate(backend, context, size, chunk, routine)?.into());
-            }
-            Op::PallocAligned { backend, context, size, align, flags, chunk } => {
-                let routine = |process: &mut Process<'_>, context| {
-                    process.memory_context_alloc_aligned(context, size, align, flags)
-                };
-                return Ok(self.allocate(backend, context, size, chunk, routine)?.into());
-            }
-            Op::Strdup { backend, context, ref text, chunk } => {
-                let routine = |process: &mut Process<'_>, context| {
-                    process.memory_context_strdup(context, text)
-                };
-                let size = text.len() as u64 + 1;
-                return Ok(self.allocate(backend, context, size, chunk, routine)?.into());
-            }
+            Op::PallocExtended { .. }
+            | Op::PallocAligned { .. }
+            | Op::Strdup { .. }
+            | Op::RepallocExtended { .. }
+            | Op::Peek { .. }
+            | Op::Poke { .. }
+            | Op::ResetOnly { .. }
+            | Op::ResetChildren { .. }
+            | Op::DeleteChildren { .. }
+            | Op::SetParent { .. }
+            | Op::RegisterResetCallback { .. }
+            | Op::SetIdentifier { .. } => return self.use_memory(op),
             Op::Repalloc { backend, chunk, size } => {
                 return Ok(self.repalloc(backend, chunk, size, AllocFlags::default())?.into());
             }
-            Op::RepallocExtended { backend, chunk, size, flags } => {
-                return Ok(self.repalloc(backend, chunk, size, flags)?.into());
-            }
-            Op::Peek { backend, owner, chunk, offset, size } => {
-                return Ok(Outcome::Bytes(self.peek_chunk(backend, owner, chunk, offset, size)?));
-            }
-            Op::Poke { backend, chunk, offset, size } => {
-                self.poke_chunk(backend, chunk, offset, size)?;
-            }
             Op::Reset { backend, context } => self.reset(backend, context)?,
-            Op::ResetOnly { backend, context } => self.reset_only(backend, context)?,
-            Op::ResetChildren { backend, context } => self.reset_children(backend, context)?,
             Op::Delete { backend, context } => self.delete(backend, context)?,
-            Op::DeleteChildren { backend, context } => self.delete_children(backend, context)?,
-            Op::SetParent { backend, context, parent } => {
-                self.set_parent(backend, context, parent)?;
-            }
-            Op::RegisterResetCallback { backend, context, callback } => {
-                let context = self.backend_mut(backend)?.context_or_error(context)?;
-                let mut memory = self.memory_of(backend)?;
-                memory.memory_context_register_reset_callback(context, callback)?;
-            }
-            Op::SetIdentifier { backend, context, ref ident } => {
-                let context = self.backend_mut(backend)?.context_or_error(context)?;
-                let mut memory = self.memory_of(backend)?;
-                let copy = memory.memory_context_copy_and_set_identifier(context, ident)?;
-                return Ok(Outcome::Pointer(copy));
-            }
-            Op::Transaction { backend, ref statement } => {
-                self.transaction_statement(backend, statement)?;
-            }
-            Op::Lock { backend, ref statement } => self.lock_statement(backend, statement)?,
-            Op::PassTime { milliseconds } => self.pass_time(milliseconds)?,
-            Op::Cancel(backend) => self.cancel(backend)?,
-            Op::Session { backend, ref session } => return Ok(self.session_op(backend, session)?),
-            Op::QueryBegin { backend } => self.query_begin(backend)?,
-            Op::QueryRun { backend, columns } => self.run_portal(backend, columns)?,
-            Op::QueryEnd { backend } => self.end_statement(backend)?,
-            Op::TupleBegin { backend } => self.tuple_begin(backend)?,
-            Op::TupleEnd { backend } => self.tuple_end(backend)?,
-            Op::SpiConnect { backend } => self.spi_connect(backend)?,
-            Op::SpiFinish { backend } => self.spi_finish(backend)?,
+            Op::Transaction { .. }
+            | Op::Lock { .. }
+            | Op::PassTime { .. }
+            | Op::Cancel(_)
+            | Op::Session { .. }
+            | Op::QueryBegin { .. }
+            | Op::QueryRun { .. }
+            | Op::QueryEnd { .. }
+            | Op::TupleBegin { .. }
+            | Op::TupleEnd { .. }
+            | Op::SpiConnect { .. }
+            | Op::SpiFinish { .. } => return self.use_session(op),
             Op::CallBegin { backend, ref function } => self.call_begin(backend, function)?,
             Op::CallEnd { backend } => self.call_end(backend)?,
         }

@@ -14,6 +14,7 @@ use crate::parser::known_setting;
 
 impl Checker {
     /// What the server does.
+    #[inline(never)]
     pub(super) fn server_action(&mut self, action: &Action) -> Compiled {
         match action {
             Action::Set { setting, .. } => op(Op::AlterSystem(set(setting, false))),
@@ -25,6 +26,7 @@ impl Checker {
     }
 
     /// What a client does with its session.
+    #[inline(never)]
     pub(super) fn session_action(&mut self, action: &Action, backend: BackendId) -> Compiled {
         match action {
             Action::Set { local, setting, .. } => {
@@ -43,6 +45,7 @@ impl Checker {
     }
 
     /// `reset work_mem`, unless the backend has a memory context of that name.
+    #[inline(never)]
     pub(super) fn reset_setting(&self, name: &Name, backend: BackendId) -> Option<Op> {
         let all = name.text.eq_ignore_ascii_case("all");
         let context = self.names.find_context(backend, &name.text);
@@ -51,6 +54,7 @@ impl Checker {
     }
 
     /// The settings of the `server` statement, one by one and together.
+    #[inline(never)]
     pub(super) fn server_settings(&mut self, given: &[GivenSetting], span: Span) {
         let version = self.config.version;
         let mut settings = Settings::with_shared_buffers(self.config.shared_buffers);

@@ -34,6 +34,7 @@ pub(super) enum Within {
 
 impl Checker {
     /// A statement that a client sends, to do with the transaction.
+    #[inline(never)]
     pub(super) fn transaction(&mut self, action: &Action, span: Span, place: Place) -> Compiled {
         self.sent_by_client(action.keyword(), span, place);
         let backend = place.backend.known()?;
@@ -50,6 +51,7 @@ impl Checker {
     }
 
     /// `query` and `do`: planning, the portal, the body in it, the end.
+    #[inline(never)]
     pub(super) fn query(
         &mut self,
         utility: bool,
@@ -85,6 +87,7 @@ impl Checker {
     }
 
     /// `plan` where it can't stand.
+    #[inline(never)]
     pub(super) fn plan(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
         self.inner(body, Place { within: Within::Plan, ..place });
         let problem = Problem::new(span, "\"plan\" comes first in a query");
@@ -93,6 +96,7 @@ impl Checker {
     }
 
     /// `tuple`
+    #[inline(never)]
     pub(super) fn tuple(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
         if place.within != Within::Query {
             let problem = Problem::new(span, "\"tuple\" stands in a query");
@@ -104,6 +108,7 @@ impl Checker {
     }
 
     /// `spi`
+    #[inline(never)]
     pub(super) fn spi(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
         if matches!(place.within, Within::Nothing | Within::Call | Within::Plan) {
             let problem = Problem::new(span, "\"spi\" stands in a query, a tuple or a do");

@@ -12,6 +12,7 @@ use crate::program::{Body, Expectation, StepKind};
 
 impl Checker {
     /// `first`: no other statement stands before it.
+    #[inline(never)]
     pub(super) fn lesson(&mut self, lesson: &Lesson, span: Span, first: bool) -> Compiled {
         match lesson {
             Lesson::Language(version) => {
@@ -86,6 +87,7 @@ impl Checker {
     }
 
     /// What an `expect`, a choice and a breakpoint look at.
+    #[inline(never)]
     pub(super) fn condition(&mut self, condition: &Condition) -> Option<Expectation> {
         let Condition { metric, comparison, value, span } = condition;
         let (comparison, value) = (*comparison, value.amount(1));

@@ -13,6 +13,7 @@ use crate::program::{Body, StepKind};
 use crate::units::SLEEP;
 
 impl Checker {
+    #[inline(never)]
     pub(super) fn lock_action(
         &mut self,
         action: &LockAction,

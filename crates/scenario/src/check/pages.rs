@@ -43,6 +43,7 @@ impl Checker {
     }
 
     /// `readbuffers`
+    #[inline(never)]
     pub(super) fn read_together(
         &mut self,
         backend: BackendId,
@@ -59,6 +60,7 @@ impl Checker {
     }
 
     /// `seqscan` and its like, and `drop`.
+    #[inline(never)]
     pub(super) fn bulk_action(
         &mut self,
         action: &Action,

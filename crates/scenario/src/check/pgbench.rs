@@ -16,6 +16,7 @@ use crate::program::Body;
 
 impl Checker {
     /// `pgbench tables`: what `pgbench -i` creates, in its order.
+    #[inline(never)]
     pub(super) fn pgbench_tables(
         &mut self,
         scale: Option<u64>,
@@ -45,6 +46,7 @@ impl Checker {
     }
 
     /// `pgbench`: a transaction after the other.
+    #[inline(never)]
     pub(super) fn pgbench(&mut self, times: u64, span: Span, place: Place) -> Compiled {
         if place.backend == Backend::None {
             let known = self.names.backends().next().unwrap_or("alice");

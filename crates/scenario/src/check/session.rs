@@ -22,6 +22,7 @@ const MAX_WIDTH: u64 = 1 << 20;
 const DEFAULT_WORK_MEM: u32 = 4096;
 
 impl Checker {
+    #[inline(never)]
     pub(super) fn session(&mut self, session: &Session, span: Span, place: Place) -> Compiled {
         let within_query = matches!(
             session,

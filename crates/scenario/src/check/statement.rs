@@ -262,6 +262,7 @@ impl Checker {
         None
     }
 
+    #[inline(never)]
     fn bgwriter(
         &mut self,
         maxpages: &Option<Quantity>,

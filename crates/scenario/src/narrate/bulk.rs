@@ -8,6 +8,7 @@ use pgscope_core::op::{Bulk, Op};
 use super::buffers::{arrive, count, list};
 use super::{Narration, Scene, Tone, waits};
 
+#[inline(never)]
 pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     let table = |rel: &RelId| scene.names.table(*rel).map_or("?", |name| name);
     match op {
@@ -72,6 +73,7 @@ fn in_vain(event: &BufferEvent) -> bool {
 }
 
 /// What several blocks that were asked for at once came to.
+#[inline(never)]
 pub(super) fn calls(narration: &mut Narration, scene: &Scene<'_>) {
     let (mut hits, mut calls) = (0, Vec::new());
     for event in scene.events {
@@ -161,6 +163,7 @@ fn extended(scene: &Scene<'_>) -> u32 {
 }
 
 /// Where a statement's beginning is, an insert, and a lookup.
+#[inline(never)]
 pub(super) fn routine(op: &Op) -> Option<(&'static str, &'static str)> {
     const HEAPAM: &str = "backend/access/heap/heapam.c";
     Some(match op {

@@ -12,6 +12,7 @@ use pgscope_core::server::settings::{parameter_of, shown};
 use super::{Narration, Scene, Tone, buffers};
 
 /// An operation of this kind.
+#[inline(never)]
 pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     let who = op.backend().map(|id| scene.backend(id));
     match op {
@@ -71,6 +72,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
 }
 
 /// What a session's settings came to when its transaction ended.
+#[inline(never)]
 pub(super) fn changes(narration: &mut Narration, scene: &Scene<'_>) {
     for event in processes(scene) {
         match *event {
@@ -92,6 +94,7 @@ pub(super) fn changes(narration: &mut Narration, scene: &Scene<'_>) {
 }
 
 /// What the postmaster did about a process that was killed, and what the server's log says.
+#[inline(never)]
 pub(super) fn crash(narration: &mut Narration, scene: &Scene<'_>) {
     let Some(killed) = ended(scene).find(|it| matches!(it.why, End::Killed(_))) else { return };
     let others: Vec<Ended> = ended(scene).filter(|it| it.why == End::CrashOfAnother).collect();
@@ -193,6 +196,7 @@ const POSTMASTER: &str = "backend/postmaster/postmaster.c";
 const GUC: &str = "backend/utils/misc/guc.c";
 
 /// The routine that an event happens in.
+#[inline(never)]
 pub(super) fn routine(event: &ProcessEvent) -> (&'static str, &'static str) {
     match event {
         ProcessEvent::Started { kind, .. } => match kind {

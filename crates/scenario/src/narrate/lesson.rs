@@ -7,11 +7,13 @@ use crate::history::History;
 use crate::markdown::{Inline, plain};
 use crate::narrate::{Narration, Tone};
 
+#[inline(never)]
 pub(super) fn note(narration: &mut Narration, text: &Rc<[Inline]>) {
     narration.say(Tone::Plain, plain(text));
     narration.prose = Rc::clone(text);
 }
 
+#[inline(never)]
 pub(super) fn question(narration: &mut Narration, question: &Question) {
     narration.say(Tone::Who, "A question: ");
     narration.say(Tone::Plain, plain(&question.text));
@@ -19,6 +21,7 @@ pub(super) fn question(narration: &mut Narration, question: &Question) {
 }
 
 /// The answers to what was asked right before this operation, if it is complete.
+#[inline(never)]
 pub(super) fn answers(narration: &mut Narration, history: &History, op: u64) {
     if history.position().event > 0 {
         return;

@@ -13,6 +13,7 @@ use super::buffers::{count, list};
 use super::{Narration, Scene, Tone};
 
 /// A statement about locks, time that passes, a cancel.
+#[inline(never)]
 pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     match op {
         Op::Lock { backend, statement } => {
@@ -35,6 +36,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
 }
 
 /// A statement that waits for a lock before it does anything.
+#[inline(never)]
 pub(super) fn held_up(scene: &Scene<'_>, op: &Op) -> Option<String> {
     let table = |rel| scene.names.table(rel).map_or("a table", |name| name);
     let wants = match op {
@@ -205,6 +207,7 @@ fn are(number: u32, noun: &str) -> String {
 
 /// What happened to locks in a step about something else: what the statement locked for itself
 /// only if that was not a matter of course, then what its end gave back.
+#[inline(never)]
 pub(super) fn aside(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     let actor = op.backend();
     if !matches!(op, Op::Lock { .. }) {
@@ -381,6 +384,7 @@ fn who_of(event: &LockEvent) -> Option<ProcNumber> {
 }
 
 /// What `show locks` shows: an object a line, below it its holders and its queue.
+#[inline(never)]
 pub(super) fn listing(scene: &Scene<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     for LockView { tag, shared, holders, waiters, .. } in lock_table(scene.server) {
@@ -423,6 +427,7 @@ impl Scene<'_> {
     }
 
     /// What is locked, by the scenario's names.
+    #[inline(never)]
     pub(super) fn object(&self, tag: &LockTag) -> String {
         let LockTag { field2, field3, field4, kind, .. } = *tag;
         let table = || {
@@ -447,6 +452,7 @@ const PROC: &str = "backend/storage/lmgr/proc.c";
 const DEADLOCK: &str = "backend/storage/lmgr/deadlock.c";
 
 /// The routine that an event happens in.
+#[inline(never)]
 pub(super) fn routine(event: &LockEvent) -> (&'static str, &'static str) {
     match event {
         LockEvent::FastPath { .. } => ("FastPathGrantRelationLock", LOCK),
@@ -466,6 +472,7 @@ pub(super) fn routine(event: &LockEvent) -> (&'static str, &'static str) {
 }
 
 /// Whether an operation on locks is best looked up at this event.
+#[inline(never)]
 pub(super) fn is_turn(event: &LockEvent) -> bool {
     matches!(
         event,
@@ -479,6 +486,7 @@ pub(super) fn is_turn(event: &LockEvent) -> bool {
 }
 
 /// Where an operation on locks is, if none of its events decided it.
+#[inline(never)]
 pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
     let Op::Lock { statement, .. } = op else { return None };
     Some(match statement {

@@ -7,6 +7,7 @@ use pgscope_core::profile::TransactionEnd;
 
 use super::{Narration, Scene, Tone};
 
+#[inline(never)]
 pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     let Some(backend) = op.backend() else { return };
     let who = scene.backend(backend);
@@ -153,6 +154,7 @@ fn transaction_end(narration: &mut Narration, scene: &Scene<'_>, backend: Backen
 }
 
 /// Which contexts are deleted, in their order.
+#[inline(never)]
 pub(super) fn deleted(narration: &mut Narration, scene: &Scene<'_>) {
     let mut names: Vec<&str> = scene.deleted_contexts().collect();
     let Some(last) = names.pop() else { return narration.say(Tone::Plain, ".") };
@@ -170,6 +172,7 @@ fn current_again(narration: &mut Narration, scene: &Scene<'_>, backend: BackendI
 }
 
 impl Scene<'_> {
+    #[inline(never)]
     pub(super) fn deleted_contexts(&self) -> impl Iterator<Item = &str> {
         self.memory_events().filter_map(|event| match event {
             MemoryEvent::ContextDeleted { name, .. } => Some(self.server.text(*name)),
@@ -185,6 +188,7 @@ const EXEC_UTILS: &str = "backend/executor/execUtils.c";
 const SPI: &str = "backend/executor/spi.c";
 
 /// The routine that the whole operation follows, if it is one of these.
+#[inline(never)]
 pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
     Some(match op {
         Op::Connect { .. } | Op::ConnectSuperuser { .. } => ("PostgresMain", POSTGRES),
@@ -224,6 +228,7 @@ const MAKERS: [Maker; 9] = [
 ];
 
 /// Which routine makes a context of a transaction or a statement, and which ends it.
+#[inline(never)]
 pub(super) fn routine(
     scene: &Scene<'_>,
     event: &MemoryEvent,

@@ -18,6 +18,7 @@ const STATS_LIMITS: (u32, usize) = (100, 100);
 /// A table has so many rows at most.
 const MAX_ROWS: usize = 200;
 
+#[inline(never)]
 pub(super) fn tell(
     narration: &mut Narration,
     scene: &Scene<'_>,

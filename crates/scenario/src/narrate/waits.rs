@@ -10,6 +10,7 @@ use super::buffers::list;
 use super::{Narration, Scene, Tone};
 
 /// A cleanup lock that was asked for.
+#[inline(never)]
 pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     let Op::CleanupLock { backend, .. } = op else { return };
     let who = scene.backend(*backend);
@@ -19,6 +20,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
 }
 
 /// What became of a backend's attempts to get a cleanup lock.
+#[inline(never)]
 pub(super) fn attempts(narration: &mut Narration, scene: &Scene<'_>, who: BackendId) {
     for event in scene.buffer_events() {
         match *event {
@@ -43,6 +45,7 @@ pub(super) fn attempts(narration: &mut Narration, scene: &Scene<'_>, who: Backen
 }
 
 /// Those whom this step has awakened, and what they did then.
+#[inline(never)]
 pub(super) fn tell_others(narration: &mut Narration, scene: &Scene<'_>) {
     for event in scene.events {
         match *event {

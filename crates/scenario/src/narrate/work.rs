@@ -39,6 +39,7 @@ pub(super) const MAKERS: [(&str, &str, &str, &str); 13] = [
         "backend/utils/sort/tuplestore.c"),
 ];
 
+#[inline(never)]
 pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
     let Op::Session { backend, session } = op else { return };
     let who = scene.backend(*backend);
@@ -223,6 +224,7 @@ impl Scene<'_> {
 }
 
 /// The routine that the whole operation follows, if it is one of these.
+#[inline(never)]
 pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
     let Op::Session { session, .. } = op else { return None };
     Some(match session {
@@ -252,6 +254,7 @@ pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
 }
 
 /// The routine that an event happens in.
+#[inline(never)]
 pub(super) fn routine(event: &WorkEvent) -> (&'static str, &'static str) {
     match event {
         WorkEvent::PlanChosen { .. } => ("GetCachedPlan", PLANCACHE),
