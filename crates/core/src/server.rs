@@ -35,7 +35,7 @@ use crate::bufmgr::smgr::DATABASE;
 use crate::bufmgr::{BufferPool, BufferUsage, LocalBufferState, PoolBuffer};
 use crate::error::Error;
 use crate::event::{Event, EventLog};
-use crate::ids::BackendId;
+use crate::ids::{BackendId, BufferId};
 use crate::lmgr::{LockManager, LockSettings};
 use crate::memory::{Addr, Arena, Owner, ProgramText};
 use crate::profile::parameters::Setting;
@@ -236,6 +236,11 @@ impl Server {
     /// A constant string of the program: a context's or a function's name.
     pub fn text(&self, addr: Addr) -> &str {
         self.program.text(addr)
+    }
+
+    /// Where the background writer's next round begins, once it had one.
+    pub fn next_to_clean(&self) -> Option<BufferId> {
+        self.auxiliary.next_to_clean()
     }
 
     /// Heavyweight locks.

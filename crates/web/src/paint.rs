@@ -11,6 +11,8 @@ pub mod groups;
 pub mod heap_page;
 pub mod heap_story;
 pub mod hex;
+pub mod locks;
+pub mod map;
 pub mod place;
 pub mod polar;
 pub mod purpose;

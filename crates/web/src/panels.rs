@@ -17,6 +17,8 @@ pub mod glossary;
 pub mod grid;
 pub mod header;
 pub mod icons;
+pub mod locks;
+pub mod map;
 pub mod memory;
 pub mod narration;
 pub mod notice;

@@ -137,6 +137,7 @@ fn every_button_writes_a_statement_that_runs() {
         Kind::Read,
         Kind::Update,
         Kind::Pin,
+        Kind::Cleanup,
         Kind::Unpin,
         Kind::NewContext,
         Kind::Palloc,
@@ -151,6 +152,9 @@ fn every_button_writes_a_statement_that_runs() {
         Kind::Query,
         Kind::Transaction,
         Kind::Checkpoint,
+        Kind::Lock,
+        Kind::Set,
+        Kind::Sleep,
     ];
     assert!(BUTTONS.iter().all(|button| order.contains(&button.kind)));
     let mut state = page("");

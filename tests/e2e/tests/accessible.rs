@@ -4,7 +4,7 @@ use pgscope_e2e::{Reader, Result, Window, run, settings};
 use thirtyfour::prelude::*;
 
 /// The ways to the panels: a name, and what is pressed to get there, by role and name.
-const PANELS: [(&str, &[(&str, &str)]); 7] = [
+const PANELS: [(&str, &[(&str, &str)]); 11] = [
     ("the page", &[]),
     ("the card of a buffer", &[("option", "buffer 8…")]),
     ("the views", &[("tab", "Views")]),
@@ -12,10 +12,14 @@ const PANELS: [(&str, &[(&str, &str)]); 7] = [
     ("the keys", &[("tab", "Buffers"), ("button", "Keyboard shortcuts")]),
     ("a form", &[("button", "Close"), ("button", "More……"), ("button", "Read page")]),
     ("the embed code", &[("button", "Embed")]),
+    ("no locks", &[("button", "Close"), ("tab", "Locks")]),
+    ("the map", &[("tab", "Map")]),
+    ("the map's table", &[("button", "Table")]),
+    ("a fold of the map", &[("button", "32 smaller parts…")]),
 ];
 
 /// On a phone some of the header's buttons are not there.
-const ON_A_PHONE: [usize; 4] = [0, 1, 2, 3];
+const ON_A_PHONE: [usize; 6] = [0, 1, 2, 3, 8, 9];
 
 /// What axe-core has to say, a line for each violation.
 async fn violations(reader: &Reader) -> Result<Vec<String>> {

@@ -7,8 +7,8 @@
 //!
 //! The averages are single-precision floats, as in C: the estimate depends on each rounding.
 
-use super::BufferAccess;
 use super::desc::{BM_DIRTY, BM_VALID};
+use super::{BufferAccess, LocalBufferState};
 use crate::error::Error;
 use crate::event::{BufferEvent, WriteReason};
 use crate::ids::BufferId;
@@ -42,6 +42,14 @@ impl Default for BgWriterState {
             smoothed_alloc: 0.0,
             smoothed_density: 10.0,
         }
+    }
+}
+
+impl LocalBufferState {
+    /// Where this process's next background-writer round begins, if it remembers one.
+    pub fn next_to_clean(&self) -> Option<BufferId> {
+        let state = &self.bgwriter;
+        state.valid.then_some(BufferId(state.next_to_clean))
     }
 }
 

@@ -36,7 +36,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("+ −", "faster, slower"),
     ("t", "dark, light"),
     ("z", "large type, for a projector"),
-    ("1 2 3", "buffers, views, bytes"),
+    ("1 2 3 4 5", "buffers, views, bytes, locks, map"),
     ("Esc", "leave the script or a dialog"),
     ("?", "this list"),
 ];
@@ -62,6 +62,8 @@ pub fn wish(key: &str, shift: bool) -> Option<Wish> {
         "1" => Some(Wish::Act(Action::Pane(Pane::Buffers))),
         "2" => Some(Wish::Act(Action::Pane(Pane::Views))),
         "3" => Some(Wish::Act(Action::Pane(Pane::Bytes))),
+        "4" => Some(Wish::Act(Action::Pane(Pane::Locks))),
+        "5" => Some(Wish::Act(Action::Pane(Pane::Map))),
         _ => BUTTONS.iter().find(|it| it.key == key).map(|it| Wish::Write(it.kind)),
     }
 }

@@ -10,6 +10,7 @@ mod legend;
 mod lists;
 mod ring;
 mod sector;
+pub(super) mod writers;
 
 use pgscope_core::ids::BufferId;
 use pgscope_core::memory::Addr;
@@ -65,7 +66,7 @@ pub fn Dial(props: &DialProps) -> Html {
                 { lists::rings(&frame.server) }
                 { callouts::strip(&frame.server, &story) }
             </div>
-            { legend::legend(&frame.server, ring) }
+            { legend::legend(&frame.server, &story, ring) }
             if let Some(buffer) = selected {
                 { card::card(&frame.server, buffer, on_select, on_bytes.as_ref()) }
             }

@@ -10,6 +10,7 @@ use wasm_bindgen::{Clamped, JsCast};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 use yew::prelude::*;
 
+use super::dial::writers::writers;
 use super::theme::{palette, use_size, use_theme};
 use crate::frame::Frame;
 use crate::paint::cells::{self, Cell};
@@ -141,6 +142,7 @@ pub fn Grid(props: &GridProps) -> Html {
                     // Apart from the canvas: when marks come and go, it must stay the same node.
                     <div>
                         { mark(BufferId(strategy.hand()), "at-hand") }
+                        { for writers(&frame.server, story).map(|(class, _, at)| mark(at, class)) }
                         { for hover.map(|buffer| mark(buffer, "hovered")) }
                         { for selected.map(|buffer| mark(buffer, "selected")) }
                     </div>

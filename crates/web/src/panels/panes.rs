@@ -1,11 +1,13 @@
-//! Shared memory's panel: the buffers, the server's views as tables, or bytes, and the tabs that
-//! choose.
+//! Shared memory's panel: the buffers, the server's views as tables, bytes, locks or the map, and the
+//! tabs that choose.
 
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
 
 use super::bytes::Bytes;
+use super::locks::Locks;
+use super::map::Map;
 use super::views::Views;
 use crate::state::run::View;
 use crate::state::{Action, Notice, Pane, State};
@@ -19,7 +21,7 @@ pub fn tabs(chosen: Pane, act: &Callback<Action>) -> Html {
                 "ArrowRight" => chosen.next(1),
                 "ArrowLeft" => chosen.next(Pane::ALL.len() - 1),
                 "Home" => Pane::Buffers,
-                "End" => Pane::Bytes,
+                "End" => Pane::Map,
                 _ => return,
             };
             event.prevent_default();
@@ -60,5 +62,7 @@ pub fn pane(state: &State, view: &View, act: &Callback<Action>) -> Html {
         Pane::Bytes => {
             html! { <Bytes {frame} at={state.byte} on_at={act.reform(Action::Bytes)} /> }
         }
+        Pane::Locks => html! { <Locks {frame} /> },
+        Pane::Map => html! { <Map {frame} at={state.byte} on_at={act.reform(Action::Bytes)} /> },
     }
 }

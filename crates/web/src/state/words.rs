@@ -56,11 +56,15 @@ pub enum Pane {
     Views,
     /// Any byte of it and of the backends' memory.
     Bytes,
+    /// The lock table and who waits for whom.
+    Locks,
+    /// All memory by owner.
+    Map,
 }
 
 impl Pane {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Buffers, Self::Views, Self::Bytes];
+    pub const ALL: [Self; 5] = [Self::Buffers, Self::Views, Self::Bytes, Self::Locks, Self::Map];
 
     /// What its tab says.
     pub fn name(self) -> &'static str {
@@ -68,6 +72,8 @@ impl Pane {
             Self::Buffers => "Buffers",
             Self::Views => "Views",
             Self::Bytes => "Bytes",
+            Self::Locks => "Locks",
+            Self::Map => "Map",
         }
     }
 

@@ -34,13 +34,14 @@ const fn panel(
     Panel { name, way, seen, sizes: SIZES.len() }
 }
 
-const PANELS: [Panel; 8] = [
+const PANELS: [Panel; 9] = [
     // As on a first visit.
     panel("", &[], ".top"),
     panel("-buffer", &[("option", "buffer 8…")], ".buffer-card"),
     panel("-grid", &[("combobox", "shared_buffers")], ".grid"),
     panel("-views", &[("tab", "Views")], ".views"),
     panel("-bytes", &[("tab", "Bytes")], ".bytes"),
+    panel("-map", &[("tab", "Map")], ".map"),
     panel("-memory", &[], ".memory"),
     panel("-script", &[], ".script"),
     Panel { sizes: 2, ..panel("-keys", &[("button", "Keyboard shortcuts")], "dialog") },

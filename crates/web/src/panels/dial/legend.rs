@@ -3,8 +3,9 @@
 use pgscope_core::Server;
 use yew::prelude::*;
 
-use super::lists;
+use super::{lists, writers};
 use crate::paint::relations;
+use crate::paint::story::Story;
 use crate::panels::glossary::explained;
 
 /// Relations that the legend names; a scenario with more says how many.
@@ -32,7 +33,7 @@ fn drawn(mark: &'static str) -> Html {
 }
 
 /// `pips` tells how the usage count is drawn: as pips, or as brightness.
-pub(super) fn legend(server: &Server, pips: bool) -> Html {
+pub(super) fn legend(server: &Server, story: &Story, pips: bool) -> Html {
     let pool = server.pool();
     let total = pool.smgr.relations().count();
     let named = pool.smgr.relations().take(MOST_NAMED).map(|(rel, relation)| {
@@ -51,6 +52,7 @@ pub(super) fn legend(server: &Server, pips: bool) -> Html {
             </li>
             <li class="mark pinned">{ drawn(PINNED) }{ explained("pinned") }</li>
             <li class="mark dirtied">{ drawn(DIRTY) }{ explained("dirty") }</li>
+            { writers::words(server, story) }
             if server.profile().bufmgr.freelist {
                 { lists::freelist(server) }
             }

@@ -11,7 +11,7 @@ use web_sys::{Element, SvgElement};
 use yew::prelude::*;
 
 use super::sector::Sector;
-use super::{DialProps, callouts, hand};
+use super::{DialProps, callouts, hand, writers};
 use crate::paint::cells::cells;
 use crate::paint::polar::{HEIGHT, Shapes, WIDTH, coord, degrees};
 use crate::paint::story::Story;
@@ -90,6 +90,7 @@ pub(super) fn ring(
                     { glows(shapes, story, selected) }
                     { hand::trail(shapes, story) }
                     { hand::notes(shapes, story) }
+                    { writers::hands(server, shapes, story) }
                     { hand::hand(server, shapes) }
                     { callouts::corners(server, shapes, story) }
                 </g>
