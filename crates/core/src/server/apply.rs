@@ -183,11 +183,7 @@ impl Server {
         blocks: &[BlockNumber],
     ) -> (usize, BufferId) {
         match self.backends.get_mut(usize::from(backend.0)) {
-            Some(backend)
-                if backend.end().is_none()
-                    && backend.waits.is_none()
-                    && backend.session.unwound == 0 =>
-            {
+            Some(backend) if backend.does_what_it_is_told() => {
                 self.pool.read_unobserved(&mut backend.buffers, rel, blocks)
             }
             _ => (0, BufferId(0)),

@@ -182,7 +182,7 @@ impl Server {
     fn have_context_at_hand(&mut self, id: BackendId, slot: Option<ContextSlot>) -> Option<()> {
         self.check_unwatched()?;
         let backend = self.backends.get_mut(usize::from(id.0))?;
-        if backend.waits.is_some() {
+        if !backend.does_what_it_is_told() {
             return None;
         }
         let alive = match slot {
@@ -198,7 +198,7 @@ impl Server {
     fn have_owner_at_hand(&mut self, id: BackendId, slot: ChunkSlot) -> Option<()> {
         self.check_unwatched()?;
         let backend = self.backends.get_mut(usize::from(id.0))?;
-        if backend.waits.is_some() {
+        if !backend.does_what_it_is_told() {
             return None;
         }
         let variables = &mut backend.variables;

@@ -125,6 +125,12 @@ impl Backend {
         self.end
     }
 
+    /// Whether the next operation is executed: its process is there, waits for nothing, and is not
+    /// within a statement that an error has ended. The short ways are for such a backend only.
+    pub(super) fn does_what_it_is_told(&self) -> bool {
+        self.end.is_none() && self.waits.is_none() && self.session.unwound == 0
+    }
+
     /// The number that its process has or had.
     pub fn last_pid(&self) -> u32 {
         self.process.pid

@@ -48,27 +48,23 @@ pub(super) fn attempts(narration: &mut Narration, scene: &Scene<'_>, who: Backen
 #[inline(never)]
 pub(super) fn tell_others(narration: &mut Narration, scene: &Scene<'_>) {
     for event in scene.events {
-        match *event {
-            Event::Buffer(BufferEvent::PinWaiterWoken { backend, buffer }) => {
-                let who = scene.backend(backend);
-                let what =
-                    format!(" {who} is awakened: only its own pin on buffer {buffer} is left.");
-                narration.say(Tone::Who, what);
-                let again = scene.server.backend(backend).and_then(|backend| backend.waits_for());
-                narration.say(
-                    Tone::Plain,
-                    match again {
-                        Some(WaitsFor::BufferPin(next)) => {
-                            format!(" It goes on, and waits for buffer {next} now.")
-                        }
-                        Some(WaitsFor::Lock { .. }) => {
-                            " It goes on, and waits for a lock now.".to_owned()
-                        }
-                        None => " It goes on.".to_owned(),
-                    },
-                );
-            }
-            _ => {}
+        if let Event::Buffer(BufferEvent::PinWaiterWoken { backend, buffer }) = *event {
+            let who = scene.backend(backend);
+            let what = format!(" {who} is awakened: only its own pin on buffer {buffer} is left.");
+            narration.say(Tone::Who, what);
+            let again = scene.server.backend(backend).and_then(|backend| backend.waits_for());
+            narration.say(
+                Tone::Plain,
+                match again {
+                    Some(WaitsFor::BufferPin(next)) => {
+                        format!(" It goes on, and waits for buffer {next} now.")
+                    }
+                    Some(WaitsFor::Lock { .. }) => {
+                        " It goes on, and waits for a lock now.".to_owned()
+                    }
+                    None => " It goes on.".to_owned(),
+                },
+            );
         }
     }
 }
