@@ -223,3 +223,57 @@ fn a_checkpoint_leaves_its_sorted_list() {
         assert_eq!(words(&server, sorted, 15), expected, "{version:?}");
     }
 }
+
+/// A number of 64 bits.
+fn word(server: &Server, addr: Addr) -> u64 {
+    let words = words(server, addr, 2);
+    u64::from(words[0]) | u64::from(words[1]) << 32
+}
+
+/// What `hash_search` would find of a page: from the header over the directory to its bucket, and down
+/// the chain.
+fn hash_search(server: &Server, tag: [u32; 5], hash: u32) -> Option<u32> {
+    let header = region(server, "Shared Buffer Lookup Table").addr;
+    let field = |at| word(server, header.offset(at));
+    // max_bucket and sshift
+    let bucket = u64::from(hash) & (field(784) & 0xffff_ffff);
+    let (segment, index) = (bucket >> (field(840) & 0xffff_ffff), bucket & (field(832) - 1));
+    assert!(segment < field(776), "nsegs");
+    let segment = Addr(field(848 + segment * 8));
+    let mut element = word(server, segment.offset(index * 8));
+    while element != 0 {
+        let entry = words(server, Addr(element + 8), 8);
+        if entry[0] == hash && entry[2..7] == tag {
+            return Some(entry[7]);
+        }
+        element = word(server, Addr(element));
+    }
+    None
+}
+
+/// Each list's entries and free elements, and the addresses of the latter.
+fn free_lists(server: &Server) -> Vec<(u64, Vec<u64>)> {
+    let header = region(server, "Shared Buffer Lookup Table").addr;
+    let list = |list: u64| {
+        let entries = word(server, header.offset(list * 24 + 8));
+        let mut free = Vec::new();
+        let mut at = word(server, header.offset(list * 24 + 16));
+        while at != 0 {
+            free.push(at);
+            at = word(server, Addr(at));
+        }
+        (entries, free)
+    };
+    (0..32).map(list).collect()
+}
+
+#[test]
+fn the_lookup_table_leads_from_a_tag_to_its_buffer() {
+    for version in Version::ALL {
+        let mut server = server_of(version);
+        // 16 buffers and 128 partitions: four elements a list, the first one's 20.
+        let empty = free_lists(&server);
+        let elements: Vec<usize> = empty.iter().map(|(_, free)| free.len()).collect();
+        assert_eq!(elements, [4; 32].map(|_| 144 / 32).map(|share| share), "{version:?}");
+    }
+}
