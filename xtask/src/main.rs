@@ -94,6 +94,9 @@ The commands of pgscope. Each sets up what it needs first, under target/.
         --seed S      from this seed instead of 1
   cargo xtask size
       Print the size of what lies in dist/, compressed, against budget.toml.
+  cargo xtask rest
+      Write anew which functions the first picture doesn't need (crates/web/rest.txt): a release has
+      them in a second file.
   cargo xtask screenshots
       Take the pictures in docs/screenshots/ anew.
 
@@ -140,6 +143,10 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         "size" => {
             args.finish(command)?;
             size::print()
+        }
+        "rest" => {
+            args.finish(command)?;
+            rest::list::write()
         }
         "conformance" => {
             let paths = args.rest(command)?;

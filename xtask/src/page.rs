@@ -54,14 +54,19 @@ pub(crate) fn build(features: Features) -> Result<(), String> {
     plan.run(&mut Kit::default())
 }
 
-/// The steps that make dist/ and weigh it.
-pub(crate) fn for_release(plan: Plan<Kit>) -> Plan<Kit> {
+/// The step that makes dist/ as Trunk leaves it.
+pub(crate) fn in_one_piece(plan: Plan<Kit>) -> Plan<Kit> {
     plan.step("release build of the page", |kit, screen| {
         build_release(kit, screen, &Features::default())
     })
-    .step("the rest in a file of its own", |_, _| rest::release(&dist()))
-    .step("short names for its imports", |_, _| shorten::release(&dist()))
-    .step("size of the first load", |_, screen| size::check(screen))
+}
+
+/// The steps that make dist/ and weigh it.
+pub(crate) fn for_release(plan: Plan<Kit>) -> Plan<Kit> {
+    in_one_piece(plan)
+        .step("the rest in a file of its own", |_, _| rest::release(&dist()))
+        .step("short names for its imports", |_, _| shorten::release(&dist()))
+        .step("size of the first load", |_, screen| size::check(screen))
 }
 
 fn build_release(kit: &Kit, screen: &Screen, features: &Features) -> Outcome {

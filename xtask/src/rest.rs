@@ -1,7 +1,12 @@
 //! The release's wasm, split by the list in `crates/web/rest.txt`.
 //!
 //! The list has a path of Rust on each line, and a function that is there goes to the rest. After the
-//! word `types` the path means generic code that was made for a type that is there.
+//! word `types` the path means generic code that was made for a type that is there; and a line with
+//! ` for ` in it is one function, with all the paths that are in its name. `cargo xtask rest`
+//! writes it ([`list`]); a path that no function has any more is passed over: what it named is back in the
+//! first load, which has its budget.
+
+pub(crate) mod list;
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,12 +15,14 @@ use std::path::{Path, PathBuf};
 use crate::process;
 use crate::split::{self, Split};
 use crate::steps::Outcome;
-use crate::symbol;
+use crate::symbol::{self, Paths};
 use crate::trouble::Trouble;
 
 const LIST: &str = "crates/web/rest.txt";
 /// Where index.html wants the name of the file.
 const PLACE: &str = "REST = \"\"";
+/// What a line begins with that means types.
+const TYPES: &str = "types ";
 const PAGE: &str = "pgscope-web-";
 
 /// What the rest's file is called.
@@ -41,22 +48,10 @@ fn in_two(dist: &Path) -> Result<Split, String> {
     let paths: Vec<&str> = paths(&list).collect();
     let wasm = page_wasm(dist)?;
     let bytes = fs::read(&wasm).map_err(told)?;
-    let mut used = vec![false; paths.len()];
     let in_two = split::split(&bytes, |name| {
         let named = symbol::paths(name);
-        let found = paths.iter().position(|path| match path.strip_prefix("types ") {
-            Some(path) => named.made_for.iter().any(|it| is_in(it, path)),
-            None => named.own.iter().any(|it| is_in(it, path)),
-        });
-        if let Some(place) = found {
-            used[place] = true;
-        }
-        found.is_some()
+        paths.iter().any(|path| holds(path, &named))
     })?;
-    // A path that no function has any more was renamed: what it named came back to the first load.
-    if let Some((path, _)) = paths.iter().zip(used).find(|(_, used)| !used) {
-        return Err(format!("no function is in {path} of the list"));
-    }
 
     let mut hasher = DefaultHasher::new();
     (&in_two.first, &in_two.rest).hash(&mut hasher);
@@ -89,6 +84,15 @@ fn paths(list: &str) -> impl Iterator<Item = &str> {
     list.lines()
         .map(|line| line.split('#').next().unwrap_or_default().trim())
         .filter(|it| !it.is_empty())
+}
+
+/// Whether a line of the list means a function with this name.
+fn holds(line: &str, named: &Paths) -> bool {
+    match line.strip_prefix(TYPES) {
+        Some(path) => named.made_for.iter().any(|it| is_in(it, path)),
+        None if line.contains(" for ") => named.whole() == line,
+        None => named.own.iter().any(|it| is_in(it, line)),
+    }
 }
 
 /// Whether `path` is `outer` or in it.

@@ -16,6 +16,13 @@ pub(crate) struct Paths {
     pub(crate) made_for: Vec<String>,
 }
 
+impl Paths {
+    /// All of them in one line, which tells a function from nearly every other.
+    pub(crate) fn whole(&self) -> String {
+        format!("{} for {}", self.own.join(" "), self.made_for.join(" "))
+    }
+}
+
 /// Every path of a name.
 pub(crate) fn paths(name: &str) -> Paths {
     let Some(symbol) = name.strip_prefix("_R") else { return Paths::default() };
@@ -68,15 +75,12 @@ impl Reader<'_> {
         }
     }
 
-    fn disambiguator(&mut self) -> Option<()> {
-        if self.eat(b's') {
-            self.number()?;
-        }
-        Some(())
+    fn disambiguator(&mut self) -> Option<usize> {
+        if self.eat(b's') { self.number()?.checked_add(1) } else { Some(0) }
     }
 
-    fn identifier(&mut self) -> Option<String> {
-        self.disambiguator()?;
+    fn identifier(&mut self) -> Option<(String, usize)> {
+        let number = self.disambiguator()?;
         self.eat(b'u');
         let mut length = 0_usize;
         while let Some(digit @ b'0'..=b'9') = self.symbol.get(self.at) {
@@ -90,7 +94,7 @@ impl Reader<'_> {
         let end = self.at.checked_add(length)?;
         let text = std::str::from_utf8(self.symbol.get(self.at..end)?).ok()?;
         self.at = end;
-        Some(text.to_owned())
+        Some((text.to_owned(), number))
     }
 
     /// Reads at the place that a back reference names, and comes back.
@@ -109,12 +113,15 @@ impl Reader<'_> {
     /// A path as text; what else it mentions is in `found`.
     fn path(&mut self) -> Option<String> {
         match self.next()? {
-            b'C' => self.identifier(),
+            b'C' => self.identifier().map(|(name, _)| name),
             b'N' => {
                 self.next()?;
                 let outer = self.path()?;
-                let name = self.identifier()?;
-                Some(if name.is_empty() { outer } else { format!("{outer}::{name}") })
+                // What has no name is told from its like by a number: closures, mostly.
+                Some(match self.identifier()? {
+                    (name, number) if name.is_empty() => format!("{outer}::{{{number}}}"),
+                    (name, _) => format!("{outer}::{name}"),
+                })
             }
             b'M' => {
                 self.impl_path()?;
@@ -271,6 +278,12 @@ mod tests {
     #[test]
     fn a_function_is_a_path() {
         assert_eq!(own("_RNvNtCs1234_7mycrate3foo3bar"), ["mycrate::foo::bar"]);
+    }
+
+    #[test]
+    fn closures_are_numbered() {
+        assert_eq!(own("_RNCNvC7mycrate3foo0B3_"), ["mycrate::foo::{0}"]);
+        assert_eq!(own("_RNCNvC7mycrate3foos_0B3_"), ["mycrate::foo::{1}"]);
     }
 
     #[test]

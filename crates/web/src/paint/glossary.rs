@@ -166,7 +166,7 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
 }
 
 fn is_of_a_word(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
+    letter.is_ascii_alphanumeric() || letter == '_'
 }
 
 /// The longest term that `text` begins with, in any case of its first letter.

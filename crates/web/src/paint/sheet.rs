@@ -119,8 +119,8 @@ impl Sheet {
             .map(|column| rows.iter().filter_map(|row| row.get(column)).all(|it| is_number(it)))
             .collect();
         if !wish.filter.is_empty() {
-            let wanted = wish.filter.to_lowercase();
-            rows.retain(|row| searched(row).to_lowercase().contains(&wanted));
+            let wanted = wish.filter.to_ascii_lowercase();
+            rows.retain(|row| searched(row).to_ascii_lowercase().contains(&wanted));
         }
         if let Some((column, down)) = wish.sort {
             let number = numbers.get(column).copied().unwrap_or_default();

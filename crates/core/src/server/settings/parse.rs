@@ -76,7 +76,12 @@ fn parse_bool(text: &str) -> Option<bool> {
 /// `parse_real` and the check of its range: a number without a unit, in millionths.
 fn parse_real(parameter: &Parameter, text: &str) -> Result<i32, SettingError> {
     let Parameter { name, min, max, .. } = *parameter;
-    let number: Option<f64> = text.trim().parse().ok().filter(|number: &f64| !number.is_nan());
+    let (sign, unsigned) = signed(text.trim());
+    let number = match unsigned.to_ascii_lowercase().as_str() {
+        "inf" | "infinity" => Some(f64::INFINITY),
+        _ => strtod(unsigned).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number),
+    };
+    let number = number.map(|number| sign * number);
     let invalid = || SettingError::Invalid { name, value: text.to_owned(), hint: String::new() };
     let number = number.ok_or_else(invalid)?;
     let millionths = number * MILLIONTHS;
@@ -161,8 +166,7 @@ fn convert_to_base_unit(number: f64, name: &str, units: &[(&str, f64)], base: f6
 /// The number at the beginning, as `strtol` (decimal, hexadecimal or octal) reads it, or as `strtod`
 /// does if it goes on with a point or an exponent; and the rest.
 fn leading_number(text: &str) -> Option<(f64, &str)> {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
+    let (sign, unsigned) = signed(text);
     let hexadecimal = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"));
     let (digits, radix) = match hexadecimal {
         Some(digits) if digits.starts_with(|c: char| c.is_ascii_hexdigit()) => (digits, 16),
@@ -182,17 +186,58 @@ fn leading_number(text: &str) -> Option<(f64, &str)> {
         });
         return Some((sign * number, rest));
     }
-    let mut end =
-        unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
-    if let Some(exponent) = unsigned[end..].strip_prefix(['e', 'E']) {
-        let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+    let (number, rest) = strtod(unsigned)?;
+    Some((sign * number, rest))
+}
+
+/// A number's sign, and what is behind it.
+fn signed(text: &str) -> (f64, &str) {
+    let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
+    (sign, text.strip_prefix(['-', '+']).unwrap_or(text))
+}
+
+/// The decimal number at the beginning, as `strtod` reads it, and the rest. Exact for up to 15 digits
+/// and exponents up to 22, which is more than any setting has room for: the standard library's way
+/// for all others has a table of 10 kB, which every reader of the page would have to fetch.
+fn strtod(text: &str) -> Option<(f64, &str)> {
+    let (mut mantissa, mut exponent, mut any, mut point) = (0_u64, 0_i32, false, false);
+    let mut end = 0;
+    for byte in text.bytes() {
+        match byte {
+            b'.' if !point => point = true,
+            b'0'..=b'9' => {
+                any = true;
+                let larger = mantissa.checked_mul(10);
+                match larger.and_then(|it| it.checked_add(u64::from(byte - b'0'))) {
+                    Some(larger) => {
+                        mantissa = larger;
+                        exponent -= i32::from(point);
+                    }
+                    // A digit that makes no difference any more.
+                    None => exponent = exponent.saturating_add(i32::from(!point)),
+                }
+            }
+            _ => break,
+        }
+        end += 1;
+    }
+    if !any {
+        return None;
+    }
+    let mut rest = text.get(end..)?;
+    if let Some(behind) = rest.strip_prefix(['e', 'E']) {
+        let (sign, digits) = signed(behind);
         let length = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
         if length > 0 {
-            end = unsigned.len() - digits.len() + length;
+            let given = digits.get(..length)?.parse().unwrap_or(i32::MAX);
+            exponent = exponent.saturating_add(if sign < 0.0 { -given } else { given });
+            rest = digits.get(length..)?;
         }
     }
-    let number: f64 = unsigned[..end].parse().ok()?;
-    Some((sign * number, &unsigned[end..]))
+    let power = 10_f64.powi(exponent.unsigned_abs().min(400) as i32);
+    let number = if exponent < 0 { mantissa as f64 / power } else { mantissa as f64 * power };
+    // Nothing times too much is no number.
+    Some((if mantissa == 0 { 0.0 } else { number }, rest))
 }
 
 #[cfg(test)]
@@ -200,6 +245,16 @@ mod tests {
     use super::*;
 
     const BLOCKS: Unit = Unit::Bytes(8192);
+
+    #[test]
+    fn strtod_reads_what_the_standard_library_reads() {
+        for text in ["0", "0.5", ".5", "5.", "2.0", "0.0025", "1e3", "1E-3", "99.999999", "0e999"] {
+            assert_eq!(strtod(text), Some((text.parse().expect(text), "")), "{text}");
+        }
+        assert_eq!(strtod("1e999"), Some((f64::INFINITY, "")));
+        assert_eq!(strtod("1.5exa"), Some((1.5, "exa")));
+        assert_eq!((strtod("."), strtod(""), strtod("e5")), (None, None, None));
+    }
 
     #[test]
     fn a_number_is_read_as_strtol_or_strtod_reads_it() {
