@@ -299,6 +299,19 @@ fn the_lookup_table_leads_from_a_tag_to_its_buffer() {
 }
 
 #[test]
+fn the_lookup_tables_header_is_what_a_server_with_512_buffers_has() {
+    // Read from the memory of a 15.20.
+    let settings = Settings::with_shared_buffers(512);
+    let server = Server::start(Version::V15_20, settings, 0).unwrap();
+    let header = region(&server, "Shared Buffer Lookup Table").addr;
+    let fields = [256, 0, 4, 0, 1023, 2047, 1023, 0, 20, 0, 24, 0, 128, 0, 256, 0, 256, 0, 8, 51];
+    assert_eq!(words(&server, header.offset(768), 20), fields);
+    let directory = [0, 1, 2, 3].map(|segment| word(&server, header.offset(848 + segment * 8)));
+    let segments = [0xb80, 0x1380, 0x1b80, 0x2380].map(|at| header.offset(at).0);
+    assert_eq!(directory, segments);
+}
+
+#[test]
 fn a_list_without_free_elements_gets_more_where_the_table_grows() {
     for version in Version::ALL {
         let mut server = server_of(version);
