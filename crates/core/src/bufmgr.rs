@@ -279,9 +279,18 @@ impl BufferPool {
 
     /// The partition of the lookup table that a page falls in, from 0.
     pub fn partition(&self, tag: BufferTag) -> u32 {
+        hash::buf_table_hash_partition(self.hash_code(tag))
+    }
+
+    /// A page's hash, which decides its partition and its bucket.
+    pub fn hash_code(&self, tag: BufferTag) -> u32 {
+        hash::buf_table_hash_code(self.tag_words(tag))
+    }
+
+    /// A tag as it is in memory: tablespace, database, file, fork, block.
+    pub fn tag_words(&self, tag: BufferTag) -> [u32; 5] {
         let [tablespace, database, number] = self.smgr.locator(tag.rel);
-        let hash = hash::buf_table_hash_code([tablespace, database, number, 0, tag.block]);
-        hash::buf_table_hash_partition(hash)
+        [tablespace, database, number, 0, tag.block]
     }
 
     /// The lookup table.

@@ -314,6 +314,12 @@ fn chunks_per_block(server: &Server, slab: Addr) -> u64 {
 fn check(server: &Server) {
     let backend = server.backend(BACKEND).unwrap();
     let rows = views::contexts(server, BACKEND);
+    if backend.end().is_some() {
+        // It was killed, and its memory went with it.
+        assert!(rows.is_empty() && backend.chunks().next().is_none());
+        assert!(backend.memory.current.is_null());
+        return;
+    }
     let mut map = Map::default();
     let mut blocks_of = HashMap::new();
     for row in &rows {
@@ -470,6 +476,9 @@ proptest! {
             // Errors are part of the game; what they leave behind has to add up too.
             let outcome = server.apply(op);
             check(&server);
+            if server.backend(BACKEND).unwrap().end().is_some() {
+                break;
+            }
             ledger.note(op, &server);
             prop_assert_eq!(check_ledger(&server, &ledger), before + ledger.asked());
             let pointer = outcome.ok().and_then(|outcome| outcome.pointer());

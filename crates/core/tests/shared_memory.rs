@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what broke by panicking")]
 
-use pgscope_core::ids::{BackendId, BufferId, RelId};
+use pgscope_core::ids::{BackendId, BufferId, BufferTag, RelId};
 use pgscope_core::memory::{Addr, Owner};
 use pgscope_core::op::{DirtyKind, Persistence, ReadMode};
 use pgscope_core::profile::Version;
@@ -221,5 +221,141 @@ fn a_checkpoint_leaves_its_sorted_list() {
         server.apply(&Op::Checkpoint { all: false }).unwrap();
         let expected = [item(50, 3), item(7, 2), item(9, 0)].concat();
         assert_eq!(words(&server, sorted, 15), expected, "{version:?}");
+    }
+}
+
+/// A number of 64 bits.
+fn word(server: &Server, addr: Addr) -> u64 {
+    let words = words(server, addr, 2);
+    u64::from(words[0]) | u64::from(words[1]) << 32
+}
+
+/// What `hash_search` would find of a page: from the header over the directory to its bucket, and down
+/// the chain.
+fn hash_search(server: &Server, tag: [u32; 5], hash: u32) -> Option<u32> {
+    let header = region(server, "Shared Buffer Lookup Table").addr;
+    let field = |at| word(server, header.offset(at));
+    // max_bucket and sshift
+    let bucket = u64::from(hash) & (field(784) & 0xffff_ffff);
+    let (segment, index) = (bucket >> (field(840) & 0xffff_ffff), bucket & (field(832) - 1));
+    assert!(segment < field(776), "nsegs");
+    let segment = Addr(field(848 + segment * 8));
+    let mut element = word(server, segment.offset(index * 8));
+    while element != 0 {
+        let entry = words(server, Addr(element + 8), 8);
+        if entry[0] == hash && entry[2..7] == tag {
+            return Some(entry[7]);
+        }
+        element = word(server, Addr(element));
+    }
+    None
+}
+
+/// Each list's entries and free elements, and the addresses of the latter.
+fn free_lists(server: &Server) -> Vec<(u64, Vec<u64>)> {
+    let header = region(server, "Shared Buffer Lookup Table").addr;
+    let list = |list: u64| {
+        let entries = word(server, header.offset(list * 24 + 8));
+        let mut free = Vec::new();
+        let mut at = word(server, header.offset(list * 24 + 16));
+        while at != 0 {
+            free.push(at);
+            at = word(server, Addr(at));
+        }
+        (entries, free)
+    };
+    (0..32).map(list).collect()
+}
+
+#[test]
+fn the_lookup_table_leads_from_a_tag_to_its_buffer() {
+    for version in Version::ALL {
+        let mut server = server_of(version);
+        // 144 elements: four a list, and what is left over is the first one's.
+        let fresh = free_lists(&server);
+        let lengths = fresh.iter().map(|(_, free)| free.len());
+        assert!(lengths.eq([20].into_iter().chain([4; 31])), "{version:?}");
+        for block in 0..16 {
+            read(&mut server, block, None);
+        }
+        // A pool that fills up takes the last of each list first.
+        let lists = free_lists(&server);
+        for (before, (entries, after)) in fresh.iter().zip(&lists) {
+            assert_eq!(before.1[*entries as usize..], after[..], "{version:?}");
+        }
+        assert_eq!(lists.iter().map(|(entries, _)| entries).sum::<u64>(), 16);
+        // Pages come and go.
+        for block in (0..90).rev().step_by(3) {
+            read(&mut server, block, None);
+        }
+        for block in 0..100 {
+            let tag = BufferTag { rel: ORDERS, block };
+            let pool = server.pool();
+            let found = hash_search(&server, pool.tag_words(tag), pool.hash_code(tag));
+            let buffer = pool.lookup(ORDERS, block).map(|buffer| buffer.0);
+            assert_eq!(found, buffer, "{version:?} {block}");
+        }
+    }
+}
+
+#[test]
+fn the_lookup_tables_header_is_what_a_server_with_512_buffers_has() {
+    // Read from the memory of a 15.20.
+    let settings = Settings::with_shared_buffers(512);
+    let server = Server::start(Version::V15_20, settings, 0).unwrap();
+    let header = region(&server, "Shared Buffer Lookup Table").addr;
+    let fields = [256, 0, 4, 0, 1023, 2047, 1023, 0, 20, 0, 24, 0, 128, 0, 256, 0, 256, 0, 8, 51];
+    assert_eq!(words(&server, header.offset(768), 20), fields);
+    let directory = [0, 1, 2, 3].map(|segment| word(&server, header.offset(848 + segment * 8)));
+    let segments = [0xb80, 0x1380, 0x1b80, 0x2380].map(|at| header.offset(at).0);
+    assert_eq!(directory, segments);
+}
+
+#[test]
+fn a_list_without_free_elements_gets_more_where_the_table_grows() {
+    for version in Version::ALL {
+        let mut server = server_of(version);
+        let large = Op::CreateRelation {
+            rel: RelId(1),
+            name: "large".into(),
+            nblocks: 2000,
+            persistence: Persistence::Permanent,
+        };
+        server.apply(&large).unwrap();
+        let list = |block| server.pool().hash_code(BufferTag { rel: RelId(1), block }) % 32;
+        let fifth: Vec<u32> = (0..2000).filter(|block| list(*block) == 5).take(6).collect();
+        for block in fifth {
+            let (backend, rel, mode) = (ALICE, RelId(1), ReadMode::Normal);
+            let op = Op::Read { backend, rel, block, mode, strategy: None, dirty: None, pin: None };
+            server.apply(&op).unwrap();
+        }
+        let lists = free_lists(&server);
+        let (entries, free) = &lists[5];
+        assert_eq!(*entries, 6);
+        let segment = server.segment();
+        if version == Version::V19 {
+            // It borrows from the next one.
+            assert_eq!((free.len(), lists[6].1.len()), (0, 2));
+        } else {
+            // 51 more from the free rest, and two of them are taken.
+            let last = Addr::SHARED.offset(segment.free_offset + 48 * 40);
+            assert_eq!((free.len(), free[0]), (49, last.0), "{version:?}");
+        }
+        let end = region(&server, "Shared Buffer Lookup Table");
+        let end = end.addr.offset(end.size).0;
+        let within = lists.iter().flat_map(|(_, free)| free).all(|at| *at + 40 <= end);
+        assert_eq!(within, version == Version::V19, "{version:?}");
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_buffers_io() {
+    for (version, nobody) in [(Version::V15, i32::MAX as u32), (Version::V18, u32::MAX)] {
+        let server = server_of(version);
+        let variables = region(&server, "Buffer IO Condition Variables");
+        let last = variables.addr.offset(variables.size - 16);
+        for variable in [variables.addr, last] {
+            assert_eq!(words(&server, variable, 4), [0, nobody, nobody, 0]);
+        }
     }
 }

@@ -440,7 +440,8 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
     statement("execute", By::Backend,
         "execute NAME [cost=NUMBER] [plan_cache_mode=auto | force_generic_plan | force_custom_plan] [{ STATEMENTS }]",
         "The client sends EXECUTE: a custom plan the first five times, then the generic one if it costs less than they did on \
-         average, planning included (`cost` is what one for these parameters costs); it runs in a portal of its own.",
+         average, planning included (`cost` is what one for these parameters costs), or as the session's plan_cache_mode has \
+         it; it runs in a portal of its own.",
         "alice: prepare p \"select 1\" params\nalice: execute p cost=8 { palloc 64 }", |it| it.execute()),
     statement("deallocate", By::Backend,
         "deallocate NAME | all",
@@ -466,14 +467,14 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
     statement("sort", By::Backend,
         "sort rows=NUMBER width=NUMBER [limit=NUMBER] [work_mem=SIZE]",
         "A Sort node, in the braces of a query: each row is copied to Caller tuples, and the array of SortTuples grows, until \
-         work_mem (4MB) is used; then sorted runs go to tapes and are merged. With `limit` only as many are kept. Leaves \
+         work_mem, the session's unless it is written, is used; then sorted runs go to tapes and are merged. With `limit` only as many are kept. Leaves \
          out sort keys' and tapes' own structures, and what is in the rows.",
         "alice: query { sort rows=1000 width=44 work_mem=64kB }", |it| it.sort()),
     statement("hash", By::Backend,
         "hash rows=NUMBER width=NUMBER [estimate=NUMBER] [work_mem=SIZE] [hash_mem_multiplier=NUMBER]",
         "The Hash node of a hash join over the keys 1, 2, 3 ..., in the braces of a query: buckets and batches for as many rows as \
          the planner expects, chunks of 32 kB that fill up, and twice the batches when there is more than work_mem times \
-         hash_mem_multiplier. Leaves out skew buckets, the files, and the batches after the first.",
+         hash_mem_multiplier, the session's unless they are written. Leaves out skew buckets, the files, and the batches after the first.",
         "alice: query { hash rows=2000 width=4 work_mem=64kB }", |it| it.hash()),
     statement("create temp table", By::Backend,
         "create temp table NAME pages=NUMBER",

@@ -296,7 +296,7 @@ impl Teller<'_> {
     }
 
     fn choice(&self) -> PlanChoice {
-        PlanChoice { mode: self.mode, custom_cost: 0.0 }
+        PlanChoice { mode: Some(self.mode), custom_cost: 0.0 }
     }
 
     /// A statement that ends with an error.

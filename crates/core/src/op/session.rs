@@ -59,8 +59,8 @@ pub enum SessionOp {
     RunEnd,
     /// `tuplesort_begin_heap` in the running query.
     SortBegin {
-        /// `work_mem` in kB.
-        work_mem: u32,
+        /// `work_mem` in kB; the session's without it.
+        work_mem: Option<u32>,
         /// `LIMIT`: a bounded sort.
         bound: Option<u32>,
         /// `t_len` of each tuple.
@@ -75,9 +75,9 @@ pub enum SessionOp {
     SortPerform,
     /// `ExecHashTableCreate` in the running query.
     HashBegin {
-        /// `work_mem` in kB.
-        work_mem: u32,
-        /// `hash_mem_multiplier`; the version's default without one.
+        /// `work_mem` in kB; the session's without it.
+        work_mem: Option<u32>,
+        /// `hash_mem_multiplier`; the session's without it.
         multiplier: Option<f64>,
         /// Rows that the planner expects.
         estimate: u32,
@@ -132,17 +132,16 @@ pub struct Preparation {
 /// What `choose_custom_plan` looks at, besides the prepared statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PlanChoice {
-    /// `plan_cache_mode`
-    pub mode: PlanCacheMode,
+    /// `plan_cache_mode`; the session's without it.
+    pub mode: Option<PlanCacheMode>,
     /// What the planner expects a plan for these parameters to cost.
     pub custom_cost: f64,
 }
 
 /// The setting `plan_cache_mode`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanCacheMode {
     /// `auto`
-    #[default]
     Auto,
     /// `force_generic_plan`
     ForceGeneric,

@@ -11,8 +11,6 @@ pub struct WorkProfile {
     pub hash_spill_context: bool,
     /// A hash join weighs its batches' file buffers against a larger table.
     pub fewer_batches: bool,
-    /// The default of `hash_mem_multiplier`.
-    pub hash_mem_multiplier: f64,
     /// A tuplestore has its tuples in a context of their own.
     pub tuplestore_context: bool,
 }
@@ -27,7 +25,6 @@ impl WorkProfile {
         sort_tuples: GENERATION,
         hash_spill_context: false,
         fewer_batches: false,
-        hash_mem_multiplier: 2.0,
         tuplestore_context: false,
     };
     pub(super) const OF_17: Self =

@@ -6,6 +6,7 @@
 //! structures of the buffer pool is [`ShmemLayout`](super::shmem::ShmemLayout)'s.
 
 mod counts;
+pub(super) mod lookup;
 mod sizes;
 
 pub use counts::Counts;

@@ -3,13 +3,16 @@
 //!
 //! [`Segment`] lays it out, from the allocator's header to the free rest; it begins at
 //! [`Addr::SHARED`]. The machine works on compact forms of what lies in it;
-//! [`ShmemLayout::read`] writes out the bytes when somebody looks: the buffer pool's, and what a
-//! process keeps of itself in its `PGPROC`. Everything else reads as zeros.
+//! [`ShmemLayout::read`] writes out the buffer pool's bytes when somebody looks. Everything else reads
+//! as zeros.
+
+mod lookup_table;
 
 use std::rc::Rc;
 
 use super::page::render_page;
 use super::segment::Segment;
+use super::segment::lookup::LookupTable;
 use super::{Backend, Server};
 use crate::bufmgr::BLCKSZ;
 use crate::bufmgr::desc::BufferDesc;
@@ -41,11 +44,14 @@ impl Region {
 const DESCRIPTOR: u64 = 64;
 /// `sizeof(CkptSortItem)`.
 const CKPT_SORT_ITEM: u64 = 20;
+/// `CV_MINIMAL_SIZE`.
+const CONDITION_VARIABLE: u64 = 16;
 /// Names of structures that the machine finds its own in.
 const DESCRIPTORS: &str = "Buffer Descriptors";
 const BLOCKS: &str = "Buffer Blocks";
 const SORTED: &str = "Checkpoint BufferIds";
 const STRATEGY: &str = "Buffer Strategy Status";
+const IO_WAITS: &str = "Buffer IO Condition Variables";
 
 /// Where everything lies.
 #[derive(Clone, Debug)]
@@ -56,6 +62,8 @@ pub struct ShmemLayout {
     blocks: Region,
     sorted: Region,
     strategy: Region,
+    io_waits: Region,
+    lookup: Rc<LookupTable>,
 }
 
 impl ShmemLayout {
@@ -78,8 +86,11 @@ impl ShmemLayout {
         blocks.addr = Addr(blocks.addr.0.next_multiple_of(profile.shmem.block_align));
         blocks.size = u64::from(nbuffers) * BLCKSZ;
         let [descriptors, sorted] = [region(DESCRIPTORS)?, region(SORTED)?];
-        let strategy = region(STRATEGY)?;
-        Ok(Self { segment: Rc::new(segment), descriptors, blocks, sorted, strategy })
+        let [strategy, io_waits] = [region(STRATEGY)?, region(IO_WAITS)?];
+        let lookup = segment.lookup_table(profile.version, nbuffers);
+        let lookup = Rc::new(lookup.ok_or(Error::Protocol("the segment has no lookup table"))?);
+        let segment = Rc::new(segment);
+        Ok(Self { segment, descriptors, blocks, sorted, strategy, io_waits, lookup })
     }
 
     /// What is where.
@@ -107,7 +118,7 @@ impl ShmemLayout {
     pub(super) fn read(&self, server: &Server, addr: Addr, out: &mut [u8]) {
         out.fill(0);
         let end = addr.offset(out.len() as u64);
-        let Self { descriptors, blocks, sorted, strategy, .. } = self;
+        let Self { descriptors, blocks, sorted, strategy, io_waits, lookup, .. } = self;
         for buffer in items(descriptors, DESCRIPTOR, addr, end) {
             if let Some(desc) = server.pool.desc(buffer) {
                 let bytes = descriptor_bytes(server, buffer, &desc);
@@ -126,7 +137,14 @@ impl ShmemLayout {
                 copy(out, addr, at, &sort_item_bytes(server, item));
             }
         }
+        for place in items(io_waits, CONDITION_VARIABLE, addr, end) {
+            if place.0 < server.pool.nbuffers() {
+                let at = io_waits.addr.offset(u64::from(place.0) * CONDITION_VARIABLE);
+                copy(out, addr, at, &condition_variable_bytes(server));
+            }
+        }
         copy(out, addr, strategy.addr, &strategy_bytes(server));
+        lookup_table::read(server, lookup, addr, out);
     }
 }
 
@@ -145,6 +163,9 @@ fn items(
 
 /// Copy the part of an item that lies within the range that `out` covers.
 fn copy(out: &mut [u8], start: Addr, at: Addr, item: &[u8]) {
+    if at.0 + item.len() as u64 <= start.0 || at.0 >= start.0 + out.len() as u64 {
+        return;
+    }
     for (offset, byte) in item.iter().enumerate() {
         let place = at.offset(offset as u64).since(start);
         if let Some(target) = usize::try_from(place).ok().and_then(|place| out.get_mut(place)) {
@@ -157,10 +178,8 @@ fn copy(out: &mut [u8], start: Addr, at: Addr, item: &[u8]) {
 /// freeNext, io_wref, and content_lock or lock_waiters.
 fn descriptor_bytes(server: &Server, buffer: BufferId, desc: &BufferDesc) -> Vec<u8> {
     let ShmemProfile { no_process, io_wref, content_lock, .. } = server.profile().shmem;
-    let tag = desc.tag().map_or([0, 0, 0, u32::MAX, u32::MAX], |tag| {
-        let [tablespace, database, number] = server.pool.smgr.locator(tag.rel);
-        [tablespace, database, number, 0, tag.block]
-    });
+    let none = [0, 0, 0, u32::MAX, u32::MAX];
+    let tag = desc.tag().map_or(none, |tag| server.pool.tag_words(tag));
     let mut words = Vec::with_capacity(DESCRIPTOR as usize / 4);
     words.extend(tag);
     words.extend([buffer.0, desc.state()]);
@@ -184,6 +203,12 @@ fn descriptor_bytes(server: &Server, buffer: BufferId, desc: &BufferDesc) -> Vec
     words.extend([no_process, no_process]);
     words.resize(DESCRIPTOR as usize / 4, 0);
     bytes_of(&words)
+}
+
+/// `ConditionVariable`: mutex, then the head and tail of those who wait: no I/O takes so long that anybody does.
+fn condition_variable_bytes(server: &Server) -> Vec<u8> {
+    let ShmemProfile { no_process, .. } = server.profile().shmem;
+    bytes_of(&[0, no_process, no_process, 0])
 }
 
 /// `CkptSortItem`: tsId, relNumber, forkNum, blockNum, buf_id.

@@ -108,7 +108,7 @@ pub struct Choice {
     /// What a plan for these parameters costs.
     pub cost: Option<Quantity>,
     /// `plan_cache_mode`
-    pub mode: PlanCacheMode,
+    pub mode: Option<PlanCacheMode>,
 }
 
 impl Choice {
@@ -168,12 +168,9 @@ impl<T: fmt::Display> fmt::Display for Maybe<'_, T> {
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Maybe(" cost=", &self.cost).fmt(f)?;
-        let word = Self::MODES.iter().find(|(_, mode)| *mode == self.mode);
-        match word {
-            Some((word, mode)) if *mode != PlanCacheMode::Auto => {
-                write!(f, " plan_cache_mode={word}")
-            }
-            _ => Ok(()),
+        match Self::MODES.iter().find(|(_, mode)| Some(*mode) == self.mode) {
+            Some((word, _)) => write!(f, " plan_cache_mode={word}"),
+            None => Ok(()),
         }
     }
 }

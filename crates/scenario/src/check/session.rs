@@ -18,8 +18,6 @@ const ROWS_PER_PAGE: u32 = 61;
 const MINIMAL_TUPLE_HEADER: u32 = 16;
 /// Bytes of a row.
 const MAX_WIDTH: u64 = 1 << 20;
-/// `work_mem`'s default, in kB.
-const DEFAULT_WORK_MEM: u32 = 4096;
 
 impl Checker {
     #[inline(never)]
@@ -92,8 +90,8 @@ impl Checker {
                     None => None,
                 };
                 let length = self.length(*width, span)?;
-                let begin =
-                    SessionOp::SortBegin { work_mem: self.work_mem(work_mem)?, bound, length };
+                let work_mem = self.work_mem(work_mem)?;
+                let begin = SessionOp::SortBegin { work_mem, bound, length };
                 let put = SessionOp::SortPut { rows: 1 };
                 let steps = [begin, put, SessionOp::SortPerform];
                 self.node_frame(backend?, steps, *rows, span)
@@ -180,7 +178,7 @@ impl Checker {
         &mut self,
         backend: BackendId,
         (table, rel): (&Name, RelId),
-        sort: Option<(u32, u32)>,
+        sort: Option<(u32, Option<u32>)>,
         span: Span,
     ) -> Compiled {
         let size = self.fixed_size(&table.text, rel);
@@ -216,10 +214,11 @@ impl Checker {
         frame.compiled()
     }
 
-    fn work_mem(&mut self, size: &Option<Quantity>) -> Option<u32> {
+    /// `work_mem` for this node alone, if it is written.
+    fn work_mem(&mut self, size: &Option<Quantity>) -> Option<Option<u32>> {
         match size {
-            Some(size) => self.noted(size.setting(&WORK_MEM)),
-            None => Some(DEFAULT_WORK_MEM),
+            Some(size) => self.noted(size.setting(&WORK_MEM)).map(Some),
+            None => Some(None),
         }
     }
 

@@ -115,7 +115,7 @@ pub(super) fn nodes(backend: BackendId, sql: &str, version: Version, settings: I
     let (one, two) = (if datum { 33 } else { 49 }, 56);
     let sort = |length, bound| {
         vec![
-            SessionOp::SortBegin { work_mem, bound, length },
+            SessionOp::SortBegin { work_mem: Some(work_mem), bound, length },
             SessionOp::SortPut { rows: LEDGER },
             SessionOp::SortPerform,
         ]
@@ -127,7 +127,13 @@ pub(super) fn nodes(backend: BackendId, sql: &str, version: Version, settings: I
         sql if sql.contains("SELECT v FROM ledger ORDER BY v") => sort(one, None),
         sql if sql.contains("FROM ledger ORDER BY v") => sort(60, None),
         sql if sql.contains("JOIN items y ON y.id = x.id") => vec![
-            SessionOp::HashBegin { work_mem, multiplier, estimate: ITEMS, width: 4, length: 20 },
+            SessionOp::HashBegin {
+                work_mem: Some(work_mem),
+                multiplier,
+                estimate: ITEMS,
+                width: 4,
+                length: 20,
+            },
             SessionOp::HashInsert { rows: ITEMS },
             SessionOp::HashBuilt,
         ],

@@ -173,7 +173,8 @@ impl Server {
         choice: PlanChoice,
     ) -> Fallible<Addr> {
         let source = self.revalidate_cached_query(id, place)?;
-        let mut custom = source.choose_custom_plan(choice.mode);
+        let mode = choice.mode.unwrap_or_else(|| self.plan_cache_mode(id));
+        let mut custom = source.choose_custom_plan(mode);
         let mut cached = false;
         if !custom {
             if source.generic.is_null() {
@@ -183,7 +184,7 @@ impl Server {
                 let source = self.source(id, place)?;
                 source.generic_cost = source.cost;
                 // Now that its cost is known, it may not be worth it.
-                custom = source.choose_custom_plan(choice.mode);
+                custom = source.choose_custom_plan(mode);
             } else {
                 cached = true;
             }

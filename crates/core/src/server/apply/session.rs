@@ -135,13 +135,14 @@ impl Server {
             SessionOp::SortBegin { work_mem, bound, length } => {
                 let by = self.at(id)?.session.running.as_ref().map(|running| running.by);
                 let random_access = by == Some(RunBy::Fetch);
+                let work_mem = work_mem.unwrap_or_else(|| self.work_mem(id));
                 let wanted = Wanted { work_mem, length, bound, random_access };
                 let sort = Tuplesort::begin(&mut self.memory_of(id)?, per_query, wanted)?;
                 self.add_node(id, per_query, NodeState::Sort(sort))
             }
             SessionOp::HashBegin { work_mem, multiplier, estimate, width, length } => {
-                let default = self.profile.work.hash_mem_multiplier;
-                let multiplier = multiplier.unwrap_or(default);
+                let work_mem = work_mem.unwrap_or_else(|| self.work_mem(id));
+                let multiplier = multiplier.unwrap_or_else(|| self.hash_mem_multiplier(id));
                 let node = HashNode { work_mem, multiplier, estimate, width, length };
                 let hash = HashTable::create(&mut self.memory_of(id)?, per_query, node)?;
                 self.add_node(id, per_query, NodeState::Hash(hash))

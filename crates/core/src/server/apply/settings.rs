@@ -9,7 +9,7 @@ use crate::error::{Error, Fallible, Warning};
 use crate::event::{Event, ProcessEvent};
 use crate::ids::{BackendId, ContextSlot};
 use crate::memory::Addr;
-use crate::op::{BgWriterRound, Bulk, SettingStmt};
+use crate::op::{BgWriterRound, Bulk, PlanCacheMode, SettingStmt};
 use crate::profile::parameters::{Context, MILLIONTHS, Parameter, Setting};
 use crate::server::Server;
 use crate::server::guc::GUC_STACK;
@@ -299,6 +299,25 @@ impl Server {
             maxpages: round.maxpages.unwrap_or_else(|| number(Setting::BgwriterLruMaxpages)),
             multiplier: round.multiplier.unwrap_or(multiplier),
             delay_ms: round.delay_ms.unwrap_or_else(|| number(Setting::BgwriterDelay)),
+        }
+    }
+
+    /// A session's `work_mem`, in kB.
+    pub(super) fn work_mem(&self, id: BackendId) -> u32 {
+        self.setting(Some(id), Setting::WorkMem).max(0) as u32
+    }
+
+    /// A session's `hash_mem_multiplier`.
+    pub(super) fn hash_mem_multiplier(&self, id: BackendId) -> f64 {
+        f64::from(self.setting(Some(id), Setting::HashMemMultiplier)) / MILLIONTHS
+    }
+
+    /// A session's `plan_cache_mode`.
+    pub(super) fn plan_cache_mode(&self, id: BackendId) -> PlanCacheMode {
+        match self.setting(Some(id), Setting::PlanCacheMode) {
+            1 => PlanCacheMode::ForceGeneric,
+            2 => PlanCacheMode::ForceCustom,
+            _ => PlanCacheMode::Auto,
         }
     }
 

@@ -4,16 +4,16 @@ use crate::bufmgr::BLCKSZ;
 use crate::profile::segment::{CACHE_LINE, SlruProfile};
 
 /// `sizeof(HASHHDR)`.
-const HASHHDR: u64 = 848;
+pub(super) const HASHHDR: u64 = 848;
 /// `sizeof(HASHELEMENT)`.
 const HASHELEMENT: u64 = 16;
 /// `DEF_SEGSIZE`: buckets of a segment.
-const DEF_SEGSIZE: u64 = 256;
+pub(super) const DEF_SEGSIZE: u64 = 256;
 /// `DEF_DIRSIZE`: segments that a directory has room for at least.
 const DEF_DIRSIZE: u64 = 256;
 /// `NUM_FREELISTS`.
-const NUM_FREELISTS: u64 = 32;
-const POINTER: u64 = 8;
+pub(super) const NUM_FREELISTS: u64 = 32;
+pub(super) const POINTER: u64 = 8;
 /// `sizeof(LWLockPadded)`.
 const LWLOCK: u64 = 128;
 /// `ALIGNOF_BUFFER`.
@@ -25,17 +25,17 @@ fn maxalign(size: u64) -> u64 {
 }
 
 /// Bytes of an entry with its header (`element_alloc`).
-fn element_size(entry: u64) -> u64 {
+pub(super) fn element_size(entry: u64) -> u64 {
     HASHELEMENT + maxalign(entry)
 }
 
 /// Segments for so many buckets.
-fn segments(buckets: u64) -> u64 {
+pub(super) fn segments(buckets: u64) -> u64 {
     buckets.div_ceil(DEF_SEGSIZE).next_power_of_two()
 }
 
 /// `hash_select_dirsize`.
-fn hash_select_dirsize(entries: u64) -> u64 {
+pub(super) fn hash_select_dirsize(entries: u64) -> u64 {
     segments(entries.next_power_of_two()).max(DEF_DIRSIZE)
 }
 

@@ -165,7 +165,7 @@ impl Parser<'_> {
         let mut choice = Choice { cost: self.cost()?, ..Choice::default() };
         if self.option("plan_cache_mode", false)? {
             let found = Choice::MODES.iter().find(|(word, _)| self.keyword(word));
-            choice.mode = found.ok_or_else(|| self.unexpected())?.1;
+            choice.mode = Some(found.ok_or_else(|| self.unexpected())?.1);
         }
         Ok(choice)
     }
