@@ -5,10 +5,10 @@
 //! backends, `$O` another one.
 
 /// SplitMix64.
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -230,10 +230,10 @@ const WHO: &[&str] = &["alice", "alice", "bob", "root"];
 const POOLS: &[&str] = &["128kB", "128kB", "144kB", "256kB", "1MB"];
 
 /// The steps that every scenario begins with: `BEGIN`, and `EACH` for three.
-pub const BEGUN: u64 = 7 + 3 * 5;
+pub(crate) const BEGUN: u64 = 7 + 3 * 5;
 
 /// A scenario.
-pub fn scenario(dice: &mut Dice) -> String {
+pub(crate) fn scenario(dice: &mut Dice) -> String {
     let (version, pool) = (dice.one_of(&["15", "17", "18", "19"]), dice.one_of(POOLS));
     let seed = dice.roll(1000);
     let mut text = format!(
