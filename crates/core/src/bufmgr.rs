@@ -91,6 +91,8 @@ pub struct BufferPool {
     /// `CkptBufferIds`, as far as checkpoints have filled it: what each wrote, sorted, over what those
     /// before left there.
     pub(crate) ckpt_buffer_ids: Rc<Vec<(BufferTag, BufferId)>>,
+    /// A checkpoint that has begun and not ended.
+    pub(crate) checkpoint: Option<write::Underway>,
     /// A backend's local buffers may want memory.
     pub(crate) local_requests: bool,
     /// Backends that were awakened from their wait for others' pins, in their order.
@@ -210,6 +212,7 @@ impl BufferPool {
             max_usage_count: desc::BM_MAX_USAGE_COUNT,
             local_buffers: 0,
             ckpt_buffer_ids: Rc::default(),
+            checkpoint: None,
             local_requests: false,
             signalled: Vec::new(),
             smgr: Smgr::default(),

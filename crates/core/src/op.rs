@@ -3,6 +3,7 @@
 //! The scenario language compiles to these, the trace replay builds them directly.
 //! Names are already resolved: relations, backends and variables are numbers here.
 
+mod checkpoint;
 mod lock;
 mod plain;
 mod session;
@@ -15,6 +16,7 @@ use crate::ids::{
 };
 
 pub use crate::ids::Name;
+pub use checkpoint::CheckpointPart;
 pub use lock::{AdvisoryKey, LockStmt, LockTarget};
 pub use plain::SLAB_CHUNK;
 pub use session::{PlanCacheMode, PlanChoice, Preparation, SessionOp};
@@ -280,6 +282,8 @@ pub enum Op {
         /// Also pages of unlogged relations (as at shutdown).
         all: bool,
     },
+    /// A part of a checkpoint that is spread over time.
+    CheckpointPart(CheckpointPart),
     /// One round of the background writer (`BgBufferSync`).
     BackgroundWriter {
         /// The process that executes it; `None` is the background writer itself.
@@ -669,7 +673,8 @@ impl Op {
             | Op::AlterSystem(_)
             | Op::Reload
             | Op::Restart
-            | Op::Checkpoint { .. } => None,
+            | Op::Checkpoint { .. }
+            | Op::CheckpointPart(_) => None,
         }
     }
 }

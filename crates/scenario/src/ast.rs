@@ -11,7 +11,7 @@ mod session;
 use std::rc::Rc;
 
 use pgscope_core::ids::BlockNumber;
-use pgscope_core::op::{AllocFlags, StrategyKind};
+use pgscope_core::op::{AllocFlags, CheckpointPart, StrategyKind};
 use pgscope_core::views::View;
 
 use crate::diagnostic::Span;
@@ -237,8 +237,8 @@ pub enum Action {
     Unpin(Name),
     /// `flush p`, `flush orders`
     Flush(Name),
-    /// `checkpoint`
-    Checkpoint,
+    /// `checkpoint [PART]`
+    Checkpoint(Option<CheckpointPart>),
     /// `walflush`
     WalFlush,
     /// `bgwriter maxpages=100 multiplier=2 delay=200ms`
@@ -439,7 +439,7 @@ impl Action {
             Self::ReadRange { .. } => "readbuffers",
             Self::Unpin(_) => "unpin",
             Self::Flush(_) => "flush",
-            Self::Checkpoint => "checkpoint",
+            Self::Checkpoint(_) => "checkpoint",
             Self::WalFlush => "walflush",
             Self::BgWriter { .. } => "bgwriter",
             Self::CreateContext { .. } => "create context",

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use pgscope_core::op::AllocFlags;
+use pgscope_core::op::{AllocFlags, CheckpointPart};
 
 use crate::ast::{
     Action, Block, BulkKind, ContextKind, Dirtying, Generator, GivenSetting, Item, Measured,
@@ -198,11 +198,16 @@ impl fmt::Display for Action {
                 let (ring, hold) = (Maybe(" ring ", ring), Maybe(" hold as ", hold));
                 write!(f, " {table}{}{ring}{hold}", Maybe(" by ", by))
             }
+            Action::Checkpoint(Some(part)) => match part {
+                CheckpointPart::Begin => f.write_str(" begin"),
+                CheckpointPart::Write(pages) => write!(f, " write {pages}"),
+                CheckpointPart::End => f.write_str(" end"),
+            },
             Action::Connect
             | Action::Disconnect
             | Action::Reload
             | Action::Restart
-            | Action::Checkpoint
+            | Action::Checkpoint(None)
             | Action::WalFlush
             | Action::Begin
             | Action::Commit

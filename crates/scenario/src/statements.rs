@@ -247,8 +247,10 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "Write a pinned page out, if it is dirty, or all dirty pages of a table.",
         "alice: flush p", |it| it.flush()),
     statement("checkpoint", By::Server,
-        "checkpoint",
-        "Write every dirty page out.",
+        "checkpoint [begin | write NUMBER | end]",
+        "Write every dirty page out, in the order of files and blocks. Or spread it, so that others can do something \
+         between its writes: `begin` marks what is dirty now, `write` writes so many of the marked pages, `end` the rest. \
+         A page that became dirty behind `begin` is left to the next checkpoint, one that somebody else wrote is passed over.",
         "checkpoint", |it| it.checkpoint()),
     statement("walflush", By::Server,
         "walflush",

@@ -16,6 +16,18 @@ use crate::event::{BufferEvent, WriteReason};
 use crate::ids::{Buffer, BufferId, BufferTag, RelId};
 use crate::op::DirtyKind;
 
+/// Said to who goes on with a checkpoint that nobody has begun.
+const NO_CHECKPOINT: Error = Error::Protocol("no checkpoint is under way: begin one first");
+
+/// How far a checkpoint is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Underway {
+    /// The next of the sorted list.
+    next: usize,
+    end: usize,
+    written: u32,
+}
+
 impl BufferPool {
     /// A checkpoint has sorted what it is to write.
     fn note_sorted(&mut self, to_write: &BTreeSet<(u64, u64)>) {
@@ -145,6 +157,15 @@ impl BufferAccess<'_> {
     /// # Errors
     /// [`Error::Stopped`] only.
     pub fn checkpoint_buffers(&mut self, all: bool) -> Result<u32, Error> {
+        self.checkpoint_begin(all)?;
+        self.checkpoint_end()
+    }
+
+    /// The first half of `BufferSync`: mark every page that is dirty now, and sort them.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn checkpoint_begin(&mut self, all: bool) -> Result<(), Error> {
         let mask = if all { BM_DIRTY } else { BM_DIRTY | BM_PERMANENT };
         // Plain numbers, as malloc's free chunks have them: the page carries one kind of set.
         let mut to_write = BTreeSet::new();
@@ -159,15 +180,44 @@ impl BufferAccess<'_> {
             }
         }
         self.pool.note_sorted(&to_write);
-        let mut written = 0;
-        for &(_, index) in &to_write {
-            let buffer = BufferId(index as u32);
+        self.pool.checkpoint = Some(Underway { next: 0, end: to_write.len(), written: 0 });
+        Ok(())
+    }
+
+    /// The second half, until so many pages are written. A page that isn't marked any more was
+    /// written by somebody else, or left the pool, and is passed over.
+    ///
+    /// # Errors
+    /// As above, or that no checkpoint is under way.
+    pub fn checkpoint_write(&mut self, most: u32) -> Result<(), Error> {
+        let mut left = most;
+        while left > 0 {
+            let underway = self.pool.checkpoint.as_mut().ok_or(NO_CHECKPOINT)?;
+            if underway.next == underway.end {
+                return Ok(());
+            }
+            let at = underway.next;
+            underway.next += 1;
+            let Some(&(_, buffer)) = self.pool.ckpt_buffer_ids.get(at) else { return Ok(()) };
             if self.desc(buffer).is(BM_CHECKPOINT_NEEDED) {
+                if let Some(underway) = &mut self.pool.checkpoint {
+                    underway.written += 1;
+                }
+                left -= 1;
                 self.flush_buffer(buffer, WriteReason::Checkpoint)?;
-                written += 1;
             }
         }
-        self.emit(BufferEvent::CheckpointDone { written })?;
-        Ok(written)
+        Ok(())
+    }
+
+    /// The rest of it; how many pages it wrote in all.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn checkpoint_end(&mut self) -> Result<u32, Error> {
+        self.checkpoint_write(u32::MAX)?;
+        let underway = self.pool.checkpoint.take().ok_or(NO_CHECKPOINT)?;
+        self.emit(BufferEvent::CheckpointDone { written: underway.written })?;
+        Ok(underway.written)
     }
 }

@@ -31,7 +31,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, Name, RelId};
 use crate::memory::Addr;
-use crate::op::{AllocFlags, Op, Persistence, ReadMode};
+use crate::op::{AllocFlags, CheckpointPart, Op, Persistence, ReadMode};
 
 /// Who the checkpointer and the background writer are in events.
 const AUXILIARY: BackendId = BackendId(u16::MAX);
@@ -270,6 +270,7 @@ impl Server {
             Op::Checkpoint { all } => {
                 self.checkpoint(all)?;
             }
+            Op::CheckpointPart(part) => self.checkpoint_part(part)?,
             Op::CreateContext { backend, context, parent, ref name, allocator } => {
                 let parent = self.context_or_current(backend, parent)?;
                 let addr = self.create_context(backend, parent, name, allocator)?;
@@ -361,12 +362,33 @@ impl Server {
         Ok(self.log.emit(Event::RelationCreated(rel))?)
     }
 
-    /// `CreateCheckPoint`
+    /// `CreateCheckPoint`, when the one that is under way has ended.
     pub(super) fn checkpoint(&mut self, all: bool) -> Result<(), Error> {
+        if self.pool.checkpoint.is_some() {
+            self.checkpoint_part(CheckpointPart::End)?;
+        }
         let written = self.auxiliary_access().checkpoint_buffers(all)?;
         self.stats.checkpoints += 1;
         self.stats.checkpoint_buffers += u64::from(written);
         Ok(())
+    }
+
+    /// A checkpoint that is spread over time.
+    #[inline(never)]
+    fn checkpoint_part(&mut self, part: CheckpointPart) -> Result<(), Error> {
+        match part {
+            CheckpointPart::Begin if self.pool.checkpoint.is_some() => {
+                Err(Error::Protocol("a checkpoint is under way: it has to end first"))
+            }
+            CheckpointPart::Begin => self.auxiliary_access().checkpoint_begin(false),
+            CheckpointPart::Write(pages) => self.auxiliary_access().checkpoint_write(pages),
+            CheckpointPart::End => {
+                let written = self.auxiliary_access().checkpoint_end()?;
+                self.stats.checkpoints += 1;
+                self.stats.checkpoint_buffers += u64::from(written);
+                Ok(())
+            }
+        }
     }
 
     fn auxiliary_access(&mut self) -> BufferAccess<'_> {

@@ -66,7 +66,8 @@ impl Checker {
             | Action::AlterSystemReset(_)
             | Action::Reload
             | Action::Restart => self.server_action(action),
-            Action::Checkpoint => op(Op::Checkpoint { all: false }),
+            Action::Checkpoint(None) => op(Op::Checkpoint { all: false }),
+            Action::Checkpoint(Some(part)) => op(Op::CheckpointPart(*part)),
             Action::PgbenchTables { scale } => self.pgbench_tables(*scale, span, place),
             Action::Pgbench { times } => self.pgbench(times.unwrap_or(1), span, place),
             Action::WalFlush => op(Op::WalFlush { end: None }),

@@ -4,7 +4,7 @@ use pgscope_core::Event;
 use pgscope_core::bufmgr::desc::BM_MAX_USAGE_COUNT;
 use pgscope_core::event::{BufferEvent, LocalBufferEvent, Tick, WriteReason};
 use pgscope_core::ids::{BackendId, BufferId, BufferTag};
-use pgscope_core::op::{DirtyKind, Op};
+use pgscope_core::op::{CheckpointPart, DirtyKind, Op};
 
 use super::{Narration, Scene, Tone};
 
@@ -128,6 +128,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             narration.say(Tone::Plain, ": every record so far is on disk.");
         }
         Op::Checkpoint { .. } => checkpoint(narration, scene),
+        Op::CheckpointPart(part) => checkpoint_part(narration, scene, *part),
         Op::BackgroundWriter { .. } => background_writer(narration, scene),
         _ => {}
     }
@@ -298,6 +299,38 @@ fn dirty(narration: &mut Narration, kind: DirtyKind, newly: bool) {
         DirtyKind::Plain => "",
     };
     narration.say(Tone::Plain, format!("{wal}."));
+}
+
+/// A checkpoint that is spread over time.
+#[inline(never)]
+fn checkpoint_part(narration: &mut Narration, scene: &Scene<'_>, part: CheckpointPart) {
+    let marked = |event: &&BufferEvent| matches!(event, BufferEvent::CheckpointNeeded { .. });
+    let written = count(scene.writes(WriteReason::Checkpoint).count() as u32, "marked page");
+    narration.say(Tone::Who, "The checkpointer");
+    if scene.all.iter().any(|event| matches!(event, Event::Failed(_))) {
+        return narration.say(Tone::Plain, " goes on as before.");
+    }
+    let what = match part {
+        CheckpointPart::Begin => {
+            let marked = count(scene.buffer_events().filter(marked).count() as u32, "dirty page");
+            format!(
+                " begins: it marks {marked}, to be written in the order of their files and blocks."
+            )
+        }
+        CheckpointPart::Write(_) => {
+            format!(" writes {written}, and sleeps: others may do something meanwhile.")
+        }
+        CheckpointPart::End => {
+            let done = scene.buffer_events().find_map(|event| match event {
+                BufferEvent::CheckpointDone { written } => Some(*written),
+                _ => None,
+            });
+            let done = done
+                .map(|all| format!(" The checkpoint is done: it wrote {}.", count(all, "page")));
+            format!(" writes {written}.{}", done.unwrap_or_default())
+        }
+    };
+    narration.say(Tone::Plain, what);
 }
 
 fn checkpoint(narration: &mut Narration, scene: &Scene<'_>) {

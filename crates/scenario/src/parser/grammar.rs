@@ -16,6 +16,8 @@ use pgscope_core::ids::BlockNumber;
 use pgscope_core::views::View;
 
 use super::{Expected, Parser};
+use pgscope_core::op::CheckpointPart;
+
 use crate::ast::{Action, Dirtying, Generator, Measured, Name, PageRange, Pages, Purpose, Server};
 use crate::decimal;
 use crate::diagnostic::{Problem, Span, quoted};
@@ -132,7 +134,15 @@ impl Parser<'_> {
     }
 
     pub(crate) fn checkpoint(&mut self) -> Result<Action, Problem> {
-        Ok(Action::Checkpoint)
+        Ok(Action::Checkpoint(if self.keyword("begin") {
+            Some(CheckpointPart::Begin)
+        } else if self.keyword("write") {
+            Some(CheckpointPart::Write(u32::try_from(self.integer()?).unwrap_or(u32::MAX)))
+        } else if self.keyword("end") {
+            Some(CheckpointPart::End)
+        } else {
+            None
+        }))
     }
 
     pub(crate) fn walflush(&mut self) -> Result<Action, Problem> {
