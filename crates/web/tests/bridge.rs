@@ -9,7 +9,7 @@ use pgscope_scenario::link::Link;
 use pgscope_web::bridge::address::{Query, of, with_fragment};
 use pgscope_web::bridge::storage::Kept;
 use pgscope_web::bridge::told::Plain;
-use pgscope_web::bridge::{editor, storage};
+use pgscope_web::bridge::{drafts, editor, storage};
 use pgscope_web::state::{State, Theme, guide};
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsCast;
@@ -43,6 +43,8 @@ fn what_is_kept_is_found_again() {
     }
     let local = web_sys::window().and_then(|it| it.local_storage().ok().flatten());
     let local = local.expect("a test's page has a storage");
+    // A tab that has no draft of its own.
+    drafts::leave();
     let older = "s1=AAAA";
     for (value, kept) in [(older, Some(Kept::Packed(older.into()))), ("x", None), ("1 2\nt", None)]
     {

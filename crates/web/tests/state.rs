@@ -10,7 +10,7 @@ use pgscope_web::bridge::keys::{Wish, wish};
 use pgscope_web::state::compose::{BUTTONS, Blank, Kind, Setting, with_setting};
 use pgscope_web::state::run::View;
 use pgscope_web::state::timeline::{COLUMNS, Timeline};
-use pgscope_web::state::{Action, Activity, Move, Notice, State, Theme, guide};
+use pgscope_web::state::{Action, Activity, Move, Notice, Pane, State, Theme, guide};
 use wasm_bindgen_test::wasm_bindgen_test;
 use yew::Reducible;
 
@@ -252,7 +252,9 @@ fn keys_ask_for_what_they_say() {
     assert_eq!(wish("ArrowRight", true), Some(Wish::Act(Action::Go(Move::StepEvent))));
     assert_eq!(wish(" ", false), Some(Wish::Act(Action::Toggle)));
     assert_eq!(wish("r", false), Some(Wish::Write(Kind::Read)));
-    assert_eq!(wish("z", false), None);
+    assert_eq!(wish("z", false), Some(Wish::Act(Action::Projector)));
+    assert_eq!(wish("5", false), Some(Wish::Act(Action::Pane(Pane::Map))));
+    assert_eq!(wish("9", false), None);
 }
 
 #[wasm_bindgen_test]
