@@ -359,3 +359,43 @@ fn nobody_waits_for_a_buffers_io() {
         }
     }
 }
+
+#[test]
+fn every_field_says_what_it_is() {
+    for version in Version::ALL {
+        let mut server = server_of(version);
+        read(&mut server, 3, Some(DirtyKind::Plain));
+        server.apply(&Op::Checkpoint { all: false }).unwrap();
+        let field = |addr: Addr| server.layout().field(&server, addr);
+        let said = |addr: Addr, words: &str| {
+            assert_eq!(field(addr).as_deref(), Some(words), "{version:?}");
+        };
+        let strategy = region(&server, "Buffer Strategy Status").addr;
+        let allocs = if version == Version::V19 { 12 } else { 20 };
+        said(strategy.offset(allocs + 2), "BufferStrategyControl: numBufferAllocs = 1");
+        let descriptor = server.layout().descriptor(BufferId(0));
+        said(descriptor.offset(16), "BufferDesc of buffer 1: tag.blockNum = 3");
+        let sorted = region(&server, "Checkpoint BufferIds").addr;
+        said(sorted.offset(16), "CkptSortItem 0: buf_id = 0");
+
+        // Every descriptor ends in padding, behind as many fields as have bytes.
+        let last = field(descriptor.offset(60)).unwrap();
+        assert!(last.contains("padding") || last.contains("waiters.tail"), "{version:?}: {last}");
+
+        let table = region(&server, "Shared Buffer Lookup Table").addr;
+        let directory = table.offset(848);
+        let segment = Addr(word(&server, directory));
+        let about = |addr: Addr, words: &str| {
+            let said = field(addr).unwrap();
+            assert!(said.contains(words), "{version:?}: {said}");
+        };
+        about(directory, "directory, segment 0");
+        about(segment.offset(8), "bucket 1 of");
+        let heads = (0..256).map(|bucket| word(&server, segment.offset(bucket * 8)));
+        let heads: Vec<u64> = heads.filter(|head| *head != 0).collect();
+        assert_eq!(heads.len(), 1, "{version:?}");
+        about(Addr(heads[0] + 39), "an entry, hash value");
+        let free = free_lists(&server).into_iter().find_map(|(_, free)| free.first().copied());
+        about(Addr(free.unwrap()), "a free element");
+    }
+}

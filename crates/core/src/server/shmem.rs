@@ -6,6 +6,7 @@
 //! [`ShmemLayout::read`] writes out the buffer pool's bytes when somebody looks. Everything else reads
 //! as zeros.
 
+mod fields;
 mod lookup_table;
 
 use std::rc::Rc;

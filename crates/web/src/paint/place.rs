@@ -32,7 +32,12 @@ pub fn region_name(server: &Server, region: &Region) -> String {
 /// What lies at `at`; `None` if nothing does.
 pub fn place(server: &Server, at: Addr) -> Option<Place> {
     let holds = |region: &Region| at >= region.addr && at.since(region.addr) < region.size;
-    let region = server.regions().into_iter().find(holds)?;
+    // Pieces of the hash tables have no row of their own in pg_shmem_allocations.
+    let anonymous = || {
+        server.layout().field(server, at)?;
+        Some(Region { name: "<anonymous>", owner: Owner::Shared, addr: at, size: 1 })
+    };
+    let region = server.regions().into_iter().find(holds).or_else(anonymous)?;
     let inside = at.since(region.addr);
     let layout = server.layout();
     let mut page = None;
@@ -44,14 +49,12 @@ pub fn place(server: &Server, at: Addr) -> Option<Place> {
             }
             None => "room to align the pages".to_owned(),
         },
-        (Owner::Shared, "Buffer Descriptors") => {
-            let each = layout.descriptor(BufferId(1)).since(layout.descriptor(BufferId(0)));
-            format!("BufferDesc of buffer {}, byte {}", inside / each + 1, inside % each)
-        }
         (Owner::Backend(id), _) => in_heap(server, id, at).unwrap_or_else(|| {
             format!("{}, byte {}", region_name(server, &region), words::thousands(inside))
         }),
-        _ => format!("{}, byte {}", region.name, words::thousands(inside)),
+        _ => layout
+            .field(server, at)
+            .unwrap_or_else(|| format!("{}, byte {}", region.name, words::thousands(inside))),
     };
     Some(Place { region, page, words })
 }

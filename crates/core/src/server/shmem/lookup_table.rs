@@ -17,6 +17,8 @@ const LISTS: u32 = 32;
 const HASHELEMENT: u64 = 16;
 /// Buckets of a segment, and its logarithm.
 const SEGMENT: (u64, u64) = (256, 8);
+/// A pointer's bytes.
+const POINTER: u64 = 8;
 /// `sizeof(BufferTag)`.
 const KEY: u64 = 20;
 
@@ -52,6 +54,35 @@ pub(super) fn read(server: &Server, table: &LookupTable, addr: Addr, out: &mut [
         rendered.buckets(table, addr, out);
         rendered.elements(server, addr, out);
     }
+}
+
+/// What of the table an address is in, in words.
+pub(super) fn field(server: &Server, table: &LookupTable, addr: Addr) -> Option<String> {
+    let off = addr.0.checked_sub(Addr::SHARED.0)?;
+    let directory = table.directory..table.directory + table.dsize * POINTER;
+    let buckets = table.buckets..table.buckets + table.nbuckets * POINTER;
+    let name = "Shared Buffer Lookup Table";
+    if directory.contains(&off) {
+        return Some(format!("{name}: directory, segment {}", (off - directory.start) / POINTER));
+    }
+    if buckets.contains(&off) {
+        let bucket = (off - buckets.start) / POINTER;
+        return Some(format!("{name}: bucket {bucket} of {}", table.nbuckets));
+    }
+    let element = table.element();
+    let lot =
+        table.lots.iter().find(|lot| (lot.off..lot.off + lot.elements * element).contains(&off))?;
+    let start = shared(lot.off + (off - lot.off) / element * element).0;
+    let rendered = Rendered::new(server, table);
+    Some(match rendered.elements.iter().find(|it| it.at == start) {
+        Some(Element { hash, buffer, .. }) => {
+            let partition = hash % NUM_BUFFER_PARTITIONS;
+            format!(
+                "{name}: an entry, hash value {hash:#x}, partition {partition}, buffer {buffer}"
+            )
+        }
+        None => format!("{name}: a free element"),
+    })
 }
 
 fn shared(off: u64) -> Addr {
