@@ -50,7 +50,8 @@ impl BufferPool {
                 last = buffer;
                 continue;
             }
-            if free {
+            // The file may be shorter than its array: it was truncated.
+            if free || block >= relation.nblocks {
                 break;
             }
             let Some(victim) = strategy.sweep_unobserved(&mut usage) else { break };

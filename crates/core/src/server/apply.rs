@@ -31,7 +31,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, Name, RelId};
 use crate::memory::Addr;
-use crate::op::{AllocFlags, CheckpointPart, Op, Persistence, ReadMode};
+use crate::op::{AllocFlags, CheckpointPart, Op, Persistence};
 
 /// Who the checkpointer and the background writer are in events.
 const AUXILIARY: BackendId = BackendId(u16::MAX);
@@ -109,18 +109,13 @@ impl Server {
                 self.palloc_at_hand(backend, context, size, chunk)
             }
             Op::Pfree { backend, chunk } if SHORT_WAYS => self.pfree_at_hand(backend, chunk),
-            Op::Read {
-                backend,
-                rel,
-                block,
-                mode: ReadMode::Normal,
-                strategy: None,
-                dirty: None,
-                pin: None,
-            } if self.log.is_off() => match self.read_unobserved(backend, rel, &[block]) {
-                (1, buffer) => Ok(Buffer::Shared(buffer).into()),
-                _ => self.apply_watched(op),
-            },
+            Op::Read { .. } if self.log.is_off() => {
+                let read = op.as_plain_read();
+                match read.map(|(id, rel, block)| self.read_unobserved(id, rel, &[block])) {
+                    Some((1, buffer)) => Ok(Buffer::Shared(buffer).into()),
+                    _ => self.apply_watched(op),
+                }
+            }
             _ => self.apply_watched(op),
         }
     }
