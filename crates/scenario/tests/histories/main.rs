@@ -10,6 +10,7 @@
 mod coverage;
 mod random;
 mod seen;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
