@@ -354,7 +354,7 @@ impl fmt::Display for Measured {
             Measured::Chunk(metric, backend, chunk) => {
                 write!(f, "{}({backend}, {chunk})", MetricKind::Chunk(*metric).name())
             }
-            Measured::View(view, words) => {
+            Measured::View(view, words, _) => {
                 write!(f, "{}(", view.name())?;
                 for (number, word) in words.iter().enumerate() {
                     f.write_str(if number > 0 { ", " } else { "" })?;
