@@ -495,6 +495,32 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "spi { STATEMENTS }",
         "A function connects to SPI, in the braces of `query`, `tuple` or `do`: SPI Proc is current until it finishes.",
         "alice: query { tuple { spi { palloc 100 in \"SPI Exec\" as row } } }", |it| it.spi()),
+    statement("plpgsql", By::Backend,
+        "plpgsql [NAME] { STATEMENTS }",
+        "A PL/pgSQL function runs, in the braces of `query`, `tuple` or `do`: it connects to SPI, and has an ExecutorState below \
+         TopTransactionContext, which all functions share until the transaction ends, with an ExprContext for its expressions. \
+         When it is called first it is compiled into a context that stays. Without a name it is a DO block, whose ExecutorState is \
+         its own. Leaves out its variables, and the plans of its statements.",
+        "alice: query { tuple { plpgsql f { perform { palloc 64 as row } } } }", |it| it.plpgsql()),
+    statement("block", By::Backend,
+        "block { STATEMENTS exception { STATEMENTS } }",
+        "In the braces of `plpgsql`, BEGIN ... EXCEPTION ... END: the statements run in a subtransaction of their own. An `error` \
+         in them, or in what they call, rolls that back, and the exception part goes on; without an error it is passed over. \
+         Leaves out conditions: it takes any `error`.",
+        "alice: query { plpgsql f { block { perform { error \"division by zero\" }; exception { palloc 64 } } } }", |it| it.exception_block()),
+    statement("exception", By::Backend,
+        "exception { STATEMENTS }",
+        "The exception part of a block, last in its braces: it runs if an error has ended the block's statements, whose data it has \
+         at hand in PLpgSQL per-statement data.",
+        "alice: do { plpgsql { block { error \"no\"; exception { error \"nor this\" } } } }", |it| it.exception()),
+    statement("perform", By::Backend,
+        "perform { STATEMENTS }",
+        "In the braces of `plpgsql`: a query that SPI executes, in an ExecutorState below SPI Exec.",
+        "alice: query { plpgsql f { perform { tuple { palloc 64 } } } }", |it| it.perform()),
+    statement("return query", By::Backend,
+        "return query { STATEMENTS }",
+        "The same as `perform`, whose rows go to the function's result: what takes them is in PLpgSQL per-statement data.",
+        "alice: query { plpgsql f { return query { palloc 64 } } }", |it| it.return_query()),
     statement("call", By::Backend,
         "call NAME { STATEMENTS }",
         "Call a function: what it allocates goes to its own context, which is gone on return. PostgreSQL has no context that is named FunctionCallContext: what comes near are the ExprContext of `tuple` and the SPI Proc of `spi`.",

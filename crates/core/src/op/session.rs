@@ -93,6 +93,26 @@ pub enum SessionOp {
     },
     /// The end of `MultiExecPrivateHash`.
     HashBuilt,
+    /// A PL/pgSQL function is called, by its signature; without one it is a DO block.
+    FunctionBegin(Name),
+    /// It returns.
+    FunctionEnd,
+    /// A PL/pgSQL block with an exception part begins.
+    BlockBegin,
+    /// Its statements end, and its exception part begins.
+    BlockException,
+    /// Its exception part ends.
+    BlockEnd,
+    /// A PL/pgSQL statement has SPI execute a query.
+    SpiQueryBegin {
+        /// RETURN QUERY; otherwise PERFORM.
+        returns: bool,
+    },
+    /// The query ends.
+    SpiQueryEnd {
+        /// RETURN QUERY; otherwise PERFORM.
+        returns: bool,
+    },
 }
 
 impl SessionOp {
@@ -110,6 +130,13 @@ impl SessionOp {
                 | Self::HashBegin { .. }
                 | Self::HashInsert { .. }
                 | Self::HashBuilt
+                | Self::FunctionBegin(_)
+                | Self::FunctionEnd
+                | Self::BlockBegin
+                | Self::BlockException
+                | Self::BlockEnd
+                | Self::SpiQueryBegin { .. }
+                | Self::SpiQueryEnd { .. }
         )
     }
 }

@@ -1,4 +1,4 @@
-//! What a scenario says about cursors, prepared statements, sorts, hash tables and errors.
+//! What a scenario says about cursors, prepared statements, sorts, hash tables, PL/pgSQL and errors.
 
 use std::fmt;
 use std::rc::Rc;
@@ -100,6 +100,19 @@ pub enum Session {
         /// Its pages.
         pages: u32,
     },
+    /// `plpgsql f { … }`
+    Function(Option<Name>, Block),
+    /// `block { … }`
+    Block(Block),
+    /// `exception { … }`
+    Exception(Block),
+    /// `perform { … }` and `return query { … }`
+    Perform {
+        /// `return query`
+        returns: bool,
+        /// What happens while SPI executes it.
+        body: Block,
+    },
 }
 
 /// What the choice of a plan depends on.
@@ -141,6 +154,11 @@ impl Session {
             Self::Hash { .. } => "hash",
             Self::SimpleQuery { .. } => "simple query",
             Self::CreateTemp { .. } => "create temp table",
+            Self::Function(..) => "plpgsql",
+            Self::Block(_) => "block",
+            Self::Exception(_) => "exception",
+            Self::Perform { returns: false, .. } => "perform",
+            Self::Perform { returns: true, .. } => "return query",
         }
     }
 
@@ -148,6 +166,10 @@ impl Session {
     pub fn block(&self) -> Option<&Block> {
         match self {
             Self::Fetch(_, body) | Self::Execute(_, _, body) | Self::Run(_, body) => body.as_ref(),
+            Self::Function(_, body)
+            | Self::Block(body)
+            | Self::Exception(body)
+            | Self::Perform { body, .. } => Some(body),
             _ => None,
         }
     }
@@ -216,6 +238,8 @@ impl fmt::Display for Session {
                 Maybe(" work_mem=", work_mem).fmt(f)
             }
             Self::CreateTemp { name, pages } => write!(f, " {name} pages={pages}"),
+            Self::Function(name, _) => Maybe(" ", name).fmt(f),
+            Self::Block(_) | Self::Exception(_) | Self::Perform { .. } => Ok(()),
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Within {
     Tuple,
     /// A connection to SPI.
     Spi,
+    /// A PL/pgSQL function, between its statements.
+    Plpgsql,
 }
 
 impl Checker {
@@ -135,7 +137,7 @@ impl Checker {
     }
 
     /// A body between its beginning and its end.
-    fn framed(&mut self, ops: Option<[Op; 2]>, body: &Block, span: Span, place: Place) -> Compiled {
+    pub(super) fn framed(&mut self, ops: Option<[Op; 2]>, body: &Block, span: Span, place: Place) -> Compiled {
         let statement = self.statements.saturating_sub(1);
         let inner = self.inner(body, place);
         let [begin, end] = ops?;

@@ -24,7 +24,14 @@ impl Checker {
     pub(super) fn session(&mut self, session: &Session, span: Span, place: Place) -> Compiled {
         let within_query = matches!(
             session,
-            Session::Open(_) | Session::Error(_) | Session::Sort { .. } | Session::Hash { .. }
+            Session::Open(_)
+                | Session::Error(_)
+                | Session::Sort { .. }
+                | Session::Hash { .. }
+                | Session::Function(..)
+                | Session::Block(_)
+                | Session::Exception(_)
+                | Session::Perform { .. }
         );
         if !within_query {
             self.sent_by_client(session.keyword(), span, place);
@@ -110,6 +117,12 @@ impl Checker {
                 let steps = [begin, insert, SessionOp::HashBuilt];
                 self.node_frame(backend?, steps, *rows, span)
             }
+            Session::Function(name, body) => {
+                self.plpgsql(name.as_ref().map(|name| &*name.text), body, span, place)
+            }
+            Session::Block(body) => self.exception_block(body, span, place),
+            Session::Exception(body) => self.exception(body, span, place),
+            Session::Perform { returns, body } => self.perform(*returns, body, span, place),
             Session::SimpleQuery { table, width, work_mem } => {
                 let rel = self.table_or_index(table, false)?;
                 let length = match width {

@@ -9,7 +9,7 @@ use pgscope_core::op::{Op, Preparation, SessionOp};
 
 use super::buffers::count;
 use super::session::deleted;
-use super::{Narration, Scene, Tone};
+use super::{plpgsql, Narration, Scene, Tone};
 
 const PLANCACHE: &str = "backend/utils/cache/plancache.c";
 const PREPARE: &str = "backend/commands/prepare.c";
@@ -70,6 +70,7 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             format!("{who}'s hash table gets {}", count(*rows, "row"))
         }
         SessionOp::HashBuilt => format!("{who}'s hash table has all its rows"),
+        other => return plpgsql::tell(narration, scene, *backend, other),
     };
     narration.say(Tone::Who, say);
     if scene.failed() {
@@ -80,6 +81,9 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             deleted(narration, scene);
         }
         return;
+    }
+    if matches!(session, SessionOp::Error(_)) {
+        return plpgsql::caught(narration, scene);
     }
     narration.say(Tone::Plain, more(session));
     let work: Vec<String> = scene.work_events().filter_map(event).collect();
@@ -250,6 +254,7 @@ pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
         SessionOp::HashBuilt => ("MultiExecPrivateHash", NODE_HASH),
         SessionOp::SortPerform => ("tuplesort_performsort", TUPLESORT),
         SessionOp::SortPut { .. } | SessionOp::HashInsert { .. } => return None,
+        other => return plpgsql::whole_routine(other),
     })
 }
 

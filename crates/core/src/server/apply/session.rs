@@ -11,7 +11,7 @@ use crate::mmgr::Process;
 use crate::op::{Op, SessionOp};
 use crate::server::Server;
 use crate::server::portals::RunBy;
-use crate::server::session::Query;
+use crate::server::session::{Query, Session, Skipped};
 
 /// Nodes that a backend's queries may have at once.
 const MAX_NODES: usize = 100;
@@ -70,6 +70,16 @@ impl Server {
             }
             SessionOp::Sync => self.sync_message(id)?,
             SessionOp::RunEnd => self.run_end(id)?,
+            SessionOp::FunctionBegin(signature) => {
+                self.check_touched()?;
+                self.function_begin(id, signature)?;
+            }
+            SessionOp::FunctionEnd => self.function_end(id)?,
+            SessionOp::BlockBegin => self.block_begin(id)?,
+            SessionOp::BlockException => self.block_exception(id)?,
+            SessionOp::BlockEnd => self.block_end(id)?,
+            SessionOp::SpiQueryBegin { returns } => self.spi_query_begin(id, *returns)?,
+            SessionOp::SpiQueryEnd { returns } => self.spi_query_end(id, *returns)?,
             _ => self.node_op(id, op)?,
         }
         Ok(Outcome::Done)
@@ -83,15 +93,17 @@ impl Server {
         if session.statement.is_none() && session.running.is_none() {
             return Err(Error::Protocol("no statement is running that this belongs to").into());
         }
-        let frames = 1 + usize::from(session.tuple.is_some()) + session.spi.len();
-        let unwound = frames + backend.calls.len();
+        let unwound = backend.open_frames();
         self.switch_to_slot(id, ContextSlot::ERROR)?;
         let context = self.at(id)?.memory.current;
         self.keep(id, context, message.len() as u64 + 1)?;
+        if self.catch(id, message)? {
+            return Ok(Outcome::Done);
+        }
         self.recover_from_error(id)?;
         // FlushErrorState
         self.reset_slot(id, ContextSlot::ERROR)?;
-        self.at(id)?.session.unwound = unwound;
+        self.at(id)?.session.skip(unwound, Skipped::Statement);
         Err(Error::Session(SessionError::Raised(message.clone())).into())
     }
 
@@ -108,7 +120,7 @@ impl Server {
         {
             let session = &mut self.at(id)?.session;
             if session.statement.is_none() && session.running.is_none() {
-                session.unwound = 1;
+                session.skip(1, Skipped::Statement);
             }
         }
         begun
@@ -120,7 +132,7 @@ impl Server {
         let backend = op.backend().and_then(|id| self.backends.get_mut(usize::from(id.0)));
         match backend {
             Some(backend) if backend.session.unwound > 0 => {
-                unwind(&mut backend.session.unwound, op)
+                unwind(&mut backend.session, op)
             }
             _ => false,
         }
@@ -206,17 +218,30 @@ impl Server {
 }
 
 #[cold]
-fn unwind(unwound: &mut usize, op: &Op) -> bool {
+fn unwind(session: &mut Session, op: &Op) -> bool {
+    use SessionOp::{
+        BlockBegin, BlockEnd, BlockException, FunctionBegin, FunctionEnd, RunEnd, SpiQueryBegin,
+        SpiQueryEnd,
+    };
+    let Session { unwound, skipped, .. } = session;
     match op {
         Op::TupleBegin { .. } | Op::SpiConnect { .. } | Op::CallBegin { .. } => *unwound += 1,
         Op::QueryEnd { .. }
         | Op::TupleEnd { .. }
         | Op::SpiFinish { .. }
-        | Op::CallEnd { .. }
-        | Op::Session { session: SessionOp::RunEnd, .. } => *unwound -= 1,
+        | Op::CallEnd { .. } => *unwound -= 1,
         // The client sends the next statement.
         Op::QueryBegin { .. } | Op::Transaction { .. } => return false,
-        Op::Session { session, .. } => return !session.is_sent(),
+        Op::Session { session, .. } => match session {
+            FunctionBegin(_) | BlockBegin | SpiQueryBegin { .. } => *unwound += 1,
+            // The exception part of the block that has caught the error.
+            BlockException if *unwound == 1 && *skipped == Skipped::Block => {
+                *unwound = 0;
+                return false;
+            }
+            RunEnd | FunctionEnd | BlockEnd | SpiQueryEnd { .. } => *unwound -= 1,
+            session => return !session.is_sent(),
+        },
         _ => {}
     }
     true

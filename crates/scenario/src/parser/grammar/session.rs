@@ -29,6 +29,28 @@ impl Parser<'_> {
         session(Session::Error(self.quoted_text("the error's text in double quotes")?))
     }
 
+    pub(crate) fn plpgsql(&mut self) -> Result<Action, Problem> {
+        let name = self.maybe_name("the name of a function")?;
+        session(Session::Function(name, self.block()?))
+    }
+
+    pub(crate) fn exception_block(&mut self) -> Result<Action, Problem> {
+        session(Session::Block(self.block()?))
+    }
+
+    pub(crate) fn exception(&mut self) -> Result<Action, Problem> {
+        session(Session::Exception(self.block()?))
+    }
+
+    pub(crate) fn perform(&mut self) -> Result<Action, Problem> {
+        session(Session::Perform { returns: false, body: self.block()? })
+    }
+
+    pub(crate) fn return_query(&mut self) -> Result<Action, Problem> {
+        self.expect_keyword("query")?;
+        session(Session::Perform { returns: true, body: self.block()? })
+    }
+
     pub(crate) fn declare_cursor(&mut self) -> Result<Action, Problem> {
         self.expect_keyword("cursor")?;
         let name = self.name(Class::Handle, CURSOR)?;
