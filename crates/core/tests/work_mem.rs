@@ -69,7 +69,7 @@ fn batches_and_buckets_grow_where_the_planner_expected_less() {
 
 /// What a sort of 20,000 rows of three columns, each of 60 bytes as a tuple, comes to.
 fn sort(work_mem: u32, bound: Option<u32>) -> Vec<WorkEvent> {
-    let begin = SessionOp::SortBegin { work_mem: Some(work_mem), bound, length: 60 };
+    let begin = SessionOp::SortBegin { work_mem: Some(work_mem), bound, datum: false, length: 60 };
     let ops = [begin, SessionOp::SortPut { rows: 20_000 }, SessionOp::SortPerform];
     work(&mut querying(), ops)
 }

@@ -175,7 +175,9 @@ pub fn narrate(history: &History) -> Narration {
                     format!("An error has ended {who}'s statement: this is not executed.")
                 }
                 Skipped::Block => {
-                    format!("An error has ended the block of {who}'s function: this is not executed.")
+                    format!(
+                        "An error has ended the block of {who}'s function: this is not executed."
+                    )
                 }
                 Skipped::Handler => {
                     format!("{who}'s block had no error: its exception part is not executed.")

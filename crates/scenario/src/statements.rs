@@ -521,6 +521,11 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "return query { STATEMENTS }",
         "The same as `perform`, whose rows go to the function's result: what takes them is in PLpgSQL per-statement data.",
         "alice: query { plpgsql f { return query { palloc 64 } } }", |it| it.return_query()),
+    statement("for query", By::Backend,
+        "for query { STATEMENTS }",
+        "In the braces of `plpgsql`, FOR ... IN SELECT ... LOOP: the query has a portal of its own while what is in the braces \
+         happens, once; write `repeat` in them for more rows.",
+        "alice: query { plpgsql f { for query { repeat 3 { perform { palloc 64 } } } } }", |it| it.for_query()),
     statement("call", By::Backend,
         "call NAME { STATEMENTS }",
         "Call a function: what it allocates goes to its own context, which is gone on return. PostgreSQL has no context that is named FunctionCallContext: what comes near are the ExprContext of `tuple` and the SPI Proc of `spi`.",

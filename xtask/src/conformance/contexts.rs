@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use super::record::Stop;
 use super::trace::unpack;
-use function::Reading;
+use function::{Reading, Telling};
 use rows::Shown;
 use schema::Schema;
 use sql::InForce;
@@ -206,9 +206,10 @@ impl Teller<'_> {
                 let rows = rows::of_view(&step["rows"], self.columns)?;
                 let within = self.reads_within(sql);
                 self.start(sql, Some(self.columns.len()))?;
-                let mut reading = Some(Reading { rows: &rows, stable, read: false });
-                self.calls(sql, &mut reading, 0)?;
-                match reading.is_some_and(|reading| reading.read) {
+                let reading = Some(Reading { rows: &rows, stable, read: false });
+                let mut telling = Telling { reading, ..Telling::default() };
+                self.calls(sql, &mut telling)?;
+                match telling.reading.is_some_and(|reading| reading.read) {
                     read if read != within => {
                         return Err(Stop::Differs("the view is not read where it was".into()));
                     }
@@ -317,6 +318,13 @@ impl Teller<'_> {
             Err(error) => error,
             Ok(_) => {
                 self.open_later(sql)?;
+                if self.schema.calls(sql).next().is_some() {
+                    self.apply(&[Op::QueryRun { backend: BACKEND, columns: Some(1) }])?;
+                    let mut telling = Telling { error: message, ..Telling::default() };
+                    if self.calls(sql, &mut telling)? {
+                        return Ok(());
+                    }
+                }
                 let session = SessionOp::Error(message.into());
                 let raised = self.server.apply(&Op::Session { backend: BACKEND, session });
                 raised.err().unwrap_or(Error::Stopped)
@@ -355,13 +363,15 @@ impl Teller<'_> {
     /// A statement as far as its first row, functions with it.
     fn begin(&mut self, sql: &str, columns: Option<usize>) -> Result<(), Stop> {
         self.start(sql, columns)?;
-        self.calls(sql, &mut None, 0)
+        self.calls(sql, &mut Telling::default()).map(drop)
     }
 
     fn start(&mut self, sql: &str, columns: Option<usize>) -> Result<(), Stop> {
         let columns = columns.and_then(|columns| u16::try_from(columns).ok());
         self.apply(&[Op::QueryBegin { backend: BACKEND }])?;
-        self.open_later(sql)?;
+        if !sql.starts_with("DO ") {
+            self.open_later(sql)?;
+        }
         self.apply(&[Op::QueryRun { backend: BACKEND, columns }])?;
         match columns {
             Some(_) => self.nodes(sql),

@@ -63,6 +63,8 @@ pub enum SessionOp {
         work_mem: Option<u32>,
         /// `LIMIT`: a bounded sort.
         bound: Option<u32>,
+        /// `tuplesort_begin_datum`: one column, whose values are sorted without tuples around them.
+        datum: bool,
         /// `t_len` of each tuple.
         length: u32,
     },
@@ -113,6 +115,10 @@ pub enum SessionOp {
         /// RETURN QUERY; otherwise PERFORM.
         returns: bool,
     },
+    /// A PL/pgSQL loop over a query's rows opens its portal.
+    LoopBegin,
+    /// It closes that.
+    LoopEnd,
 }
 
 impl SessionOp {
@@ -137,6 +143,8 @@ impl SessionOp {
                 | Self::BlockEnd
                 | Self::SpiQueryBegin { .. }
                 | Self::SpiQueryEnd { .. }
+                | Self::LoopBegin
+                | Self::LoopEnd
         )
     }
 }

@@ -136,7 +136,8 @@ impl Backend {
     pub(super) fn open_frames(&self) -> usize {
         let Session { tuple, spi, plpgsql, .. } = &self.session;
         let queries = spi.iter().filter(|connection| connection.query.is_some()).count();
-        1 + tuple.len() + spi.len() + queries + plpgsql.blocks.len() + self.calls.len()
+        let own = plpgsql.blocks.len() + plpgsql.loops.len();
+        1 + tuple.len() + spi.len() + queries + own + self.calls.len()
     }
 
     /// Why what comes next is not executed, or what came last was not.

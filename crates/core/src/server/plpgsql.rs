@@ -17,6 +17,11 @@ pub(super) struct Plpgsql {
     pub(super) functions: Vec<Function>,
     /// Their blocks with an exception part, the innermost last.
     pub(super) blocks: Vec<Block>,
+    /// Their loops over a query's rows, the innermost last: each one's portal, and how many functions
+    /// there were.
+    pub(super) loops: Vec<(Name, usize)>,
+    /// `unnamed_portal_count`
+    pub(super) portals: u32,
     /// Functions that the session has compiled, with their `fn_cxt`.
     pub(super) compiled: Rc<Vec<(Name, Addr)>>,
 }
@@ -56,6 +61,8 @@ pub(super) struct Block {
     pub(super) parent: Addr,
     /// Functions that ran before, its own with them.
     pub(super) functions: usize,
+    /// Loops that had not ended.
+    pub(super) loops: usize,
     /// Tuples that were worked on.
     pub(super) tuples: usize,
     /// Calls that had not returned.
@@ -73,6 +80,8 @@ impl Default for Plpgsql {
             econtexts: Vec::new(),
             functions: Vec::new(),
             blocks: Vec::new(),
+            loops: Vec::new(),
+            portals: 0,
             compiled: Rc::default(),
         }
     }
@@ -81,8 +90,7 @@ impl Default for Plpgsql {
 impl Plpgsql {
     /// Contexts that code still uses.
     pub(super) fn in_use(&self) -> impl Iterator<Item = Addr> {
-        let functions =
-            self.functions.iter().flat_map(|it| [it.estate, it.statement, it.parent]);
+        let functions = self.functions.iter().flat_map(|it| [it.estate, it.statement, it.parent]);
         let blocks = self.blocks.iter().flat_map(|it| [it.outer, it.statement, it.parent]);
         let econtexts = self.econtexts.iter().map(|econtext| econtext.context);
         let compiled = self.compiled.iter().map(|(_, context)| *context);

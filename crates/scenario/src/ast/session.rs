@@ -106,6 +106,8 @@ pub enum Session {
     Block(Block),
     /// `exception { … }`
     Exception(Block),
+    /// `for query { … }`
+    ForQuery(Block),
     /// `perform { … }` and `return query { … }`
     Perform {
         /// `return query`
@@ -157,6 +159,7 @@ impl Session {
             Self::Function(..) => "plpgsql",
             Self::Block(_) => "block",
             Self::Exception(_) => "exception",
+            Self::ForQuery(_) => "for query",
             Self::Perform { returns: false, .. } => "perform",
             Self::Perform { returns: true, .. } => "return query",
         }
@@ -169,6 +172,7 @@ impl Session {
             Self::Function(_, body)
             | Self::Block(body)
             | Self::Exception(body)
+            | Self::ForQuery(body)
             | Self::Perform { body, .. } => Some(body),
             _ => None,
         }
@@ -239,7 +243,9 @@ impl fmt::Display for Session {
             }
             Self::CreateTemp { name, pages } => write!(f, " {name} pages={pages}"),
             Self::Function(name, _) => Maybe(" ", name).fmt(f),
-            Self::Block(_) | Self::Exception(_) | Self::Perform { .. } => Ok(()),
+            Self::Block(_) | Self::Exception(_) | Self::ForQuery(_) | Self::Perform { .. } => {
+                Ok(())
+            }
         }
     }
 }

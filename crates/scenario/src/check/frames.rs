@@ -137,7 +137,13 @@ impl Checker {
     }
 
     /// A body between its beginning and its end.
-    pub(super) fn framed(&mut self, ops: Option<[Op; 2]>, body: &Block, span: Span, place: Place) -> Compiled {
+    pub(super) fn framed(
+        &mut self,
+        ops: Option<[Op; 2]>,
+        body: &Block,
+        span: Span,
+        place: Place,
+    ) -> Compiled {
         let statement = self.statements.saturating_sub(1);
         let inner = self.inner(body, place);
         let [begin, end] = ops?;

@@ -42,6 +42,13 @@ impl Checker {
         self.framed(ops, body, span, Place { within: Within::Query, ..place })
     }
 
+    /// `for query`
+    pub(super) fn for_query(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
+        self.in_function("for query", span, place);
+        let ops = self.both(place, SessionOp::LoopBegin, SessionOp::LoopEnd);
+        self.framed(ops, body, span, place)
+    }
+
     /// `block`, with the exception part last in its braces.
     pub(super) fn exception_block(&mut self, body: &Block, span: Span, place: Place) -> Compiled {
         self.in_function("block", span, place);

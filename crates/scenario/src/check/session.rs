@@ -31,6 +31,7 @@ impl Checker {
                 | Session::Function(..)
                 | Session::Block(_)
                 | Session::Exception(_)
+                | Session::ForQuery(_)
                 | Session::Perform { .. }
         );
         if !within_query {
@@ -98,7 +99,7 @@ impl Checker {
                 };
                 let length = self.length(*width, span)?;
                 let work_mem = self.work_mem(work_mem)?;
-                let begin = SessionOp::SortBegin { work_mem, bound, length };
+                let begin = SessionOp::SortBegin { work_mem, bound, datum: false, length };
                 let put = SessionOp::SortPut { rows: 1 };
                 let steps = [begin, put, SessionOp::SortPerform];
                 self.node_frame(backend?, steps, *rows, span)
@@ -122,6 +123,7 @@ impl Checker {
             }
             Session::Block(body) => self.exception_block(body, span, place),
             Session::Exception(body) => self.exception(body, span, place),
+            Session::ForQuery(body) => self.for_query(body, span, place),
             Session::Perform { returns, body } => self.perform(*returns, body, span, place),
             Session::SimpleQuery { table, width, work_mem } => {
                 let rel = self.table_or_index(table, false)?;
@@ -207,7 +209,8 @@ impl Checker {
         frame.op(line, session(SessionOp::Open(rel)));
         frame.op(line, Op::QueryRun { backend, columns: Some(1) });
         if let Some((length, work_mem)) = sort {
-            frame.op(line, session(SessionOp::SortBegin { work_mem, bound: None, length }));
+            let (bound, datum) = (None, false);
+            frame.op(line, session(SessionOp::SortBegin { work_mem, bound, datum, length }));
         }
         frame.op(line, Op::BulkBegin { backend, rel, bulk: Bulk::SeqScan });
         let pages = if size.is_some() { 1 } else { u32::MAX };

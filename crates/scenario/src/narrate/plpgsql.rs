@@ -43,9 +43,7 @@ pub(super) fn tell(
             ": a subtransaction starts for it, with a CurTransactionContext and an ExprContext of its \
              own. If there is an error, PLpgSQL per-statement data keeps it.",
         ),
-        SessionOp::BlockException
-            if scene.server.backend(backend).is_none_or(|it| !it.skips()) =>
-        {
+        SessionOp::BlockException if scene.server.backend(backend).is_none_or(|it| !it.skips()) => {
             (format!("The exception part of {who}'s block goes on"), ".")
         }
         SessionOp::BlockException => {
@@ -59,6 +57,11 @@ pub(super) fn tell(
             format!("{who}'s function has SPI execute a query"),
             ": it gets an ExecutorState below SPI Exec, which is current.",
         ),
+        SessionOp::LoopBegin => (
+            format!("{who}'s function loops over the rows of a query"),
+            ": that has a portal of its own while the loop goes on.",
+        ),
+        SessionOp::LoopEnd => (format!("The loop of {who}'s function ends"), ""),
         _ => (format!("SPI has executed the query of {who}'s function"), ""),
     };
     narration.say(Tone::Who, say);
@@ -95,6 +98,8 @@ pub(super) fn whole_routine(session: &SessionOp) -> Option<(&'static str, &'stat
         SessionOp::SpiQueryBegin { .. } | SessionOp::SpiQueryEnd { .. } => {
             ("_SPI_execute_plan", SPI)
         }
+        SessionOp::LoopBegin => ("SPI_cursor_open_internal", SPI),
+        SessionOp::LoopEnd => ("SPI_cursor_close", SPI),
         _ => return None,
     })
 }

@@ -9,7 +9,7 @@ use pgscope_core::op::{Op, Preparation, SessionOp};
 
 use super::buffers::count;
 use super::session::deleted;
-use super::{plpgsql, Narration, Scene, Tone};
+use super::{Narration, Scene, Tone, plpgsql};
 
 const PLANCACHE: &str = "backend/utils/cache/plancache.c";
 const PREPARE: &str = "backend/commands/prepare.c";

@@ -35,8 +35,9 @@ pub(super) struct Function {
 pub(super) enum Statement {
     /// Up to its semicolon.
     Plain(String),
-    /// BEGIN ... EXCEPTION ... END: its statements, and those of its first handler.
-    Block(Vec<Self>, Vec<Self>),
+    /// BEGIN ... EXCEPTION WHEN ... END: its statements, the conditions of its first handler, and
+    /// the statements of that.
+    Block(Vec<Self>, Vec<String>, Vec<Self>),
     /// The rows of a query, and what is done for each.
     ForQuery(String, Vec<Self>),
 }
@@ -141,7 +142,11 @@ impl Schema {
             let (name, persistence) = (table.name.as_str().into(), Persistence::Permanent);
             ops.push(Op::CreateRelation { rel, name, nblocks: 1, persistence });
             for index in &table.indexes {
-                ops.push(Op::CreateIndex { rel: number(), name: index.as_str().into(), table: rel });
+                ops.push(Op::CreateIndex {
+                    rel: number(),
+                    name: index.as_str().into(),
+                    table: rel,
+                });
             }
         }
         ops
@@ -249,23 +254,27 @@ pub(super) fn body_of(text: &str) -> Vec<Statement> {
     words.by_ref().find(|word| *word == "BEGIN");
     let (body, handler) = block(&mut words);
     match handler {
-        Some(handler) => vec![Statement::Block(body, handler)],
+        Some((conditions, handler)) => vec![Statement::Block(body, conditions, handler)],
         None => body,
     }
 }
 
+/// Conditions, and what is done about them.
+type Handler = (Vec<String>, Vec<Statement>);
+
 type Words<'a> = std::iter::Peekable<std::str::SplitWhitespace<'a>>;
 
 /// Behind BEGIN, up to its END.
-fn block(words: &mut Words<'_>) -> (Vec<Statement>, Option<Vec<Statement>>) {
+fn block(words: &mut Words<'_>) -> (Vec<Statement>, Option<Handler>) {
     let body = list(words);
     let mut handler = None;
     if words.peek() == Some(&"EXCEPTION") {
         words.next();
         while words.next() == Some("WHEN") {
-            words.by_ref().find(|word| *word == "THEN");
+            let conditions = words.by_ref().take_while(|word| *word != "THEN");
+            let conditions = conditions.filter(|word| *word != "OR").map(str::to_owned).collect();
             let statements = list(words);
-            handler.get_or_insert(statements);
+            handler.get_or_insert((conditions, statements));
             if words.peek() == Some(&"END") {
                 break;
             }
@@ -291,7 +300,9 @@ fn list(words: &mut Words<'_>) -> Vec<Statement> {
             "BEGIN" => {
                 words.next();
                 match block(words) {
-                    (body, Some(handler)) => found.push(Statement::Block(body, handler)),
+                    (body, Some((conditions, handler))) => {
+                        found.push(Statement::Block(body, conditions, handler));
+                    }
                     (body, None) => found.extend(body),
                 }
             }
@@ -332,8 +343,13 @@ mod tests {
                     division_by_zero OR no_data THEN RETURN QUERY SELECT 1; WHEN OTHERS THEN n := 2; END; \
                     FOR i IN 1..3 LOOP BEGIN n := i; EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; \
                     FOR r IN SELECT id FROM t LOOP n := r.id; END LOOP; RETURN n; END";
-        let one = Statement::Block(vec![plain("PERFORM 1 / 0")], vec![plain("RETURN QUERY SELECT 1")]);
-        let two = Statement::Block(vec![plain("n := i")], vec![plain("NULL")]);
+        let block = |body, conditions: &[&str], handler| {
+            let conditions = conditions.iter().map(|it| (*it).to_owned()).collect();
+            Statement::Block(vec![plain(body)], conditions, vec![plain(handler)])
+        };
+        let conditions = ["division_by_zero", "no_data"];
+        let one = block("PERFORM 1 / 0", &conditions, "RETURN QUERY SELECT 1");
+        let two = block("n := i", &["OTHERS"], "NULL");
         let three = Statement::ForQuery("SELECT id FROM t".into(), vec![plain("n := r.id")]);
         let expected = vec![plain("n := 1"), one, two, three, plain("RETURN n")];
         assert_eq!(body_of(body), expected);

@@ -52,10 +52,10 @@ pub(super) fn nodes(
     let InForce { work_mem, multiplier } = settings;
     // A column alone is sorted as a Datum from 16 on: its bytes without a tuple around them.
     let datum = version.number() >= 16;
-    let (one, two) = (if datum { 33 } else { 49 }, 56);
-    let sort = |length, bound| {
+    let (one, two) = (if datum { (33, true) } else { (49, false) }, (56, false));
+    let sort = |(length, datum), bound| {
         vec![
-            SessionOp::SortBegin { work_mem: Some(work_mem), bound, length },
+            SessionOp::SortBegin { work_mem: Some(work_mem), bound, datum, length },
             SessionOp::SortPut { rows: schema.rows("ledger") },
             SessionOp::SortPerform,
         ]
@@ -64,7 +64,7 @@ pub(super) fn nodes(
     let ops = match sql {
         sql if sql.contains("PARTITION BY r ORDER BY v") => sort(two, None),
         sql if sql.contains("SELECT v FROM ledger ORDER BY v") => sort(one, bound(sql)),
-        sql if sql.contains("FROM ledger ORDER BY v") => sort(60, bound(sql)),
+        sql if sql.contains("FROM ledger ORDER BY v") => sort((60, false), bound(sql)),
         sql if sql.contains("JOIN items y ON y.id = x.id") => vec![
             SessionOp::HashBegin {
                 work_mem: Some(work_mem),

@@ -74,7 +74,9 @@ impl Server {
         let function = self.function(id)?;
         self.check_directly_in(id, function)?;
         let plpgsql = &self.at(id)?.session.plpgsql;
-        if plpgsql.blocks.last().is_some_and(|block| block.functions == plpgsql.functions.len()) {
+        let functions = plpgsql.functions.len();
+        let blocks = plpgsql.blocks.last().is_some_and(|block| block.functions == functions);
+        if blocks || plpgsql.loops.last().is_some_and(|(_, of)| *of == functions) {
             return Err(not_ended());
         }
         self.plpgsql_destroy_econtext(id)?;
@@ -235,6 +237,40 @@ impl Server {
         Ok(())
     }
 
+    /// `exec_stmt_fors` as far as its first row: `SPI_cursor_open_with_paramlist`.
+    pub(super) fn loop_begin(&mut self, id: BackendId) -> Fallible<()> {
+        let function = self.function(id)?;
+        self.check_directly_in(id, function)?;
+        let plpgsql = &mut self.at(id)?.session.plpgsql;
+        // CreateNewPortal
+        plpgsql.portals = plpgsql.portals.saturating_add(1);
+        let name: Name = format!("<unnamed portal {}>", plpgsql.portals).into();
+        self.add_portal(id, &name, false, Addr::NULL)?;
+        let plpgsql = &mut self.at(id)?.session.plpgsql;
+        let functions = plpgsql.functions.len();
+        plpgsql.loops.push((name, functions));
+        self.name_query(id)
+    }
+
+    /// Its end: `SPI_cursor_close`.
+    pub(super) fn loop_end(&mut self, id: BackendId) -> Fallible<()> {
+        let function = self.function(id)?;
+        self.check_directly_in(id, function)?;
+        let plpgsql = &mut self.at(id)?.session.plpgsql;
+        let (functions, loops) = (plpgsql.functions.len(), plpgsql.loops.len());
+        let inner =
+            plpgsql.blocks.last().is_some_and(|it| it.functions == functions && it.loops >= loops);
+        match plpgsql.loops.pop() {
+            Some((name, of)) if of == functions && !inner => {
+                self.drop_cursors(id, |cursor| cursor.name == name)
+            }
+            other => {
+                plpgsql.loops.extend(other);
+                Err(not_ended())
+            }
+        }
+    }
+
     /// `exec_stmt_block` of a block with exceptions, as far as its first statement.
     pub(super) fn block_begin(&mut self, id: BackendId) -> Fallible<()> {
         let function = self.function(id)?;
@@ -252,6 +288,7 @@ impl Server {
             statement,
             parent: function.parent,
             functions: plpgsql.functions.len(),
+            loops: plpgsql.loops.len(),
             tuples: tuple.len(),
             calls,
             frames,
@@ -294,8 +331,9 @@ impl Server {
         let function = self.function(id)?;
         self.check_directly_in(id, function)?;
         let plpgsql = &self.at(id)?.session.plpgsql;
-        let functions = plpgsql.functions.len();
-        let block = plpgsql.blocks.last().copied().filter(|block| block.functions == functions);
+        let (functions, loops) = (plpgsql.functions.len(), plpgsql.loops.len());
+        let own = |block: &Block| block.functions == functions && block.loops == loops;
+        let block = plpgsql.blocks.last().copied().filter(own);
         block.ok_or_else(not_ended)
     }
 
@@ -324,6 +362,7 @@ impl Server {
         let session = &mut self.at(id)?.session;
         session.tuple.truncate(block.tuples);
         session.plpgsql.functions.truncate(block.functions);
+        session.plpgsql.loops.truncate(block.loops);
         // RollbackAndReleaseCurrentSubTransaction
         let around = session.levels.len().saturating_sub(1);
         self.abort_sub_transactions(id, around)?;
@@ -374,7 +413,9 @@ impl Server {
                 self.abort_sub_transactions(id, around)?;
             }
         }
-        self.at(id)?.session.plpgsql.functions.clear();
+        let plpgsql = &mut self.at(id)?.session.plpgsql;
+        plpgsql.functions.clear();
+        plpgsql.loops.clear();
         Ok(())
     }
 }

@@ -79,6 +79,8 @@ impl Server {
             SessionOp::BlockException => self.block_exception(id)?,
             SessionOp::BlockEnd => self.block_end(id)?,
             SessionOp::SpiQueryBegin { returns } => self.spi_query_begin(id, *returns)?,
+            SessionOp::LoopBegin => self.loop_begin(id)?,
+            SessionOp::LoopEnd => self.loop_end(id)?,
             SessionOp::SpiQueryEnd { returns } => self.spi_query_end(id, *returns)?,
             _ => self.node_op(id, op)?,
         }
@@ -131,9 +133,7 @@ impl Server {
     pub(super) fn ended_by_error(&mut self, op: &Op) -> bool {
         let backend = op.backend().and_then(|id| self.backends.get_mut(usize::from(id.0)));
         match backend {
-            Some(backend) if backend.session.unwound > 0 => {
-                unwind(&mut backend.session, op)
-            }
+            Some(backend) if backend.session.unwound > 0 => unwind(&mut backend.session, op),
             _ => false,
         }
     }
@@ -144,11 +144,11 @@ impl Server {
         let Query { per_query, .. } =
             query.ok_or(Error::Protocol("no query is running that this belongs to"))?;
         match *op {
-            SessionOp::SortBegin { work_mem, bound, length } => {
+            SessionOp::SortBegin { work_mem, bound, datum, length } => {
                 let by = self.at(id)?.session.running.as_ref().map(|running| running.by);
                 let random_access = by == Some(RunBy::Fetch);
                 let work_mem = work_mem.unwrap_or_else(|| self.work_mem(id));
-                let wanted = Wanted { work_mem, length, bound, random_access };
+                let wanted = Wanted { work_mem, length, bound, datum, random_access };
                 let sort = Tuplesort::begin(&mut self.memory_of(id)?, per_query, wanted)?;
                 self.add_node(id, per_query, NodeState::Sort(sort))
             }
@@ -220,26 +220,25 @@ impl Server {
 #[cold]
 fn unwind(session: &mut Session, op: &Op) -> bool {
     use SessionOp::{
-        BlockBegin, BlockEnd, BlockException, FunctionBegin, FunctionEnd, RunEnd, SpiQueryBegin,
-        SpiQueryEnd,
+        BlockBegin, BlockEnd, BlockException, FunctionBegin, FunctionEnd, LoopBegin, LoopEnd,
+        RunEnd, SpiQueryBegin, SpiQueryEnd,
     };
     let Session { unwound, skipped, .. } = session;
     match op {
         Op::TupleBegin { .. } | Op::SpiConnect { .. } | Op::CallBegin { .. } => *unwound += 1,
-        Op::QueryEnd { .. }
-        | Op::TupleEnd { .. }
-        | Op::SpiFinish { .. }
-        | Op::CallEnd { .. } => *unwound -= 1,
+        Op::QueryEnd { .. } | Op::TupleEnd { .. } | Op::SpiFinish { .. } | Op::CallEnd { .. } => {
+            *unwound -= 1
+        }
         // The client sends the next statement.
         Op::QueryBegin { .. } | Op::Transaction { .. } => return false,
         Op::Session { session, .. } => match session {
-            FunctionBegin(_) | BlockBegin | SpiQueryBegin { .. } => *unwound += 1,
+            FunctionBegin(_) | BlockBegin | LoopBegin | SpiQueryBegin { .. } => *unwound += 1,
             // The exception part of the block that has caught the error.
             BlockException if *unwound == 1 && *skipped == Skipped::Block => {
                 *unwound = 0;
                 return false;
             }
-            RunEnd | FunctionEnd | BlockEnd | SpiQueryEnd { .. } => *unwound -= 1,
+            RunEnd | FunctionEnd | BlockEnd | LoopEnd | SpiQueryEnd { .. } => *unwound -= 1,
             session => return !session.is_sent(),
         },
         _ => {}

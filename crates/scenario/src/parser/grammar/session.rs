@@ -46,6 +46,11 @@ impl Parser<'_> {
         session(Session::Perform { returns: false, body: self.block()? })
     }
 
+    pub(crate) fn for_query(&mut self) -> Result<Action, Problem> {
+        self.expect_keyword("query")?;
+        session(Session::ForQuery(self.block()?))
+    }
+
     pub(crate) fn return_query(&mut self) -> Result<Action, Problem> {
         self.expect_keyword("query")?;
         session(Session::Perform { returns: true, body: self.block()? })
