@@ -478,6 +478,14 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
          the planner expects, chunks of 32 kB that fill up, and twice the batches when there is more than work_mem times \
          hash_mem_multiplier, the session's unless they are written. Leaves out skew buckets, the files, and the batches after the first.",
         "alice: query { hash rows=2000 width=4 work_mem=64kB }", |it| it.hash()),
+    statement("hash aggregate", By::Backend,
+        "hash aggregate groups=NUMBER width=NUMBER [aggregates=NUMBER] [estimate=NUMBER] [work_mem=SIZE] [hash_mem_multiplier=NUMBER]",
+        "An aggregate with a hash table, in the braces of a query, that gets a row each of groups with the keys 1, 2, 3 ...: \
+         buckets for as many groups as the planner expects, twice as many when they are too full, and a tuple with the states of its aggregates, \
+         one unless it is written, for each group. When there is more than work_mem times hash_mem_multiplier allows, the session's unless they are \
+         written, rows of other groups go to files. Where a query begins with it, its contexts are made when the executor starts, as a server's are. Leaves out states that are not passed by \
+         value, the files, and what is read back from them.",
+        "alice: query { hash aggregate groups=3000 width=4 work_mem=64kB }", |it| it.hash_aggregate()),
     statement("create temp table", By::Backend,
         "create temp table NAME pages=NUMBER",
         "The client sends CREATE TEMP TABLE: a utility command with its portal; the table is the backend's own, as with \

@@ -32,7 +32,7 @@ use sql::InForce;
 const BACKEND: BackendId = BackendId(0);
 
 /// Contexts that a backend of the core has wherever a real one has them.
-const CLAIMED: [&str; 27] = [
+const CLAIMED: [&str; 30] = [
     "TopMemoryContext",
     "ErrorContext",
     "GUCMemoryContext",
@@ -58,6 +58,9 @@ const CLAIMED: [&str; 27] = [
     "HashBatchContext",
     "HashSpillContext",
     "unnamed prepared statement",
+    "HashAgg meta context",
+    "HashAgg table context",
+    "HashAgg hashed tuples",
     "PL/pgSQL function",
     "PLpgSQL per-statement data",
 ];
@@ -71,7 +74,7 @@ const CLAIMED_BELOW: [(&str, &str); 6] = [
     ("SPI Exec", "TopTransactionContext"),
 ];
 /// Those of which it knows everything that is in them, whatever the statement.
-const MODELLED: [&str; 8] = [
+const MODELLED: [&str; 10] = [
     "ErrorContext",
     "TransactionAbortContext",
     "TopPortalContext",
@@ -80,6 +83,8 @@ const MODELLED: [&str; 8] = [
     "WAL record construction",
     "printtup",
     "HashBatchContext",
+    "HashAgg table context",
+    "HashAgg hashed tuples",
 ];
 /// And those of which it does while the backend is idle, outside of a transaction.
 const MODELLED_IDLE: [&str; 2] = ["MessageContext", "TopTransactionContext"];
@@ -372,15 +377,19 @@ impl Teller<'_> {
         if !sql.starts_with("DO ") {
             self.open_later(sql)?;
         }
-        self.apply(&[Op::QueryRun { backend: BACKEND, columns }])?;
-        match columns {
-            Some(_) => self.nodes(sql),
-            None => Ok(()),
+        if columns.is_none() {
+            return self.apply(&[Op::QueryRun { backend: BACKEND, columns }]);
         }
+        let (planned, run) = sql::nodes(BACKEND, sql, (&self.schema, self.version), self.settings);
+        self.apply(&planned)?;
+        self.apply(&[Op::QueryRun { backend: BACKEND, columns }])?;
+        self.apply(&run)
     }
 
     fn nodes(&mut self, sql: &str) -> Result<(), Stop> {
-        self.apply(&sql::nodes(BACKEND, sql, (&self.schema, self.version), self.settings))
+        let (planned, run) = sql::nodes(BACKEND, sql, (&self.schema, self.version), self.settings);
+        self.apply(&planned)?;
+        self.apply(&run)
     }
 
     fn compare_view(&mut self, rows: &[Shown], stable: bool) -> Result<(), Stop> {

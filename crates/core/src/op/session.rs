@@ -95,6 +95,26 @@ pub enum SessionOp {
     },
     /// The end of `MultiExecPrivateHash`.
     HashBuilt,
+    /// `ExecInitAgg` of a hashed aggregate in the running query.
+    AggBegin {
+        /// `work_mem` in kB; the session's without it.
+        work_mem: Option<u32>,
+        /// `hash_mem_multiplier`; the session's without it.
+        multiplier: Option<f64>,
+        /// Groups that the planner expects.
+        estimate: u32,
+        /// Bytes of a key.
+        width: u32,
+        /// Aggregates, whose states are passed by value.
+        transitions: u32,
+    },
+    /// The aggregate gets rows, each of a new group; their keys are integers that count up.
+    AggPut {
+        /// How many.
+        groups: u32,
+    },
+    /// The end of `agg_fill_hash_table`.
+    AggFilled,
     /// A PL/pgSQL function is called, by its signature; without one it is a DO block.
     FunctionBegin(Name),
     /// It returns.
@@ -136,6 +156,9 @@ impl SessionOp {
                 | Self::HashBegin { .. }
                 | Self::HashInsert { .. }
                 | Self::HashBuilt
+                | Self::AggBegin { .. }
+                | Self::AggPut { .. }
+                | Self::AggFilled
                 | Self::FunctionBegin(_)
                 | Self::FunctionEnd
                 | Self::BlockBegin

@@ -39,7 +39,7 @@ pub(super) static PROFILE: Profile = Profile {
         local_flush_counted: true,
         processes: ProcessCount::OF_18,
     },
-    work: &super::WorkProfile::OF_18,
+    work: &super::WorkProfile::OF_19,
     shmem: ShmemProfile::WIDE_STATE,
     lmgr: LmgrProfile::OF_19,
     views: &super::views::OF_18,

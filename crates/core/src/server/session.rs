@@ -9,7 +9,7 @@ use super::plancache::PlanCache;
 use super::plpgsql::Plpgsql;
 use super::portals::{Cursor, Running};
 use super::relcache::CachedRelation;
-use crate::executor::Node;
+use crate::executor::{AggNode, Node};
 use crate::memory::Addr;
 
 /// A backend's session, between and within statements.
@@ -35,6 +35,8 @@ pub(super) struct Session {
     pub(super) plans: PlanCache,
     /// Nodes of queries in the executor.
     pub(super) nodes: Rc<Vec<Node>>,
+    /// Hashed aggregates that the statement's plan has, until its executor starts.
+    pub(super) planned: Vec<AggNode>,
     /// Relations that it has opened.
     pub(super) relations: Rc<Vec<CachedRelation>>,
     /// PL/pgSQL's functions and blocks.
@@ -163,7 +165,7 @@ impl Session {
         found.extend_from_slice(&self.tuple);
         found.extend(self.plpgsql.in_use());
         found.extend(self.running.iter().map(|running| running.saved));
-        found.extend(self.nodes.iter().map(Node::context));
+        found.extend(self.nodes.iter().flat_map(Node::contexts));
         found.extend(
             self.relations.iter().flat_map(|relation| relation.indexes.iter().map(|index| index.1)),
         );

@@ -84,6 +84,21 @@ pub enum Session {
         /// `hash_mem_multiplier`
         multiplier: Option<Quantity>,
     },
+    /// `hash aggregate groups=1000 width=4`
+    HashAggregate {
+        /// How many groups.
+        groups: u64,
+        /// Bytes of a key.
+        width: u64,
+        /// Aggregates.
+        aggregates: Option<u64>,
+        /// Groups that the planner expects.
+        estimate: Option<u64>,
+        /// `work_mem`
+        work_mem: Option<Quantity>,
+        /// `hash_mem_multiplier`
+        multiplier: Option<Quantity>,
+    },
     /// `simple query orders`
     SimpleQuery {
         /// The table.
@@ -154,6 +169,7 @@ impl Session {
             Self::Sync => "sync",
             Self::Sort { .. } => "sort",
             Self::Hash { .. } => "hash",
+            Self::HashAggregate { .. } => "hash aggregate",
             Self::SimpleQuery { .. } => "simple query",
             Self::CreateTemp { .. } => "create temp table",
             Self::Function(..) => "plpgsql",
@@ -234,6 +250,12 @@ impl fmt::Display for Session {
             }
             Self::Hash { rows, width, estimate, work_mem, multiplier } => {
                 write!(f, " rows={rows} width={width}{}", Maybe(" estimate=", estimate))?;
+                Maybe(" work_mem=", work_mem).fmt(f)?;
+                Maybe(" hash_mem_multiplier=", multiplier).fmt(f)
+            }
+            Self::HashAggregate { groups, width, aggregates, estimate, work_mem, multiplier } => {
+                write!(f, " groups={groups} width={width}{}", Maybe(" aggregates=", aggregates))?;
+                Maybe(" estimate=", estimate).fmt(f)?;
                 Maybe(" work_mem=", work_mem).fmt(f)?;
                 Maybe(" hash_mem_multiplier=", multiplier).fmt(f)
             }

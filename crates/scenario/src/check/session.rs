@@ -28,6 +28,7 @@ impl Checker {
                 | Session::Error(_)
                 | Session::Sort { .. }
                 | Session::Hash { .. }
+                | Session::HashAggregate { .. }
                 | Session::Function(..)
                 | Session::Block(_)
                 | Session::Exception(_)
@@ -101,8 +102,7 @@ impl Checker {
                 let work_mem = self.work_mem(work_mem)?;
                 let begin = SessionOp::SortBegin { work_mem, bound, datum: false, length };
                 let put = SessionOp::SortPut { rows: 1 };
-                let steps = [begin, put, SessionOp::SortPerform];
-                self.node_frame(backend?, steps, *rows, span)
+                self.node_frame(backend?, Some(begin), put, SessionOp::SortPerform, *rows, span)
             }
             Session::Hash { rows, width, estimate, work_mem, multiplier } => {
                 let length = self.length(*width, span)?;
@@ -115,8 +115,15 @@ impl Checker {
                     length,
                 };
                 let insert = SessionOp::HashInsert { rows: 1 };
-                let steps = [begin, insert, SessionOp::HashBuilt];
-                self.node_frame(backend?, steps, *rows, span)
+                let built = SessionOp::HashBuilt;
+                self.node_frame(backend?, Some(begin), insert, built, *rows, span)
+            }
+            Session::HashAggregate { groups, .. } => {
+                let begin = self.agg_begin(session, span)?;
+                let planned = place.within == Within::Planned;
+                let begin = (!planned).then_some(begin);
+                let put = SessionOp::AggPut { groups: 1 };
+                self.node_frame(backend?, begin, put, SessionOp::AggFilled, *groups, span)
             }
             Session::Function(name, body) => {
                 self.plpgsql(name.as_ref().map(|name| &*name.text), body, span, place)
@@ -173,16 +180,37 @@ impl Checker {
         frame.compiled()
     }
 
+    /// The beginning of a `hash aggregate`.
+    pub(super) fn agg_begin(&mut self, session: &Session, span: Span) -> Option<SessionOp> {
+        let Session::HashAggregate { groups, width, aggregates, estimate, work_mem, multiplier } =
+            session
+        else {
+            return None;
+        };
+        let estimate = estimate.unwrap_or(*groups);
+        Some(SessionOp::AggBegin {
+            work_mem: self.work_mem(work_mem)?,
+            multiplier: multiplier.map(|multiplier| multiplier.value),
+            estimate: self.number_of(estimate, "groups", 10_000_000, span)?,
+            width: self.number_of(*width, "bytes a key", MAX_WIDTH, span)?,
+            transitions: self.number_of(aggregates.unwrap_or(1), "aggregates", 100, span)?,
+        })
+    }
+
     fn node_frame(
         &mut self,
         backend: BackendId,
-        [begin, row, end]: [SessionOp; 3],
+        begin: Option<SessionOp>,
+        row: SessionOp,
+        end: SessionOp,
         rows: u64,
         span: Span,
     ) -> Compiled {
         self.number_of(rows, "rows", u32::MAX.into(), span)?;
         let mut frame = Frame::new(self.statements.saturating_sub(1), span.line);
-        frame.op(span.line, Op::Session { backend, session: begin });
+        if let Some(session) = begin {
+            frame.op(span.line, Op::Session { backend, session });
+        }
         frame.times(Op::Session { backend, session: row }, rows);
         frame.op(span.line, Op::Session { backend, session: end });
         frame.compiled()

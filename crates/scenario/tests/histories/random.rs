@@ -120,6 +120,7 @@ const SESSION: &[&str] = &[
     "query { plpgsql f { block { perform { palloc $S; tuple { palloc $S } }; exception { palloc $S } } } }",
     "query { tuple { plpgsql g { block { return query { error \"no\"; palloc $S }; exception { palloc $S as x } }; palloc $S } } }",
     "do { plpgsql { block { call f { for query { perform { plpgsql f { error \"no\" } } } }; exception { perform { sort rows=20 width=9 } } } } }",
+    "query { hash aggregate groups=90 width=9 estimate=3; hash aggregate groups=9 width=4; palloc $S }",
     "query { plpgsql f { for query { block { perform { hash rows=9 width=9 }; error \"no\"; exception { palloc $S } } } } }",
     "simple query $T",
     "simple query v sort width=44 work_mem=64kB",

@@ -20,6 +20,9 @@ pub(super) fn opens(schema: &Schema, sql: &str, version: Version) -> Vec<Session
     schema.opens(sql).into_iter().map(open).collect()
 }
 
+/// `(i * 7919) % 10007`, of more numbers than that.
+const GROUPS: u32 = 10_007;
+
 /// What is in force of the settings that stories change.
 #[derive(Clone, Copy)]
 pub(super) struct InForce {
@@ -42,13 +45,14 @@ impl InForce {
     }
 }
 
-/// The nodes that a query has run when its first row comes, in their order.
+/// The nodes that a query has run when its first row comes, in their order: what is made when the
+/// executor starts, and what comes later.
 pub(super) fn nodes(
     backend: BackendId,
     sql: &str,
     (schema, version): (&Schema, Version),
     settings: InForce,
-) -> Vec<Op> {
+) -> (Vec<Op>, Vec<Op>) {
     let InForce { work_mem, multiplier } = settings;
     // A column alone is sorted as a Datum from 16 on: its bytes without a tuple around them.
     let datum = version.number() >= 16;
@@ -61,6 +65,19 @@ pub(super) fn nodes(
         ]
     };
     let items = schema.rows("items");
+    let aggregate = |width, groups| {
+        vec![
+            SessionOp::AggBegin {
+                work_mem: Some(work_mem),
+                multiplier,
+                estimate: groups,
+                width,
+                transitions: 1,
+            },
+            SessionOp::AggPut { groups },
+            SessionOp::AggFilled,
+        ]
+    };
     let ops = match sql {
         sql if sql.contains("PARTITION BY r ORDER BY v") => sort(two, None),
         sql if sql.contains("SELECT v FROM ledger ORDER BY v") => sort(one, bound(sql)),
@@ -76,9 +93,14 @@ pub(super) fn nodes(
             SessionOp::HashInsert { rows: items },
             SessionOp::HashBuilt,
         ],
+        // Keys are integers, or texts of 32 letters with a byte before them.
+        sql if sql.contains("FROM ledger GROUP BY r") => aggregate(4, GROUPS),
+        sql if sql.contains("FROM ledger GROUP BY v") => aggregate(33, schema.rows("ledger")),
         _ => Vec::new(),
     };
-    ops.into_iter().map(|session| Op::Session { backend, session }).collect()
+    let ops = ops.into_iter().map(|session| Op::Session { backend, session });
+    let starts = |op: &Op| matches!(op, Op::Session { session: SessionOp::AggBegin { .. }, .. });
+    ops.partition(starts)
 }
 
 /// How many rows a sort with LIMIT has to keep.

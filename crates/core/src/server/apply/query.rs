@@ -72,8 +72,10 @@ impl Server {
         }
         let mut portal = self.create_portal(id)?;
         if let Some(columns) = columns {
-            portal.query = Some(self.executor_start(id, portal.context)?);
+            let query = self.executor_start(id, portal.context)?;
+            portal.query = Some(query);
             self.keep_portal(id, portal)?;
+            self.init_planned(id, query.per_query)?;
             let formats = u64::from(columns) * FORMAT;
             self.keep(id, portal.context, formats)?;
         }
@@ -183,7 +185,9 @@ impl Server {
         self.keep_portal(id, portal)?;
         self.switch(id, outer)?;
         self.portal_drop(id)?;
-        self.at(id)?.session.statement = None;
+        let session = &mut self.at(id)?.session;
+        session.statement = None;
+        session.planned.clear();
         Ok(())
     }
 
@@ -242,6 +246,7 @@ impl Server {
         let session = &mut backend.session;
         (session.statement, session.running) = (None, None);
         session.tuple.clear();
+        session.planned.clear();
         self.leave_blocks(id)?;
         self.abort_current_transaction(id)?;
         // MarkPortalFailed, of a statement in a transaction that was aborted before.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Outcome;
 use crate::error::{Error, Fallible, SessionError};
-use crate::executor::{HashNode, HashTable, Node, NodeState, Tuplesort, Wanted};
+use crate::executor::{AggNode, HashAgg, HashNode, HashTable, Node, NodeState, Tuplesort, Wanted};
 use crate::ids::{BackendId, ContextSlot, Name};
 use crate::memory::Addr;
 use crate::mmgr::Process;
@@ -140,7 +140,10 @@ impl Server {
 
     fn node_op(&mut self, id: BackendId, op: &SessionOp) -> Fallible<()> {
         self.check_touched()?;
-        let query = self.at(id)?.session.query();
+        let query = match (op, self.at(id)?.session.query()) {
+            (SessionOp::AggBegin { .. }, None) => return self.plan_agg(id, op),
+            (_, query) => query,
+        };
         let Query { per_query, .. } =
             query.ok_or(Error::Protocol("no query is running that this belongs to"))?;
         match *op {
@@ -159,6 +162,18 @@ impl Server {
                 let hash = HashTable::create(&mut self.memory_of(id)?, per_query, node)?;
                 self.add_node(id, per_query, NodeState::Hash(hash))
             }
+            SessionOp::AggBegin { .. } => {
+                let node = self.agg_node(id, op);
+                self.begin_agg(id, per_query, node.ok_or_else(other_node)?)
+            }
+            SessionOp::AggPut { groups } => self.with_node(id, per_query, |node, process| {
+                let NodeState::Agg(agg) = node else { return Err(other_node()) };
+                (0..groups).try_for_each(|_| agg.put(process))
+            }),
+            SessionOp::AggFilled => self.with_node(id, per_query, |node, process| {
+                let NodeState::Agg(agg) = node else { return Err(other_node()) };
+                agg.filled(process)
+            }),
             SessionOp::SortPut { rows } => self.with_node(id, per_query, |node, process| {
                 let NodeState::Sort(sort) = node else { return Err(other_node()) };
                 (0..rows).try_for_each(|_| sort.put(process))
@@ -177,6 +192,42 @@ impl Server {
             }),
             _ => Err(other_node()),
         }
+    }
+
+    fn agg_node(&self, id: BackendId, op: &SessionOp) -> Option<AggNode> {
+        let &SessionOp::AggBegin { work_mem, multiplier, estimate, width, transitions } = op else {
+            return None;
+        };
+        let work_mem = work_mem.unwrap_or_else(|| self.work_mem(id));
+        let multiplier = multiplier.unwrap_or_else(|| self.hash_mem_multiplier(id));
+        Some(AggNode { work_mem, multiplier, estimate, width, transitions })
+    }
+
+    /// The plan of the statement that is being planned has such a node.
+    fn plan_agg(&mut self, id: BackendId, op: &SessionOp) -> Fallible<()> {
+        let node = self.agg_node(id, op).ok_or_else(other_node)?;
+        let session = &mut self.at(id)?.session;
+        if session.statement.is_none() || session.portal.is_some_and(|it| it.active.is_some()) {
+            return Err(Error::Protocol("no query is running that this belongs to").into());
+        }
+        if session.planned.len() >= MAX_NODES {
+            return Err(Error::Limit { what: "nodes", limit: MAX_NODES as u64 }.into());
+        }
+        session.planned.push(node);
+        Ok(())
+    }
+
+    /// `ExecInitAgg` of the nodes that were planned.
+    pub(super) fn init_planned(&mut self, id: BackendId, query: Addr) -> Fallible<()> {
+        for node in std::mem::take(&mut self.at(id)?.session.planned) {
+            self.begin_agg(id, query, node)?;
+        }
+        Ok(())
+    }
+
+    fn begin_agg(&mut self, id: BackendId, query: Addr, node: AggNode) -> Fallible<()> {
+        let agg = HashAgg::begin(&mut self.memory_of(id)?, query, node)?;
+        self.add_node(id, query, NodeState::Agg(agg))
     }
 
     fn add_node(&mut self, id: BackendId, query: Addr, state: NodeState) -> Fallible<()> {
@@ -212,7 +263,9 @@ impl Server {
                 return Ok(());
             };
             let node = Rc::make_mut(&mut self.at(id)?.session.nodes).remove(last);
-            self.delete_family(id, node.context())?;
+            for context in node.contexts() {
+                self.delete_family(id, context)?;
+            }
         }
     }
 }
