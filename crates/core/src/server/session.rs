@@ -10,6 +10,7 @@ use super::plpgsql::Plpgsql;
 use super::portals::{Cursor, Running};
 use super::relcache::CachedRelation;
 use crate::executor::{AggNode, Node};
+use crate::ids::PinSlot;
 use crate::memory::Addr;
 
 /// A backend's session, between and within statements.
@@ -17,6 +18,8 @@ use crate::memory::Addr;
 pub(super) struct Session {
     /// `TransactionStateData`, the transaction first, then its savepoints.
     pub(super) levels: Vec<TransactionState>,
+    /// Pins that were kept in the transaction, with the level of it that owns each (`ResourceOwner`).
+    pub(super) pins: Vec<(PinSlot, usize)>,
     /// There was a BEGIN (`TBLOCK_INPROGRESS` and what follows it).
     pub(super) in_block: bool,
     /// The unnamed portal.

@@ -248,6 +248,7 @@ impl Server {
         self.abort_portal(id, 1)?;
         self.abort_cursors(id, 1)?;
         self.plpgsql_xact_cb(id, false)?;
+        self.release_pins(id)?;
         self.proc_release_locks(id, false)?;
         self.at_eoxact_guc(id, false)?;
         // AtEOXact_SPI: their memory goes with the transaction's, or the portal's.
@@ -273,6 +274,7 @@ impl Server {
         }
         let backend = self.at(id)?;
         backend.session.levels.clear();
+        backend.session.pins.clear();
         backend.session.in_block = false;
         backend.variables.set_context(ContextSlot::CUR_TRANSACTION, None)?;
         match end {
@@ -291,7 +293,9 @@ impl Server {
             self.reassign_locks(id)?;
             self.at_eoxact_guc(id, true)?;
             let ended = self.pop_level(id)?;
-            let level = self.at(id)?.session.levels.len();
+            let session = &mut self.at(id)?.session;
+            let level = session.levels.len();
+            session.pins.iter_mut().for_each(|(_, of)| *of = level.min(*of));
             self.sub_commit_portals(id, level)?;
             // AtSubCommit_Memory
             let parent = self.level(id)?.context;
@@ -322,6 +326,7 @@ impl Server {
         self.abort_portal(id, level)?;
         self.abort_cursors(id, level)?;
         self.plpgsql_subxact_cb(id)?;
+        self.release_pins(id)?;
         self.release_level_locks(id)?;
         self.at_eoxact_guc(id, false)?;
         self.at_eosubxact_spi(id)
