@@ -6,6 +6,7 @@ mod families;
 mod local;
 mod locks;
 mod misuse;
+mod plpgsql;
 mod portals;
 mod prepare;
 mod query;
