@@ -2,7 +2,7 @@
 //!
 //! PostgreSQL: `AtPrepare_Locks`, `PostPrepare_Locks`, `lock_twophase_postcommit` (`lock.c`).
 
-use super::table::partition;
+use super::table::{ProcLock, partition};
 use super::{LockManager, LockMethod, LockTag, LockTagType, Owner, Proc, ProcNumber};
 
 impl LockManager {
@@ -54,15 +54,17 @@ impl LockManager {
 
     fn pass_proclock(&mut self, from: ProcNumber, to: ProcNumber, tag: LockTag, dummy: &mut Proc) {
         let Some(proclock) = self.proclocks.remove(&(tag, from)) else { return };
-        self.proclocks.insert((tag, to), proclock);
+        let born = self.births;
+        self.births += 1;
+        self.proclocks.insert((tag, to), ProcLock { born, ..proclock });
         if let Some(lock) = self.locks.get_mut(&tag) {
             for holder in lock.proc_locks.iter_mut().filter(|holder| **holder == from) {
                 *holder = to;
             }
         }
         if let Some(proc) = self.procs.get_mut(&from) {
-            proc.proc_locks[partition(&tag)].retain(|held| *held != tag);
+            proc.proc_locks[partition(&tag)].remove(&proclock.born);
         }
-        dummy.proc_locks[partition(&tag)].push(tag);
+        dummy.proc_locks[partition(&tag)].insert(born, tag);
     }
 }

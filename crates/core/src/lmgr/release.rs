@@ -108,7 +108,7 @@ impl LockManager {
         }
         for partition in 0..PARTITIONS {
             let Some(proc) = self.procs.get(&number) else { return };
-            for tag in proc.proc_locks[partition].clone() {
+            for tag in proc.proc_locks[partition].values().copied().collect::<Vec<_>>() {
                 if tag.method == method {
                     self.release_marked(number, tag, all);
                 }
