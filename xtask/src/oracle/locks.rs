@@ -19,12 +19,13 @@ use crate::trouble::Trouble;
 use pgscope_core::profile::Version;
 
 /// Tables with a key each, as the recordings' rows have them.
-const SETUP: [&str; 6] = [
+const SETUP: [&str; 7] = [
     "CREATE TABLE t(id int PRIMARY KEY, bal int) WITH (autovacuum_enabled = off)",
     "INSERT INTO t SELECT i, 0 FROM generate_series(1, 3) i",
     "CREATE TABLE u(id int PRIMARY KEY, bal int) WITH (autovacuum_enabled = off)",
     "INSERT INTO u SELECT i, 0 FROM generate_series(1, 3) i",
     "CREATE TABLE v(id int)",
+    "CREATE TABLE child(id int PRIMARY KEY, parent int REFERENCES u(id)) WITH (autovacuum_enabled = off)",
     "VACUUM t, u",
 ];
 /// As those were set that recorded.
@@ -35,6 +36,8 @@ pub(super) const SETTINGS: [&str; 5] = [
     "checkpoint_timeout=1d",
     "deadlock_timeout=1s",
 ];
+/// What is no statement: whoever waits is told to give up.
+const CANCEL: &str = "cancel";
 const MODES: [&str; 8] = [
     "ACCESS SHARE",
     "ROW SHARE",
@@ -52,6 +55,7 @@ enum Mix {
     Tables,
     Rows,
     Advisory,
+    Keys,
     All,
 }
 
@@ -59,7 +63,15 @@ enum Mix {
 fn draw(seed: u64) -> Vec<String> {
     let mut random = Random::new(seed);
     let sessions = random.between(2, 4);
-    let mix = random.pick(&[Mix::Tables, Mix::Rows, Mix::Rows, Mix::Advisory, Mix::All]);
+    let mix = random.pick(&[
+        Mix::Tables,
+        Mix::Rows,
+        Mix::Rows,
+        Mix::Keys,
+        Mix::Keys,
+        Mix::Advisory,
+        Mix::All,
+    ]);
     let mut lines = Vec::new();
     for session in 0..sessions {
         if random.percent(80) {
@@ -78,16 +90,20 @@ fn letter(session: u64) -> char {
 }
 
 fn statement(random: &mut Random, mix: Mix) -> String {
-    let [tables, rows, advisory] = match mix {
-        Mix::Tables => [60, 5, 5],
-        Mix::Rows => [5, 60, 3],
-        Mix::Advisory => [5, 3, 60],
-        Mix::All => [25, 30, 20],
+    let [tables, rows, advisory, keys] = match mix {
+        Mix::Tables => [60, 5, 5, 2],
+        Mix::Rows => [5, 60, 3, 5],
+        Mix::Advisory => [5, 3, 60, 0],
+        Mix::Keys => [5, 30, 0, 40],
+        Mix::All => [25, 30, 20, 15],
     };
-    match random.weighted(&[(tables, 0), (rows, 1), (advisory, 2), (25, 3)]) {
+    let kinds = [(tables, 0), (rows, 1), (advisory, 2), (keys, 4), (3, 5), (25, 3)];
+    match random.weighted(&kinds) {
         0 => table(random),
         1 => row(random),
         2 => advisory_lock(random),
+        4 => key(random),
+        5 => CANCEL.into(),
         _ => transaction(random),
     }
 }
@@ -110,6 +126,21 @@ fn row(random: &mut Random) -> String {
     }
 }
 
+/// Keys that others look for, refer to, or want too.
+fn key(random: &mut Random) -> String {
+    let (table, id, other) =
+        (random.pick(&["t", "u", "u"]), random.between(1, 4), random.between(1, 4));
+    match random.below(12) {
+        0..2 => format!("UPDATE {table} SET id = id + 10 WHERE id = {id}"),
+        2..5 => format!("INSERT INTO {table} VALUES ({id}, 0)"),
+        5..8 => format!("INSERT INTO child VALUES ({other}, {id})"),
+        8 => format!("DELETE FROM child WHERE id = {other}"),
+        9 => format!("UPDATE child SET parent = {id} WHERE id = {other}"),
+        10 => format!("SELECT id FROM {table} WHERE id < {id} ORDER BY id FOR UPDATE"),
+        _ => format!("TRUNCATE {}", random.pick(&["t", "v"])),
+    }
+}
+
 fn advisory_lock(random: &mut Random) -> String {
     let key = random.pick(&["1", "2", "1, 2"]);
     let scope = random.pick(&["", "_xact"]);
@@ -125,6 +156,7 @@ fn advisory_lock(random: &mut Random) -> String {
 fn transaction(random: &mut Random) -> String {
     let words = [
         (4, "BEGIN"),
+        (1, "BEGIN ISOLATION LEVEL REPEATABLE READ"),
         (4, "COMMIT"),
         (4, "ROLLBACK"),
         (4, "SAVEPOINT s"),

@@ -78,7 +78,11 @@ impl Recorder {
     fn play(&mut self, lines: &[String]) -> Result<bool> {
         for line in lines {
             let Some((name, sql)) = line.split_once(' ') else { continue };
-            if self.step(name, sql)? && !self.deadlock()? {
+            let circle = match sql {
+                super::CANCEL => self.cancel(name)?,
+                _ => self.step(name, sql)?,
+            };
+            if circle && !self.deadlock()? {
                 return Ok(false);
             }
             if self.ends_soon() {
@@ -106,6 +110,19 @@ impl Recorder {
     /// After a deadlock the clocks of server and model are not the same.
     fn ends_soon(&self) -> bool {
         self.steps.last().is_some_and(|step| step["wait_ms"].is_number())
+    }
+
+    /// `pg_cancel_backend` of who waits.
+    fn cancel(&mut self, name: &str) -> Result<bool> {
+        let waits = |it: &Session| name.starts_with(it.name) && it.busy.is_some();
+        let Some(at) = self.sessions.iter().position(waits) else { return Ok(false) };
+        let pid = self.sessions[at].client.pid;
+        self.monitor.rows(&format!("SELECT pg_cancel_backend({pid})"))?;
+        let reply = self.sessions[at].client.wait()?;
+        self.sessions[at].busy = None;
+        let ended = self.settle()?;
+        let step = json!({"session": name, "action": "cancel", "outcome": self.outcome(&reply)});
+        self.write(step, ended)
     }
 
     /// Send a statement if its session is free, and write down what came of it. Whether sessions now wait
