@@ -51,6 +51,8 @@ pub struct ClientProcess {
     pub pid: u32,
     /// Its `PGPROC`.
     pub proc: u32,
+    /// What its virtual transactions are called by: its `PGPROC`, in 15 its `BackendId`.
+    pub number: u32,
 }
 
 /// What a backend waits for. Until that ends it can do nothing.
