@@ -35,7 +35,13 @@ pub fn mount() {
     let rescued = if query.embed || fragment.is_some() { None } else { storage::rescued() };
     let packed = fragment.is_some() || matches!(kept, Some(Kept::Packed(_)));
     let render = move |later: Option<Later>| {
-        let open = |fragment: &str| address::open(later.as_ref(), fragment);
+        let open = |fragment: &str| {
+            let link = address::open(later.as_ref(), fragment);
+            link.map(|link| match query.at {
+                Some(op) => Link { op, event: 0, ..link },
+                None => link,
+            })
+        };
         let mut link = rescued.map(Ok).or_else(|| fragment.as_deref().map(open));
         let left = match kept {
             Some(Kept::Whole(link)) => Some(link),
@@ -86,7 +92,7 @@ pub fn App(props: &AppProps) -> Html {
 
     let shown = (*state).clone();
     if query.embed {
-        html! { <Embed state={shown} memory={query.memory} {act} /> }
+        html! { <Embed state={shown} {query} {act} /> }
     } else {
         html! { <Page state={shown} {act} /> }
     }
