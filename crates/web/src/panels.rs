@@ -7,6 +7,7 @@ pub mod actions;
 pub mod app;
 pub mod breaks;
 pub mod bytes;
+pub mod complete;
 pub mod dial;
 pub mod dialogs;
 pub mod editor;

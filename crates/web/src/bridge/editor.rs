@@ -5,7 +5,9 @@
 
 use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
-use web_sys::{Document, HtmlElement, HtmlTextAreaElement};
+use web_sys::{
+    Document, HtmlElement, HtmlTextAreaElement, ScrollIntoViewOptions, ScrollLogicalPosition,
+};
 
 use super::{document, window};
 
@@ -16,6 +18,39 @@ pub(super) fn exec_command(document: &Document, command: &str, argument: &str) -
     let done = run
         .and_then(|it| it.call3(document, &command.into(), &JsValue::FALSE, &argument.into()).ok());
     done.is_some_and(|done| done.is_truthy())
+}
+
+/// The caret's place in the field's text, in bytes; none while something is selected.
+pub fn caret(field: &HtmlTextAreaElement) -> Option<usize> {
+    let (start, end) = (field.selection_start().ok()??, field.selection_end().ok()??);
+    let text = field.value();
+    let mut units = 0;
+    let at = text.char_indices().find(|(_, letter)| {
+        let here = units >= end;
+        units += u32::try_from(letter.len_utf16()).unwrap_or_default();
+        here
+    });
+    (start == end).then(|| at.map_or(text.len(), |(at, _)| at))
+}
+
+/// Type `put` over what stands behind the last `length` units before the caret.
+pub fn complete(field: &HtmlTextAreaElement, length: usize, put: &str) {
+    let (Some(document), Ok(Some(caret))) = (document(), field.selection_end()) else { return };
+    let start = caret.saturating_sub(u32::try_from(length).unwrap_or_default());
+    // The field has the focus, since the reader types in it.
+    if field.set_selection_range(start, caret).is_ok() {
+        exec_command(&document, "insertText", put);
+    }
+}
+
+/// Scroll the list that has this element so that it is seen.
+pub fn reveal(id: &str) {
+    let Some(element) = document().and_then(|document| document.get_element_by_id(id)) else {
+        return;
+    };
+    let options = ScrollIntoViewOptions::new();
+    options.set_block(ScrollLogicalPosition::Nearest);
+    element.scroll_into_view_with_scroll_into_view_options(&options);
 }
 
 /// More lines than any button writes.

@@ -73,7 +73,7 @@ pub fn header(
             </label>
             <label class="chip buffers">
                 <span>{ "shared_buffers" }</span>
-                <select onchange={choose(Setting::SharedBuffers)}>
+                <select aria-label="shared_buffers" onchange={choose(Setting::SharedBuffers)}>
                     if !offered { <option selected=true>{ size(buffers) }</option> }
                     { for sizes }
                 </select>
