@@ -31,4 +31,5 @@ pub mod question;
 mod theme;
 pub mod timeline;
 pub mod transport;
+pub mod versions;
 pub mod views;

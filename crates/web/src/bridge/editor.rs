@@ -5,9 +5,7 @@
 
 use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
-use web_sys::{
-    Document, HtmlElement, HtmlTextAreaElement, ScrollIntoViewOptions, ScrollLogicalPosition,
-};
+use web_sys::{Document, HtmlElement, HtmlTextAreaElement};
 
 use super::{document, window};
 
@@ -41,16 +39,6 @@ pub fn complete(field: &HtmlTextAreaElement, length: usize, put: &str) {
     if field.set_selection_range(start, caret).is_ok() {
         exec_command(&document, "insertText", put);
     }
-}
-
-/// Scroll the list that has this element so that it is seen.
-pub fn reveal(id: &str) {
-    let Some(element) = document().and_then(|document| document.get_element_by_id(id)) else {
-        return;
-    };
-    let options = ScrollIntoViewOptions::new();
-    options.set_block(ScrollLogicalPosition::Nearest);
-    element.scroll_into_view_with_scroll_into_view_options(&options);
 }
 
 /// More lines than any button writes.

@@ -83,6 +83,7 @@ pub fn App(props: &AppProps) -> Html {
     effects::use_clockwork(&state, &act);
     effects::use_theme(&state, query, &act);
     effects::use_projector(&state);
+    effects::use_looks(&state);
     effects::use_links(&act);
     effects::use_files(query, &act);
     effects::use_keys(&state, query, &act);

@@ -4,7 +4,7 @@
 //! arrows choose another. Enter takes only what was chosen: whoever just types is never stopped.
 
 use pgscope_scenario::{Completion, complete};
-use web_sys::{HtmlElement, HtmlTextAreaElement};
+use web_sys::HtmlTextAreaElement;
 use yew::prelude::*;
 
 use crate::bridge::editor;
@@ -53,11 +53,10 @@ impl Offered {
         Some(Self { offers: found.offers, begun, active: None, top, left, column, upward })
     }
 
-    /// The same where the text stands now, unless that was scrolled out of the editor's box.
-    pub fn scrolled(&self, field: &HtmlTextAreaElement, view: &HtmlElement) -> Option<Self> {
-        let (now, view) = (Self::at_caret(field, true)?, view.get_bounding_client_rect());
-        let seen = now.top >= view.top() && now.top + LINE <= view.bottom();
-        seen.then(|| Self { active: self.active, ..now })
+    /// The same where the text stands now.
+    pub fn scrolled(&self, field: &HtmlTextAreaElement) -> Option<Self> {
+        let now = Self::at_caret(field, true)?;
+        Some(Self { active: self.active, ..now })
     }
 }
 

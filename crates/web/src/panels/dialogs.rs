@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
+use pgscope_core::profile::Version;
 use pgscope_scenario::limits::CHATS_CUT;
 use web_sys::{HtmlDialogElement, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use super::icons;
+use super::versions::Versions;
 use crate::bridge::address;
 use crate::bridge::clipboard;
 use crate::bridge::keys::KEYS;
@@ -28,6 +30,8 @@ pub struct DialogsProps {
     pub text: Rc<str>,
     /// How many of its operations are done.
     pub op: u64,
+    /// The version that it runs on.
+    pub version: Version,
     /// To close it.
     pub act: Callback<Action>,
 }
@@ -89,6 +93,7 @@ pub fn Dialogs(props: &DialogsProps) -> Html {
         Dialog::Keys => ("Keys", keys()),
         Dialog::Link => ("Link", link_field(link)),
         Dialog::Embed => ("Embed", embed_code(props, &wish)),
+        Dialog::Versions => ("Versions", versions(props)),
     };
     html! {
         <dialog ref={element} {onclose} onclick={beside} aria-labelledby="dialog-heading">
@@ -102,6 +107,15 @@ pub fn Dialogs(props: &DialogsProps) -> Html {
                 { body }
             </div>
         </dialog>
+    }
+}
+
+fn versions(DialogsProps { text, version, act, .. }: &DialogsProps) -> Html {
+    html! {
+        <>
+            <p>{ "This scenario on each version that pgscope knows. What differs from yours is marked." }</p>
+            <Versions text={AttrValue::from(Rc::clone(text))} own={*version} act={act.clone()} />
+        </>
     }
 }
 

@@ -14,7 +14,7 @@ use web_sys::{HtmlElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
 use super::complete::{self, Offered, Pressed};
-use crate::bridge::editor;
+use crate::bridge::{editor, reveal};
 use crate::paint::groups::{Group, Groups};
 use crate::state::{Action, Move};
 
@@ -266,18 +266,18 @@ pub fn Editor(props: &EditorProps) -> Html {
         })
     };
     let onscroll = {
-        let (offered, field, view) = (offered.clone(), field.clone(), scroller.clone());
+        let (offered, field) = (offered.clone(), field.clone());
         Callback::from(move |_: Event| {
             let shown = offered.as_ref().zip(field.cast::<HtmlTextAreaElement>());
-            if let Some(((shown, field), view)) = shown.zip(view.cast::<HtmlElement>()) {
-                offered.set(shown.scrolled(&field, &view));
+            if let Some((shown, field)) = shown {
+                offered.set(shown.scrolled(&field));
             }
         })
     };
     let active = offered.as_ref().and_then(|it| it.active).map(complete::id);
     use_effect_with(active.clone(), |active| {
         if let Some(active) = active {
-            editor::reveal(active);
+            reveal::reveal(&["#", active].concat());
         }
     });
     html! {
@@ -293,6 +293,7 @@ pub fn Editor(props: &EditorProps) -> Html {
                     autocapitalize="off" wrap="off" rows="1" {oninput} {onkeydown}
                     aria-autocomplete="list" aria-controls={offered.is_some().then_some("completions")}
                     aria-activedescendant={active} onblur={close.reform(|_: FocusEvent| ())}
+                    onwheel={close.reform(|_: WheelEvent| ())}
                     onpointerdown={close.reform(|_: PointerEvent| ())} />
                 if let Some(offered) = &*offered { { complete::list(offered, &take) } }
             </div>

@@ -130,7 +130,7 @@ pub fn Page(props: &PageProps) -> Html {
             if let Some(dialog) = state.dialog {
                 <Dialogs {dialog} link={address::of(&state.link(), "")}
                     title={state.title()} text={state.text.clone()} op={state.link().op}
-                    act={act.clone()} />
+                    version={state.version()} act={act.clone()} />
             }
         </div>
     }
