@@ -4,7 +4,7 @@ use pgscope_e2e::{Window, run};
 use thirtyfour::prelude::*;
 
 const FIELD: &str = "textarea[aria-label=Scenario]";
-const SCRIPT: &str = "-- Mine\nserver 18\ntable t pages=9\nbackend a\na: read t 0\na: read t 1";
+const SCRIPT: &str = "-- Mine\nserver 18\ntable t pages=9\nbackend a\na: read t 0\na: read t 1\na: read t 2";
 
 #[test]
 fn a_panic_says_what_happened_keeps_the_script_and_restarts() {
@@ -13,7 +13,7 @@ fn a_panic_says_what_happened_keeps_the_script_and_restarts() {
             let reader = bench.reader(window).await?;
             reader.visit(&format!("?theme={theme}")).await?;
             reader.write(FIELD, SCRIPT).await?;
-            reader.until_text("#position", |text| text.contains(" of 4")).await?;
+            reader.until_text("#position", |text| text.contains(" of 5")).await?;
             reader.keys(Key::Escape + "").await?;
             // What Yew doesn't get over: a page in which nothing can be put, as by an extension.
             let broken =
@@ -42,7 +42,7 @@ fn a_panic_says_what_happened_keeps_the_script_and_restarts() {
                 })
                 .await?;
             reader.press("button", "To end").await?;
-            reader.until_text("#position", |text| text.starts_with("op 4 of 4")).await?;
+            reader.until_text("#position", |text| text.starts_with("op 5 of 5")).await?;
         }
         Ok(())
     });

@@ -1,13 +1,16 @@
 //! The scenario on every version side by side: how much is read, evicted, written and held, and the first
-//! operation that comes out another way.
+//! operations that come out another way.
 
 use gloo_timers::callback::Timeout;
 use pgscope_core::profile::Version;
 use yew::prelude::*;
 
 use crate::paint::words;
-use crate::state::versions::{MOST, Outcome, Ran, outcome};
+use crate::state::versions::{MOST, Outcome, Parting, Ran, outcome};
 use crate::state::{Action, Move};
+
+/// Differences of a version that are told in full.
+const SHOWN: usize = 3;
 
 /// What the comparison is given.
 #[derive(Clone, PartialEq, Properties)]
@@ -45,7 +48,7 @@ pub fn Versions(props: &VersionsProps) -> Html {
     }
     let here = outcomes.iter().find(|it| it.version == *own).and_then(|it| it.ran.as_ref().ok());
     let rows = outcomes.iter().map(|outcome| row(outcome, *own, here, act));
-    let partings = outcomes.iter().filter_map(|it| parting(it, *own, here?, act));
+    let partings = outcomes.iter().filter_map(|it| partings(it, *own, here?, act));
     let partings: Vec<Html> = partings.collect();
     let cut = here.is_some_and(|ran| ran.ops >= MOST);
     html! {
@@ -63,8 +66,7 @@ pub fn Versions(props: &VersionsProps) -> Html {
             if partings.is_empty() {
                 <p>{ "Every version says the same of every operation." }</p>
             } else {
-                <h3>{ "Where another version first differs" }</h3>
-                <ul class="partings">{ for partings }</ul>
+                { for partings }
             }
             if cut {
                 <p class="dim">{ format!("The first {} operations are compared.", words::thousands(MOST)) }</p>
@@ -111,31 +113,40 @@ fn row(outcome: &Outcome, own: Version, here: Option<&Ran>, act: &Callback<Actio
     }
 }
 
-/// The first operation of which a version says something else.
-fn parting(outcome: &Outcome, own: Version, here: &Ran, act: &Callback<Action>) -> Option<Html> {
+/// The first operations of which a version says something else.
+fn partings(outcome: &Outcome, own: Version, here: &Ran, act: &Callback<Action>) -> Option<Html> {
     let there = outcome.ran.as_ref().ok().filter(|_| outcome.version != own)?;
-    let parting = here.parting(there)?;
-    let op = parting.op;
-    let place = match parting.line {
-        Some(line) => format!("line {line}, operation {op}"),
-        None => format!("operation {op}"),
-    };
-    let go = {
+    let (first, count) = here.partings(there, SHOWN);
+    let more = count.checked_sub(first.len())?;
+    let number = outcome.version.number();
+    let said = |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
+    let one = |parting: &Parting| {
+        let op = parting.op;
+        let place = match parting.line {
+            Some(line) => format!("line {line}, operation {op}"),
+            None => format!("operation {op}"),
+        };
         let act = act.clone();
-        Callback::from(move |_: MouseEvent| {
+        let go = Callback::from(move |_: MouseEvent| {
             act.emit(Action::Show(None));
             act.emit(Action::Go(Move::To(op)));
-        })
+        });
+        html! {
+            <li>
+                <button type="button" class="where" onclick={go}>{ place }</button>
+                <dl>
+                    <dt>{ own.number() }</dt><dd>{ said(&parting.here) }</dd>
+                    <dt>{ number }</dt><dd>{ said(&parting.there) }</dd>
+                </dl>
+            </li>
+        }
     };
-    let said = |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
-    Some(html! {
-        <li key={outcome.version.number()}>
-            <h4>{ format!("PostgreSQL {}", outcome.version.number()) }
-                <button type="button" class="where" onclick={go}>{ place }</button></h4>
-            <dl>
-                <dt>{ own.number() }</dt><dd>{ said(&parting.here) }</dd>
-                <dt>{ outcome.version.number() }</dt><dd>{ said(&parting.there) }</dd>
-            </dl>
-        </li>
+    (count > 0).then(|| html! {
+        <section class="partings" key={number}>
+            <h3>{ format!("PostgreSQL {number}: {} another way",
+                match count { 1 => "1 operation goes".into(), _ => format!("{count} operations go") }) }</h3>
+            <ul>{ for first.iter().map(one) }</ul>
+            if more > 0 { <p class="dim">{ format!("And {}.", words::count(more as u64, "more operation")) }</p> }
+        </section>
     })
 }

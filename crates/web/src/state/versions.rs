@@ -38,7 +38,7 @@ pub struct Ran {
     told: Rc<[(Option<u32>, String)]>,
 }
 
-/// Where two versions first say something else.
+/// Where two versions say something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parting {
     /// The operation, from 1.
@@ -73,7 +73,8 @@ pub fn outcome(text: &str, version: Version) -> Outcome {
             ops: history.position().op,
             totals: history.totals(),
             local: server.backends().map(|(id, _)| local(server, id)).sum(),
-            shared: server.segment().shared_memory_size(),
+            // `shared_memory_size` is in megabytes.
+            shared: server.segment().shared_memory_size() << 20,
             told: told.into(),
         })
     });
@@ -86,15 +87,22 @@ fn local(server: &Server, backend: pgscope_core::ids::BackendId) -> u64 {
 }
 
 impl Ran {
-    /// The first operation of which `other` says something else.
-    pub fn parting(&self, other: &Self) -> Option<Parting> {
+    /// The first operations of which `other` says something else, `most` of them, and how many there are.
+    pub fn partings(&self, other: &Self, most: usize) -> (Vec<Parting>, usize) {
         let nothing = (None, String::new());
         let longer = self.told.len().max(other.told.len());
         let both = (0..longer).map(|at| {
             (self.told.get(at).unwrap_or(&nothing), other.told.get(at).unwrap_or(&nothing))
         });
-        let (at, (here, there)) = both.enumerate().find(|(_, (here, there))| here.1 != there.1)?;
-        let line = here.0.or(there.0);
-        Some(Parting { op: at as u64 + 1, line, here: here.1.clone(), there: there.1.clone() })
+        let apart = both.enumerate().filter(|(_, (here, there))| here.1 != there.1);
+        let (mut first, mut count) = (Vec::new(), 0);
+        for (at, ((line, here), (line_there, there))) in apart {
+            count += 1;
+            if first.len() < most {
+                let (here, there) = (here.clone(), there.clone());
+                first.push(Parting { op: at as u64 + 1, line: line.or(*line_there), here, there });
+            }
+        }
+        (first, count)
     }
 }
