@@ -299,7 +299,7 @@ impl Reader {
     /// Takes a picture of the window as WebP once the page is drawn.
     pub async fn photograph_small(&self, path: &Path) -> Result<()> {
         self.until_drawn().await?;
-        let wish = json!({ "format": "webp", "quality": 80 });
+        let wish = json!({ "format": "webp", "quality": 65 });
         let picture = self.ask("Page.captureScreenshot", wish).await?;
         let bytes = Base64::decode_vec(picture["data"].as_str().unwrap_or_default())?;
         if let Some(folder) = path.parent() {

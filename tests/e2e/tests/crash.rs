@@ -4,7 +4,8 @@ use pgscope_e2e::{Window, run};
 use thirtyfour::prelude::*;
 
 const FIELD: &str = "textarea[aria-label=Scenario]";
-const SCRIPT: &str = "-- Mine\nserver 18\ntable t pages=9\nbackend a\na: read t 0\na: read t 1\na: read t 2";
+const SCRIPT: &str =
+    "-- Mine\nserver 18\ntable t pages=9\nbackend a\na: read t 0\na: read t 1\na: read t 2";
 
 #[test]
 fn a_panic_says_what_happened_keeps_the_script_and_restarts() {

@@ -42,6 +42,12 @@ async fn leave(reader: &Reader) -> Result<()> {
     Ok(reader.driver().enter_default_frame().await?)
 }
 
+/// How many alerts say that a link can't be opened.
+async fn refused(reader: &Reader) -> Result<i64> {
+    let alerts = reader.script("return document.querySelectorAll('[role=alert]').length").await?;
+    Ok(alerts.as_i64().unwrap_or(-1))
+}
+
 #[test]
 fn an_element_shows_the_text_in_it_where_it_is_told_to() {
     run("an_element_shows_the_text_in_it_where_it_is_told_to", async |bench| {
@@ -80,9 +86,11 @@ fn several_elements_are_told_apart_and_follow_their_pictures() {
         enter(&reader, 0).await?;
         assert_eq!(reader.script("return document.documentElement.dataset.theme").await?, "dark");
         reader.find(".dial").await?;
+        reader.until_text("#position", |text| text.starts_with("op 0 of 2")).await?;
         leave(&reader).await?;
         enter(&reader, 1).await?;
         reader.find(".memory").await?;
+        assert_eq!(refused(&reader).await?, 0);
         let needs =
             "return Math.ceil(document.querySelector('.embed').getBoundingClientRect().height)";
         let hidden = "return document.documentElement.scrollHeight - innerHeight";
@@ -136,7 +144,8 @@ fn the_iframe_of_the_docs_opens_its_lesson() {
         reader.go(host.address()).await?;
         reader.find("iframe").await?.enter_frame().await?;
         reader.until_ready().await?;
-        reader.find(".embed .dial").await?;
+        reader.find(".embed .memory").await?;
+        assert_eq!(refused(&reader).await?, 0);
         Ok(())
     });
 }

@@ -45,11 +45,14 @@ impl Offered {
         let before = text.get(..found.range.start)?;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
         let line = before.matches('\n').count();
+        // For a projector all of this is larger, and so are its own pixels.
+        let own = f64::from(field.offset_width().max(1));
         let field = field.get_bounding_client_rect();
-        let top = field.top() + ABOVE + line as f64 * LINE;
-        let room = web_sys::window()?.inner_height().ok()?.as_f64()?;
+        let scale = field.width() / own;
+        let top = field.top() / scale + ABOVE + line as f64 * LINE;
+        let room = web_sys::window()?.inner_height().ok()?.as_f64()? / scale;
         let upward = top + LINE + ROW * ROWS.min(found.offers.len()) as f64 > room;
-        let left = field.left();
+        let left = field.left() / scale;
         Some(Self { offers: found.offers, begun, active: None, top, left, column, upward })
     }
 

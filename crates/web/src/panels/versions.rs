@@ -63,7 +63,7 @@ pub fn Versions(props: &VersionsProps) -> Html {
                     <tbody>{ for rows }</tbody>
                 </table>
             </div>
-            if partings.is_empty() {
+            if partings.is_empty() && here.is_some() {
                 <p>{ "Every version says the same of every operation." }</p>
             } else {
                 { for partings }
