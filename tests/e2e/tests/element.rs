@@ -1,14 +1,20 @@
-//! The custom element in pages of others: the examples of docs/embedding.md, opened as a host has them.
+//! The custom element in pages of others: the examples of docs/embedding.md and of README.md, opened as
+//! a host has them.
 
 use pgscope_e2e::server::Server;
 use pgscope_e2e::{Bench, Reader, Result, Window, run};
 use serde_json::json;
 
 const DOCS: &str = include_str!("../../../docs/embedding.md");
+const README: &str = include_str!("../../../README.md");
 
 /// The examples, with this page in the place of the published one.
 fn examples(bench: &Bench) -> Vec<String> {
-    let blocks = DOCS.split("```html\n").skip(1).filter_map(|it| it.split("\n```").next());
+    examples_of(DOCS, bench)
+}
+
+fn examples_of(docs: &str, bench: &Bench) -> Vec<String> {
+    let blocks = docs.split("```html\n").skip(1).filter_map(|it| it.split("\n```").next());
     blocks.map(|it| it.replace("https://YOUR-PAGES/pgscope/", bench.address())).collect()
 }
 
@@ -132,6 +138,18 @@ fn an_element_tells_its_page_what_happens() {
         reader.click("button[aria-label='To end']").await?;
         leave(&reader).await?;
         reader.until_text("output", |text| text == "operation 2 of 2").await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn the_readme_s_element_opens() {
+    run("the_readme_s_element_opens", async |bench| {
+        let host = host(&bench, &examples_of(README, &bench)[0], "")?;
+        let reader = bench.reader(Window::Desktop).await?;
+        reader.go(host.address()).await?;
+        enter(&reader, 0).await?;
+        reader.until_text("#position", |text| text.starts_with("op 0 of 2")).await?;
         Ok(())
     });
 }

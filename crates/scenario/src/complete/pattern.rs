@@ -159,7 +159,7 @@ fn push(ways: &mut [Vec<Item>], item: Item) {
 fn joined(mut ways: Vec<Vec<Item>>) -> Vec<Item> {
     let mut common = ways.remove(0);
     let first = common.pop();
-    let rest = ways.iter_mut().map(|way| std::mem::take(way));
+    let rest = ways.iter_mut().map(std::mem::take);
     let mut of: Vec<Vec<Item>> = first.into_iter().map(|it| vec![it]).chain(rest).collect();
     // Behind the last bar only its first item is a choice.
     let behind = of.last_mut().map(|last| last.split_off(last.len().min(1))).unwrap_or_default();

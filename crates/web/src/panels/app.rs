@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
+use pgscope_scenario::link::Link;
 use yew::prelude::*;
 
 use crate::bridge::address::Query;
@@ -39,14 +40,12 @@ pub fn mount() {
     let rescued = if query.embed || fragment.is_some() { None } else { storage::rescued() };
     let packed = fragment.is_some() || matches!(kept, Some(Kept::Packed(_)));
     let render = move |later: Option<Later>| {
-        let open = |fragment: &str| {
-            let link = address::open(later.as_ref(), fragment);
-            link.map(|link| match query.at {
-                Some(op) => Link { op, event: 0, ..link },
-                None => link,
-            })
+        let open = |fragment: &str| address::open(later.as_ref(), fragment);
+        let at = |link: Link| match query.at {
+            Some(op) => Link { op, event: 0, ..link },
+            None => link,
         };
-        let mut link = rescued.map(Ok).or_else(|| fragment.as_deref().map(open));
+        let mut link = rescued.map(Ok).or_else(|| fragment.as_deref().map(|it| open(it).map(at)));
         let left = match kept {
             Some(Kept::Whole(link)) => Some(link),
             Some(Kept::Packed(fragment)) => {

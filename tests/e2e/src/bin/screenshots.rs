@@ -185,7 +185,7 @@ fn fragment((text, line, back): Scene) -> Result<String> {
     let told = |it: &&str| !it.starts_with("--= ") && !it.starts_with("expect ");
     let lines: Vec<&str> = text.lines().collect();
     let above = lines.iter().take(line as usize).filter(|it| told(it)).count() as u32;
-    let text = lines.into_iter().filter(|it| told(&it)).collect::<Vec<_>>().join("\n");
+    let text = lines.into_iter().filter(told).collect::<Vec<_>>().join("\n");
     let program = compile(&text).map_err(|wrong| format!("a scene does not compile: {wrong:?}"))?;
     let mut history = History::new(Rc::new(program)).map_err(|error| error.to_string())?;
     let mut op = 0;
