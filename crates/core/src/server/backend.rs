@@ -222,6 +222,12 @@ impl Backend {
         self.session.in_block
     }
 
+    /// The names of its prepared statements, but for the unnamed one.
+    pub fn prepared_statements(&self) -> impl Iterator<Item = &str> {
+        let names = self.session.plans.sources.iter().map(|source| &*source.name);
+        names.filter(|name| !name.is_empty())
+    }
+
     /// Whether it is in a transaction.
     pub fn is_in_transaction(&self) -> bool {
         !self.session.levels.is_empty()
