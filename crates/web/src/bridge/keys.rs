@@ -109,10 +109,8 @@ fn uses(element: &Element, key: &str) -> bool {
     }
     let arrows = key.starts_with("Arrow") || key == "Home" || key == "End";
     match key {
-        " " => is(
-            "button, a, summary, select, [role=treeitem], [role=gridcell], [role=option], [role=tab]",
-        ),
-        _ if arrows => is("select, [role=tree], [role=grid], [role=listbox], [role=tablist]"),
+        " " => is("button, a, summary, select, [role=treeitem], [role=gridcell], [role=tab]"),
+        _ if arrows => is("select, [role=tree], [role=grid], [role=tablist]"),
         _ => is("select"),
     }
 }

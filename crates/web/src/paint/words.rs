@@ -92,9 +92,13 @@ pub fn pinned_by(server: &Server, buffer: BufferId) -> Option<String> {
 
 /// A buffer in one line, and whether the hand is there; `None` beyond the pool.
 pub fn of_buffer(server: &Server, at: BufferId) -> Option<String> {
-    let words = buffer(server, at, &cells::cell(server, at)?);
+    Some(with_hand(server, at, buffer(server, at, &cells::cell(server, at)?)))
+}
+
+/// What is said of a buffer, and whether the hand is there.
+pub fn with_hand(server: &Server, at: BufferId, words: String) -> String {
     let is_next = server.pool().strategy().hand() == at.0;
-    Some(if is_next { words + ", the hand is here" } else { words })
+    if is_next { words + ", the hand is here" } else { words }
 }
 
 /// The pool in one line, with its hand.
@@ -130,7 +134,8 @@ pub fn buffer(server: &Server, buffer: BufferId, cell: &Cell) -> String {
         cell.usage,
         match cell.pins {
             0 => "not pinned".into(),
-            _ => pinned_by(server, buffer).map_or("pinned".into(), |who| format!("pinned by {who}")),
+            _ =>
+                pinned_by(server, buffer).map_or("pinned".into(), |who| format!("pinned by {who}")),
         },
         if cell.dirty { "dirty" } else { "clean" },
         if cell.valid { "" } else { ", not read yet" },

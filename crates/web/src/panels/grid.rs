@@ -233,7 +233,11 @@ fn known_style(
 fn zoom(sight: &Sight, centre: Option<BufferId>, hand: BufferId) -> Html {
     let layout = sight.layout();
     let (is_whole, is_nearest) = (layout == sight.fit, layout.pitch >= sight.most);
-    let button = |label: &'static str, title: &'static str, sign: &'static str, off: bool, to: Callback<MouseEvent>| {
+    let button = |label: &'static str,
+                  title: &'static str,
+                  sign: &'static str,
+                  off: bool,
+                  to: Callback<MouseEvent>| {
         html! {
             <button type="button" aria-label={label} {title} disabled={off} onclick={to}>{ sign }</button>
         }

@@ -37,7 +37,7 @@ const fn panel(
 const PANELS: [Panel; 9] = [
     // As on a first visit.
     panel("", &[], ".top"),
-    panel("-buffer", &[("option", "buffer 8…")], ".buffer-card"),
+    panel("-buffer", &[("gridcell", "buffer 8…")], ".buffer-card"),
     panel("-grid", &[("combobox", "shared_buffers")], ".grid"),
     panel("-views", &[("tab", "Views")], ".views"),
     panel("-bytes", &[("tab", "Bytes")], ".bytes"),

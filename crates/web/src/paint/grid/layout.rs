@@ -180,7 +180,8 @@ impl Camera {
         let by = |at: i64, length: u32| {
             let (first, last) = (at - pitch, at + 2 * pitch - i64::from(length));
             // Where there is no room for those around it, it alone.
-            let (first, last) = if first < last { (at, at + pitch - i64::from(length)) } else { (first, last) };
+            let (first, last) =
+                if first < last { (at, at + pitch - i64::from(length)) } else { (first, last) };
             -(first.min(0) + last.max(0)) as f64
         };
         match (by(x, layout.width), by(y, layout.height)) {

@@ -110,14 +110,8 @@ impl Look {
 
     /// What the operation did to it.
     pub fn light(self) -> Light {
-        const LIGHTS: [Light; 6] = [
-            Light::None,
-            Light::Lowered,
-            Light::Passed,
-            Light::Taken,
-            Light::Moved,
-            Light::Looked,
-        ];
+        const LIGHTS: [Light; 6] =
+            [Light::None, Light::Lowered, Light::Passed, Light::Taken, Light::Moved, Light::Looked];
         LIGHTS.get((self.0 >> LIGHT) as usize & 7).copied().unwrap_or_default()
     }
 }
@@ -130,7 +124,9 @@ mod tests {
     #[wasm_bindgen_test]
     fn lights_come_out_as_they_went_in() {
         let desc = BufferDesc::default();
-        for light in [Light::None, Light::Lowered, Light::Passed, Light::Taken, Light::Moved, Light::Looked] {
+        for light in
+            [Light::None, Light::Lowered, Light::Passed, Light::Taken, Light::Moved, Light::Looked]
+        {
             let look = Look::of(&desc, light);
             assert_eq!(look.light(), light);
             assert!(look != Look::NEVER && look.tag().is_none() && !look.listed());

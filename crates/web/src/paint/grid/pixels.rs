@@ -200,11 +200,13 @@ mod tests {
         let (x, y) = layout.place(BufferId(40));
         let (x, y, pitch) = (x as u32, y as u32, layout.pitch);
         assert_eq!(pixels.paint(look(Light::Taken)), Some((x, y, x + pitch, y + pitch)));
-        let other = |(place, pair): (usize, (&[u8], &[u8]))| (pair.0 != pair.1).then_some(place as u32);
+        let other =
+            |(place, pair): (usize, (&[u8], &[u8]))| (pair.0 != pair.1).then_some(place as u32);
         let pairs = before.chunks(4).zip(pixels.bytes().chunks(4)).enumerate();
         let changed: Vec<u32> = pairs.filter_map(other).collect();
         let inside = |pixel: &u32| {
-            (x..x + pitch).contains(&(pixel % layout.width)) && (y..y + pitch).contains(&(pixel / layout.width))
+            (x..x + pitch).contains(&(pixel % layout.width))
+                && (y..y + pitch).contains(&(pixel / layout.width))
         };
         assert!(!changed.is_empty() && changed.iter().all(inside));
         // And back again: what is painted anew leaves nothing of what was there.

@@ -81,7 +81,13 @@ impl Painted {
                     // A canvas without room shows nothing: there is nothing to do about it.
                     let _ = context
                         .put_image_data_with_dirty_x_and_dirty_y_and_dirty_width_and_dirty_height(
-                            &image, 0.0, 0.0, x, y, right - x, bottom - y,
+                            &image,
+                            0.0,
+                            0.0,
+                            x,
+                            y,
+                            right - x,
+                            bottom - y,
                         );
                 }
             }

@@ -92,7 +92,11 @@ impl Cards {
         }
         if look.pins() > 0 {
             let (half, left, top) = (size * 0.075, size * 0.06, size * 0.16);
-            let points = [(left + half, top), (left + 2.0 * half, top + 1.7 * half), (left, top + 1.7 * half)];
+            let points = [
+                (left + half, top),
+                (left + 2.0 * half, top + 1.7 * half),
+                (left, top + 1.7 * half),
+            ];
             self.polygon(context, &points, &css(palette.pin));
             if look.pins() > 1 && side >= PIPPED {
                 let at = (left + 3.4 * half, top + half);
@@ -121,7 +125,13 @@ impl Cards {
         self.rim(context, tag.rel, &rel, &tint);
         let block = tag.block.to_string();
         let large = (side * 0.26).min(side * 1.25 / block.len() as f64).max(8.0);
-        let at = if side >= NUMBERED { 0.51 } else if side >= PIPPED { 0.48 } else { 0.6 };
+        let at = if side >= NUMBERED {
+            0.51
+        } else if side >= PIPPED {
+            0.48
+        } else {
+            0.6
+        };
         let ink = if look.valid() { palette.text } else { palette.dim };
         self.words(context, &block, (middle, size * at), large, &css(ink), 650);
         if !look.valid() {

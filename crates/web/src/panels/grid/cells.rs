@@ -31,8 +31,11 @@ pub(super) fn cells(
         let ((_, column), (x, y)) = (layout.cell(buffer), layout.place(buffer));
         let px = |length: i64| Short(length as f64 / ratio);
         let side = px(layout.size().into());
-        let style =
-            format!("width:{side:.3}px;height:{side:.3}px;transform:translate({:.3}px,{:.3}px)", px(x), px(y));
+        let style = format!(
+            "width:{side:.3}px;height:{side:.3}px;transform:translate({:.3}px,{:.3}px)",
+            px(x),
+            px(y)
+        );
         html! {
             <div key={buffer.0} role="gridcell" class="grid-cell" id={id(buffer)} {style}
                 aria-colindex={(column + 1).to_string()}
@@ -152,11 +155,21 @@ mod tests {
         let layout = Layout::fit(1000, 320, 320);
         let columns = layout.columns;
         for at in [0, 1, columns - 1, columns, 500, 999 - columns, 998, 999] {
-            for key in ["ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp", "PageDown", "PageUp", "Home", "End"] {
+            for key in [
+                "ArrowRight",
+                "ArrowLeft",
+                "ArrowDown",
+                "ArrowUp",
+                "PageDown",
+                "PageUp",
+                "Home",
+                "End",
+            ] {
                 for whole in [false, true] {
                     let to = target(key, whole, layout, at).expect("each key leads somewhere");
                     assert!(to < 1000, "{key} from {at} to {to}");
-                    let keeps = !key.ends_with("Down") && !key.ends_with("Up") || to % columns == at % columns;
+                    let keeps = !key.ends_with("Down") && !key.ends_with("Up")
+                        || to % columns == at % columns;
                     assert!(keeps, "{key} from {at} to {to}");
                 }
             }

@@ -33,12 +33,16 @@ pub(super) fn marks(
     let side = px(layout.size().into());
     let mark = |(class, buffer): (&'static str, BufferId)| {
         let (x, y) = layout.place(buffer);
-        let style =
-            format!("width:{side:.3}px;height:{side:.3}px;transform:translate({:.3}px,{:.3}px)", px(x), px(y));
+        let style = format!(
+            "width:{side:.3}px;height:{side:.3}px;transform:translate({:.3}px,{:.3}px)",
+            px(x),
+            px(y)
+        );
         html! { <span key={class} class={classes!("grid-mark", class)} {style}></span> }
     };
     let glow = |buffer: Option<BufferId>| buffer.and_then(|it| Some((story.glow(it)?, it)));
-    let lit = glow(story.arriving.map(|page| page.buffer)).or(glow(story.victim)).or(glow(story.hit));
+    let lit =
+        glow(story.arriving.map(|page| page.buffer)).or(glow(story.victim)).or(glow(story.hit));
     let hands = hands(server, story).into_iter().map(|(class, _, buffer)| (class, buffer));
     let pointed = hover.map(|it| ("hovered", it)).into_iter();
     let chosen = selected.map(|it| ("selected", it)).into_iter();
@@ -51,7 +55,13 @@ pub(super) fn marks(
 }
 
 /// At the edge, in the direction of those who are out of the picture.
-pub(super) fn flags(server: &Server, story: &Story, layout: Layout, ratio: f64, sight: &Sight) -> Html {
+pub(super) fn flags(
+    server: &Server,
+    story: &Story,
+    layout: Layout,
+    ratio: f64,
+    sight: &Sight,
+) -> Html {
     let flag = |(class, name, buffer): (&'static str, &'static str, BufferId)| {
         let (x, y) = layout.middle(buffer);
         let at = |place: i64, length: u32| {

@@ -86,7 +86,8 @@ pub(super) fn Overview(props: &OverviewProps) -> Html {
         percent(f64::from(row) + 0.5, fit.rows()),
     );
     let look = {
-        let (on_look, columns, rows) = (on_look.clone(), f64::from(fit.columns), f64::from(fit.rows()));
+        let (on_look, columns, rows) =
+            (on_look.clone(), f64::from(fit.columns), f64::from(fit.rows()));
         move |event: PointerEvent| {
             let sheet = event.current_target().and_then(|it| it.dyn_into::<Element>().ok());
             if let Some(sheet) = sheet.filter(|_| event.buttons() == 1) {

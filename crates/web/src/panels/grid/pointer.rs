@@ -92,7 +92,11 @@ impl Pointer {
                 ([was], _) => {
                     let far = (x - grip.from.0).hypot(y - grip.from.1) > TREMBLE * ratio;
                     if far || grip.dragged {
-                        let by = if grip.dragged { (x - was.1, y - was.2) } else { (x - grip.from.0, y - grip.from.1) };
+                        let by = if grip.dragged {
+                            (x - was.1, y - was.2)
+                        } else {
+                            (x - grip.from.0, y - grip.from.1)
+                        };
                         grip.dragged = true;
                         hover.set(None);
                         sight.turn(|camera| camera.moved(sight.fit, sight.most, by));
@@ -109,7 +113,8 @@ impl Pointer {
                     let times = apart(c, d) / apart(a, b);
                     grip.dragged = true;
                     sight.turn(|camera| {
-                        let camera = camera.moved(sight.fit, sight.most, (now.0 - was.0, now.1 - was.1));
+                        let camera =
+                            camera.moved(sight.fit, sight.most, (now.0 - was.0, now.1 - was.1));
                         camera.nearer(sight.fit, sight.most, times, now)
                     });
                 }
