@@ -100,6 +100,7 @@ impl View {
 #[function_component]
 pub fn Memory(props: &MemoryProps) -> Html {
     let unfolded = use_state(|| false);
+    let closed = use_state(|| Rc::from([]));
     let replay = {
         let frame = props.frame.clone();
         use_memo((frame.serial, shown(props)), move |(_, backend)| {
@@ -124,7 +125,7 @@ pub fn Memory(props: &MemoryProps) -> Html {
                     { format!("{} in {}", words::bytes(total), words::count(view.rows.len() as u64, "context")) }
                 </span>
             </div>
-            { tree::tree(&view, &unfolded, &props.on_open) }
+            { tree::tree(&view, &unfolded, &closed, &props.on_open) }
             { search(&view.story) }
             { notes(&view.story) }
             { opened(&view, props) }

@@ -1,8 +1,13 @@
 //! The tree of memory contexts, each with a bar of its headers, its used and its freed bytes.
 //!
 //! A backend has a dozen contexts of its own; those that the scenario has nothing to do with are
-//! folded away behind a button. For the keyboard a tree whose selection follows the focus: up and
-//! down, Home and End, left to the parent, right to the first child.
+//! folded away behind a button, and any family can be closed. For the keyboard a tree whose selection
+//! follows the focus: up and down, Home and End, left closes or goes to the parent, right opens or goes
+//! to the first child.
+
+mod kin;
+
+use std::rc::Rc;
 
 use pgscope_core::ids::ContextSlot;
 use pgscope_core::memory::Addr;
@@ -17,6 +22,7 @@ use crate::frame::Frame;
 use crate::paint::heap_story::Folded;
 use crate::paint::short::Short;
 use crate::paint::words;
+use kin::Kin;
 
 /// How far a child stands in from its parent, and the deepest from the root, in CSS pixels.
 const INDENT: u32 = 14;
@@ -26,8 +32,22 @@ const WORTH_FOLDING: usize = 2;
 /// Contexts that are told one by one when they go.
 const MOST_FOLDED: usize = 6;
 
+/// Contexts whose children the reader does not want to see.
+pub(super) type Closed = UseStateHandle<Rc<[Addr]>>;
+
+/// Close a family, or open it.
+fn close(closed: &Closed, addr: Addr, shut: bool) {
+    let others = closed.iter().copied().filter(|it| *it != addr);
+    closed.set(others.chain(shut.then_some(addr)).collect());
+}
+
 /// The tree; `unfolded` is whether the reader wants to see all of it.
-pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callback<Addr>) -> Html {
+pub(super) fn tree(
+    view: &View,
+    unfolded: &UseStateHandle<bool>,
+    closed: &Closed,
+    on_open: &Callback<Addr>,
+) -> Html {
     let View { frame, rows, story, .. } = view;
     let open = view.open.addr;
     let untouched = untouched(view);
@@ -37,9 +57,15 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
     let all = !foldable || **unfolded;
     let shown = rows.iter().zip(&untouched).filter(|(_, untouched)| all || !**untouched);
     let shown: Vec<&ContextRow> = shown.map(|(row, _)| row).collect();
+    let kin = kin::kin(&shown, closed, open);
+    // Of each: whether it can be opened or closed, and is open.
+    let state = |it: &Kin| (it.within > 0).then_some(!it.shut);
+    let shown: Vec<(&ContextRow, Kin)> =
+        shown.into_iter().zip(kin).filter(|(_, it)| !it.hidden).collect();
     let onkeydown = {
-        let (shown, open, on_open): (Vec<(Addr, Option<Addr>)>, _, _) =
-            (shown.iter().map(|row| (row.addr, row.parent)).collect(), open, on_open.clone());
+        let (on_open, closed) = (on_open.clone(), closed.clone());
+        let shown: Vec<(Addr, Option<Addr>, Option<bool>)> =
+            shown.iter().map(|(row, it)| (row.addr, row.parent, state(it))).collect();
         Callback::from(move |event: KeyboardEvent| {
             if event.ctrl_key() || event.alt_key() || event.meta_key() {
                 return;
@@ -48,6 +74,14 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
             let to = match event.key().as_str() {
                 "ArrowDown" => shown.get(at + 1),
                 "ArrowUp" => at.checked_sub(1).and_then(|before| shown.get(before)),
+                "ArrowLeft" if shown[at].2 == Some(true) => {
+                    close(&closed, open, true);
+                    None
+                }
+                "ArrowRight" if shown[at].2 == Some(false) => {
+                    close(&closed, open, false);
+                    None
+                }
                 "ArrowLeft" => shown.iter().find(|row| Some(row.0) == shown[at].1),
                 "ArrowRight" => shown.get(at + 1).filter(|row| row.1 == Some(open)),
                 "Home" => shown.first(),
@@ -55,13 +89,27 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
                 _ => return,
             };
             event.prevent_default();
-            if let Some((addr, _)) = to {
+            if let Some((addr, ..)) = to {
                 on_open.emit(*addr);
                 focus(*addr);
             }
         })
     };
-    let item = |row: &&ContextRow| {
+    let item = |(row, it): &(&ContextRow, Kin)| {
+        let state = state(it);
+        let mark = state.map(|is_open| {
+            let (closed, on_open) = (closed.clone(), on_open.clone());
+            let (addr, holds_open) = (row.addr, it.holds_open);
+            let onclick = Callback::from(move |event: MouseEvent| {
+                event.stop_propagation();
+                if holds_open {
+                    // What is looked at goes out of sight: who holds it is looked at instead.
+                    on_open.emit(addr);
+                }
+                close(&closed, addr, is_open);
+            });
+            html! { <i class={classes!("ctx-mark", (!is_open).then_some("shut"))} {onclick}></i> }
+        });
         let Bar { headers, used, freed } = Bar::of(frame, row);
         let total = row.total_bytes.max(1);
         let part = |class: &'static str, bytes: u64| {
@@ -93,16 +141,20 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
         html! {
             <li key={row.addr.0} {class} id={id(row.addr)} role="treeitem" {onclick}
                 aria-level={row.level.to_string()} aria-label={label}
+                aria-setsize={it.siblings.to_string()} aria-posinset={it.place.to_string()}
+                aria-expanded={state.map(|is_open| is_open.to_string())}
                 aria-selected={(row.addr == open).to_string()}
                 tabindex={if row.addr == open { "0" } else { "-1" }}>
                 <span class="ctx-name" aria-hidden="true" style={format!("--level:{}", row.level - 1)}>
                     if row.level > 1 { <i class="ctx-twig" /> }
+                    { for mark }
                     <span class="ctx-words">{ &row.name }
                         if let Some(function) = &row.function {
                             <em>{ format!(" {function}()") }</em>
                         }
                     </span>
                     if row.kind != "AllocSet" { { " " }<span class="mem-kind">{ row.kind }</span> }
+                    if it.shut { <span class="mem-kind">{ format!("+{}", it.within) }</span> }
                 </span>
                 { " " }
                 <span class="ctx-bar" aria-hidden="true">
