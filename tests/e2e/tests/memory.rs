@@ -151,24 +151,24 @@ fn contexts_are_a_tree_for_keys_and_ears() {
                 "document.querySelector('[role=treeitem][tabindex=\"0\"]').focus(); return null",
             )
             .await?;
-        told(["Innermost", "4", "1", "1", "no family"]).await?;
+        told(["Innermost", "5", "1", "1", "no family"]).await?;
         // Left goes to the parent, closes it, and goes to the next; right opens it again.
         reader.keys(Key::Left + "").await?;
-        told(["Inner", "3", "1", "1", "true"]).await?;
+        told(["Inner", "4", "1", "1", "true"]).await?;
         reader.keys(Key::Left + "").await?;
-        told(["Inner+1", "3", "1", "1", "false"]).await?;
+        told(["Inner+1", "4", "1", "1", "false"]).await?;
         assert_eq!(
             count(&reader, "//*[@role='treeitem'][starts-with(@aria-label, 'Innermost')]").await?,
             0
         );
         reader.keys(Key::Left + "").await?;
-        told(["Outer", "2", "2", "2", "true"]).await?;
+        told(["Outer", "3", "1", "1", "true"]).await?;
         reader.keys(Key::Right + "").await?;
-        told(["Inner+1", "3", "1", "1", "false"]).await?;
+        told(["Inner+1", "4", "1", "1", "false"]).await?;
         reader.keys(Key::Right + "").await?;
-        told(["Inner", "3", "1", "1", "true"]).await?;
+        told(["Inner", "4", "1", "1", "true"]).await?;
         reader.keys(Key::Right + "").await?;
-        told(["Innermost", "4", "1", "1", "no family"]).await?;
+        told(["Innermost", "5", "1", "1", "no family"]).await?;
         // What the machine turns to is seen, even in a closed family.
         reader.keys(Key::Home + "").await?;
         reader.keys(Key::Left + "").await?;
