@@ -246,7 +246,7 @@ impl Descriptors {
     }
 
     /// The same of a buffer that is there.
-    #[inline(always)]
+    #[inline]
     pub(super) fn at(&self, buffer: BufferId) -> BufferDesc {
         let mut desc = self.descs[buffer.index()];
         desc.state |= u32::from(self.usage.get(buffer.0)) << USAGECOUNT_SHIFT;

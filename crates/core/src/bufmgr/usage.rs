@@ -42,7 +42,7 @@ impl UsageCounts {
     }
 
     /// A buffer's usage count.
-    #[inline(always)]
+    #[inline]
     pub(super) fn get(&self, buffer: u32) -> u8 {
         (self.words[(buffer / BUFFERS) as usize] >> shift(buffer)) as u8 & 0x7f
     }

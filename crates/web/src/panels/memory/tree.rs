@@ -5,8 +5,6 @@
 //! follows the focus: up and down, Home and End, left closes or goes to the parent, right opens or goes
 //! to the first child.
 
-mod kin;
-
 use std::rc::Rc;
 
 use pgscope_core::ids::ContextSlot;
@@ -22,7 +20,6 @@ use crate::frame::Frame;
 use crate::paint::heap_story::Folded;
 use crate::paint::short::Short;
 use crate::paint::words;
-use kin::Kin;
 
 /// How far a child stands in from its parent, and the deepest from the root, in CSS pixels.
 const INDENT: u32 = 14;
@@ -41,6 +38,39 @@ fn close(closed: &Closed, addr: Addr, shut: bool) {
     closed.set(others.chain(shut.then_some(addr)).collect());
 }
 
+/// What is within a context.
+#[derive(Clone, Copy, PartialEq)]
+enum Family {
+    /// Nobody.
+    None,
+    /// Contexts that are shown.
+    Open,
+    /// So many contexts that are not.
+    Shut(usize),
+}
+
+/// The rows that are seen. Who is looked at is seen wherever it is.
+fn seen<'a>(rows: &[&'a ContextRow], closed: &[Addr], open: Addr) -> Vec<(&'a ContextRow, Family)> {
+    let mut seen = Vec::new();
+    let mut rest = rows;
+    while let [row, behind @ ..] = rest {
+        // A family lies in one piece behind its head.
+        let within = |it: &&&ContextRow| it.level > row.level;
+        let mut family =
+            if behind.first().is_some_and(|it| within(&it)) { Family::Open } else { Family::None };
+        rest = behind;
+        if family == Family::Open && closed.contains(&row.addr) {
+            let size = behind.iter().take_while(within).count();
+            let (inside, others) = behind.split_at(size);
+            if inside.iter().all(|it| it.addr != open) {
+                (family, rest) = (Family::Shut(size), others);
+            }
+        }
+        seen.push((*row, family));
+    }
+    seen
+}
+
 /// The tree; `unfolded` is whether the reader wants to see all of it.
 pub(super) fn tree(
     view: &View,
@@ -57,15 +87,11 @@ pub(super) fn tree(
     let all = !foldable || **unfolded;
     let shown = rows.iter().zip(&untouched).filter(|(_, untouched)| all || !**untouched);
     let shown: Vec<&ContextRow> = shown.map(|(row, _)| row).collect();
-    let kin = kin::kin(&shown, closed, open);
-    // Of each: whether it can be opened or closed, and is open.
-    let state = |it: &Kin| (it.within > 0).then_some(!it.shut);
-    let shown: Vec<(&ContextRow, Kin)> =
-        shown.into_iter().zip(kin).filter(|(_, it)| !it.hidden).collect();
+    let shown = seen(&shown, closed, open);
     let onkeydown = {
         let (on_open, closed) = (on_open.clone(), closed.clone());
-        let shown: Vec<(Addr, Option<Addr>, Option<bool>)> =
-            shown.iter().map(|(row, it)| (row.addr, row.parent, state(it))).collect();
+        let shown: Vec<(Addr, Option<Addr>, Family)> =
+            shown.iter().map(|(row, family)| (row.addr, row.parent, *family)).collect();
         Callback::from(move |event: KeyboardEvent| {
             if event.ctrl_key() || event.alt_key() || event.meta_key() {
                 return;
@@ -74,11 +100,11 @@ pub(super) fn tree(
             let to = match event.key().as_str() {
                 "ArrowDown" => shown.get(at + 1),
                 "ArrowUp" => at.checked_sub(1).and_then(|before| shown.get(before)),
-                "ArrowLeft" if shown[at].2 == Some(true) => {
+                "ArrowLeft" if shown[at].2 == Family::Open => {
                     close(&closed, open, true);
                     None
                 }
-                "ArrowRight" if shown[at].2 == Some(false) => {
+                "ArrowRight" if matches!(shown[at].2, Family::Shut(_)) => {
                     close(&closed, open, false);
                     None
                 }
@@ -95,19 +121,11 @@ pub(super) fn tree(
             }
         })
     };
-    let item = |(row, it): &(&ContextRow, Kin)| {
-        let state = state(it);
-        let mark = state.map(|is_open| {
-            let (closed, on_open) = (closed.clone(), on_open.clone());
-            let (addr, holds_open) = (row.addr, it.holds_open);
-            let onclick = Callback::from(move |event: MouseEvent| {
-                event.stop_propagation();
-                if holds_open {
-                    // What is looked at goes out of sight: who holds it is looked at instead.
-                    on_open.emit(addr);
-                }
-                close(&closed, addr, is_open);
-            });
+    let item = |(row, family): &(&ContextRow, Family)| {
+        let mark = (*family != Family::None).then(|| {
+            let (closed, addr, is_open) = (closed.clone(), row.addr, *family == Family::Open);
+            // The press goes on to its row: who closes a family looks at its head.
+            let onclick = Callback::from(move |_: MouseEvent| close(&closed, addr, is_open));
             html! { <i class={classes!("ctx-mark", (!is_open).then_some("shut"))} {onclick}></i> }
         });
         let Bar { headers, used, freed } = Bar::of(frame, row);
@@ -141,8 +159,7 @@ pub(super) fn tree(
         html! {
             <li key={row.addr.0} {class} id={id(row.addr)} role="treeitem" {onclick}
                 aria-level={row.level.to_string()} aria-label={label}
-                aria-setsize={it.siblings.to_string()} aria-posinset={it.place.to_string()}
-                aria-expanded={state.map(|is_open| is_open.to_string())}
+                aria-expanded={(*family != Family::None).then(|| (*family == Family::Open).to_string())}
                 aria-selected={(row.addr == open).to_string()}
                 tabindex={if row.addr == open { "0" } else { "-1" }}>
                 <span class="ctx-name" aria-hidden="true" style={format!("--level:{}", row.level - 1)}>
@@ -154,7 +171,7 @@ pub(super) fn tree(
                         }
                     </span>
                     if row.kind != "AllocSet" { { " " }<span class="mem-kind">{ row.kind }</span> }
-                    if it.shut { <span class="mem-kind">{ format!("+{}", it.within) }</span> }
+                    if let Family::Shut(size) = family { <span class="mem-kind">{ "+" }{ *size }</span> }
                 </span>
                 { " " }
                 <span class="ctx-bar" aria-hidden="true">
