@@ -5,8 +5,6 @@
 //! follows the focus: up and down, Home and End, left closes or goes to the parent, right opens or goes
 //! to the first child.
 
-use std::rc::Rc;
-
 use pgscope_core::ids::ContextSlot;
 use pgscope_core::memory::Addr;
 use pgscope_core::mmgr::inspect;
@@ -15,7 +13,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
-use super::View;
+use super::{Looked, Looks, View};
 use crate::frame::Frame;
 use crate::paint::heap_story::Folded;
 use crate::paint::short::Short;
@@ -29,13 +27,11 @@ const WORTH_FOLDING: usize = 2;
 /// Contexts that are told one by one when they go.
 const MOST_FOLDED: usize = 6;
 
-/// Contexts whose children the reader does not want to see.
-pub(super) type Closed = UseStateHandle<Rc<[Addr]>>;
-
 /// Close a family, or open it.
-fn close(closed: &Closed, addr: Addr, shut: bool) {
-    let others = closed.iter().copied().filter(|it| *it != addr);
-    closed.set(others.chain(shut.then_some(addr)).collect());
+fn close(looks: &Looked, addr: Addr, shut: bool) {
+    let others = looks.closed.iter().copied().filter(|it| *it != addr);
+    let closed = others.chain(shut.then_some(addr)).collect();
+    looks.set(Looks { closed, ..(**looks).clone() });
 }
 
 /// What is within a context.
@@ -71,25 +67,20 @@ fn seen<'a>(rows: &[&'a ContextRow], closed: &[Addr], open: Addr) -> Vec<(&'a Co
     seen
 }
 
-/// The tree; `unfolded` is whether the reader wants to see all of it.
-pub(super) fn tree(
-    view: &View,
-    unfolded: &UseStateHandle<bool>,
-    closed: &Closed,
-    on_open: &Callback<Addr>,
-) -> Html {
+/// The tree, as the reader wants to see it.
+pub(super) fn tree(view: &View, looks: &Looked, on_open: &Callback<Addr>) -> Html {
     let View { frame, rows, story, .. } = view;
     let open = view.open.addr;
     let untouched = untouched(view);
     let rest = rows.iter().zip(&untouched).filter(|(_, untouched)| **untouched);
     let rest: Vec<&ContextRow> = rest.map(|(row, _)| row).collect();
     let foldable = rest.len() >= WORTH_FOLDING;
-    let all = !foldable || **unfolded;
+    let all = !foldable || looks.unfolded;
     let shown = rows.iter().zip(&untouched).filter(|(_, untouched)| all || !**untouched);
     let shown: Vec<&ContextRow> = shown.map(|(row, _)| row).collect();
-    let shown = seen(&shown, closed, open);
+    let shown = seen(&shown, &looks.closed, open);
     let onkeydown = {
-        let (on_open, closed) = (on_open.clone(), closed.clone());
+        let (on_open, looks) = (on_open.clone(), looks.clone());
         let shown: Vec<(Addr, Option<Addr>, Family)> =
             shown.iter().map(|(row, family)| (row.addr, row.parent, *family)).collect();
         Callback::from(move |event: KeyboardEvent| {
@@ -101,11 +92,11 @@ pub(super) fn tree(
                 "ArrowDown" => shown.get(at + 1),
                 "ArrowUp" => at.checked_sub(1).and_then(|before| shown.get(before)),
                 "ArrowLeft" if shown[at].2 == Family::Open => {
-                    close(&closed, open, true);
+                    close(&looks, open, true);
                     None
                 }
                 "ArrowRight" if matches!(shown[at].2, Family::Shut(_)) => {
-                    close(&closed, open, false);
+                    close(&looks, open, false);
                     None
                 }
                 "ArrowLeft" => shown.iter().find(|row| Some(row.0) == shown[at].1),
@@ -123,9 +114,9 @@ pub(super) fn tree(
     };
     let item = |(row, family): &(&ContextRow, Family)| {
         let mark = (*family != Family::None).then(|| {
-            let (closed, addr, is_open) = (closed.clone(), row.addr, *family == Family::Open);
+            let (looks, addr, is_open) = (looks.clone(), row.addr, *family == Family::Open);
             // The press goes on to its row: who closes a family looks at its head.
-            let onclick = Callback::from(move |_: MouseEvent| close(&closed, addr, is_open));
+            let onclick = Callback::from(move |_: MouseEvent| close(&looks, addr, is_open));
             html! { <i class={classes!("ctx-mark", (!is_open).then_some("shut"))} {onclick}></i> }
         });
         let Bar { headers, used, freed } = Bar::of(frame, row);
@@ -187,8 +178,10 @@ pub(super) fn tree(
     let fold = || {
         let names = rest.iter().map(|row| &*row.name).collect::<Vec<_>>().join(", ");
         let size = rest.iter().map(|row| row.total_bytes).sum();
-        let (open, flip) = (**unfolded, unfolded.clone());
-        let onclick = Callback::from(move |_: MouseEvent| flip.set(!open));
+        let (open, looks) = (looks.unfolded, looks.clone());
+        let onclick = Callback::from(move |_: MouseEvent| {
+            looks.set(Looks { unfolded: !open, ..(*looks).clone() });
+        });
         html! {
             <button type="button" class="ctx-fold" {onclick} title={names.clone()}
                 aria-expanded={open.to_string()}>
