@@ -10,6 +10,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, SvgElement};
 use yew::prelude::*;
 
+use super::motion::{self, Motion};
 use super::sector::Sector;
 use super::{DialProps, callouts, hand, writers};
 use crate::paint::cells::cells;
@@ -21,7 +22,7 @@ use crate::paint::words;
 pub(super) fn ring(
     props: &DialProps,
     selected: Option<BufferId>,
-    story: &Story,
+    (story, motion): (&Story, Motion),
     shapes: &Rc<Shapes>,
     cursor: &UseStateHandle<u32>,
 ) -> Html {
@@ -87,12 +88,13 @@ pub(super) fn ring(
                     {onclick} {onkeydown}>
                     <g role="row" aria-rowindex="1">{ for sectors }</g>
                 </g>
-                <g aria-hidden="true" class="over">
+                <g aria-hidden="true" class="over" style={motion.end()}>
                     { glows(shapes, story, selected) }
-                    { hand::trail(shapes, story) }
-                    { hand::notes(shapes, story) }
+                    { hand::trail(shapes, story, motion) }
+                    { hand::notes(shapes, story, motion) }
+                    { motion::ghosts(shapes, story, motion) }
                     { writers::hands(server, shapes, story) }
-                    { hand::hand(server, shapes) }
+                    { hand::hand(server, shapes, motion) }
                     { callouts::corners(server, shapes, story) }
                 </g>
             </g>
