@@ -226,7 +226,13 @@ fn opened(view: &View, props: &MemoryProps, looks: &Looked) -> Html {
                 <p class="mem-purpose">{ purpose::purpose(row) }</p>
             }
             { blocks::strips(view, props.chunk, &props.on_chunk, looks) }
-            { chunk::pointed(view, looks.pointed) }
+            <p class="chunk-words" aria-hidden="true">
+                if let Some(pointed) = looks.pointed {
+                    { chunk::pointed(view, pointed) }
+                } else {
+                    { "Point at a chunk for its header in words; press it for its bytes." }
+                }
+            </p>
             { freelists::freelists(view) }
             { costs::fragmentation(view) }
         </section>

@@ -28,10 +28,10 @@ pub(super) struct Motion {
 }
 
 impl Motion {
-    /// From the story of the picture before to this one.
-    pub(super) fn new(before: &Story, now: &Story) -> Self {
-        let goes_on = now.sweep.starts_with(&before.sweep);
-        let known = if goes_on { before.sweep.len() } else { 0 };
+    /// From the story of the picture before to this one; the first picture is there at once.
+    pub(super) fn new(before: Option<&Story>, now: &Story) -> Self {
+        let before = before.map_or(&now.sweep, |before| &before.sweep);
+        let known = if now.sweep.starts_with(before) { before.len() } else { 0 };
         let ticks = (now.sweep.len() - known) as f64;
         let sweep = (ticks * TICK).min(SWEEP);
         Self { known, tick: sweep / ticks.max(1.0), sweep }
@@ -55,15 +55,19 @@ impl Motion {
     }
 }
 
-/// What was there until now: pips that the hand takes away, and the page that goes out.
+/// What was there until now: pips that the hand takes away, and the page that goes out. Apart from what
+/// the first picture needs.
+#[inline(never)]
 pub(super) fn ghosts(shapes: &Shapes, story: &Story, motion: Motion) -> Html {
-    let turned = |buffer: BufferId| format!("rotate({})", coord(degrees(buffer.0, shapes.n)));
+    let turned = |buffer: BufferId, delay: String| {
+        format!("--turn:{}deg;{delay}", coord(degrees(buffer.0, shapes.n)))
+    };
     let pip = |(buffer, deed): &(BufferId, Deed)| {
         let Deed::Lowered(from @ 1..=5) = *deed else { return None };
         let last = usize::from(from) - 1;
         Some(html! {
             <path key={buffer.0} class="pip-off" d={shapes.pips(last..last + 1)}
-                transform={turned(*buffer)} style={motion.at(story, *buffer)} />
+                style={turned(*buffer, motion.at(story, *buffer))} />
         })
     };
     let page = story.leaving.map(|page| {
@@ -71,16 +75,14 @@ pub(super) fn ghosts(shapes: &Shapes, story: &Story, motion: Motion) -> Html {
         let block = format!("translate(0 -{}) rotate({})", coord(shapes.block_at), coord(turn));
         let look = classes!("buf", "ghost", relations::classes(page.tag.rel));
         html! {
-            <g key={format!("{}-{}", page.buffer, page.tag.block)} transform={turned(page.buffer)}>
-                <g class={look} style={motion.end()}>
-                    <path class="cover" d={shapes.sector.clone()} />
-                    <path class="body" d={shapes.sector.clone()} />
-                    <path class="rim" d={shapes.rim.clone()} />
-                    if page.written {
-                        <path class="dirty" d={shapes.dirty.clone()} />
-                    }
-                    <text class="block" transform={block}>{ page.tag.block }</text>
-                </g>
+            <g key={format!("{}-{}", page.buffer, page.tag.block)} class={look}
+                style={turned(page.buffer, motion.end())}>
+                <path class="body" d={shapes.sector.clone()} />
+                <path class="rim" d={shapes.rim.clone()} />
+                if page.written {
+                    <path class="dirty" d={shapes.dirty.clone()} />
+                }
+                <text class="block" transform={block}>{ page.tag.block }</text>
             </g>
         }
     });

@@ -22,7 +22,7 @@ use crate::paint::words;
 pub(super) fn ring(
     props: &DialProps,
     selected: Option<BufferId>,
-    (story, motion): (&Story, Motion),
+    (story, motion, is_first): (&Story, Motion, bool),
     shapes: &Rc<Shapes>,
     cursor: &UseStateHandle<u32>,
 ) -> Html {
@@ -92,7 +92,7 @@ pub(super) fn ring(
                     { glows(shapes, story, selected) }
                     { hand::trail(shapes, story, motion) }
                     { hand::notes(shapes, story, motion) }
-                    { motion::ghosts(shapes, story, motion) }
+                    { for (!is_first).then(|| motion::ghosts(shapes, story, motion)) }
                     { writers::hands(server, shapes, story) }
                     { hand::hand(server, shapes, motion) }
                     { callouts::corners(server, shapes, story) }

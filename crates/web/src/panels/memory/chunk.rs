@@ -69,19 +69,20 @@ fn known(view: &View, pointer: Addr) -> Option<Known> {
     Some(Known { whole: chunk.size + header, bytes, title, line, name, words, linked })
 }
 
-/// The chunk under the pointer in one line: what it is, and its header in words.
-pub(super) fn pointed(view: &View, pointer: Option<Addr>) -> Html {
-    let known = pointer.and_then(|pointer| known(view, pointer));
-    let header = view.context.chunk_header > 0;
+/// The chunk under the pointer in one line: what it is, and its header in words. Apart from what the
+/// first picture needs.
+#[inline(never)]
+pub(super) fn pointed(view: &View, pointer: Addr) -> Html {
+    let Some(Known { title, line, name, words, .. }) = known(view, pointer) else {
+        return Html::default();
+    };
     html! {
-        <p class="chunk-words" aria-hidden="true">
-            if let Some(Known { title, line, name, words, .. }) = known {
-                <strong>{ title }</strong>{ " " }{ line }
-                if header { <span class="hex-words"><b>{ name }</b>{ ": " }{ words }</span> }
-            } else {
-                { "Point at a chunk for its header in words; press it for its bytes." }
+        <>
+            <strong>{ title }</strong>{ " " }{ line }
+            if view.context.chunk_header > 0 {
+                <span class="hex-words"><b>{ name }</b>{ ": " }{ words }</span>
             }
-        </p>
+        </>
     }
 }
 
