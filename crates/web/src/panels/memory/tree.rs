@@ -217,7 +217,7 @@ fn folded(view: &View) -> Html {
         };
         html! {
             <li class="ctx-gone" style={format!("--level:1;--indent:14px;--step:{step}")}>
-                { &folded.name }<em>{ how }</em>
+                <s>{ &folded.name }</s><em>{ how }</em>
             </li>
         }
     };
