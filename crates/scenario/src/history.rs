@@ -16,8 +16,7 @@ use std::rc::Rc;
 use pgscope_core::bufmgr::BufferUsage;
 use pgscope_core::event::BufferEvent;
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
-use pgscope_core::op::ReadMode;
-use pgscope_core::server::Outcome;
+use pgscope_core::server::{Outcome, ReadOutcome};
 use pgscope_core::{Error, Event, Op, Server};
 
 use crate::expect::{self, Failure};
@@ -81,7 +80,7 @@ struct Point {
 impl Point {
     /// Execute an operation; note what it came to.
     fn apply(&mut self, op: &Op, marks: Option<&mut Vec<Mark>>) {
-        let before = (self.server.usage(), self.server.evictions());
+        let before = self.server.block_counts();
         let outcome = Rc::make_mut(&mut self.server).apply(op);
         self.skipped = matches!(outcome, Ok(Outcome::Ended));
         self.error = outcome.err();
@@ -91,6 +90,48 @@ impl Point {
         if let Some(marks) = marks {
             marks.push(mark(op, self, before));
         }
+    }
+
+    /// Execute plain reads without events, up to the first that fails.
+    fn read(
+        &mut self,
+        backend: BackendId,
+        rel: RelId,
+        blocks: &[BlockNumber],
+        mut marks: Option<&mut Vec<Mark>>,
+    ) {
+        let server = Rc::make_mut(&mut self.server);
+        server.log_mut().off();
+        let (mut done, mut skipped) = (0, self.skipped);
+        let result = server.read_blocks(backend, rel, blocks, |outcome| {
+            done += 1;
+            skipped = outcome == ReadOutcome::Ended;
+            if let Some(marks) = &mut marks {
+                marks.push(mark_of_read(outcome));
+            }
+        });
+        server.log_mut().on();
+        self.error = result.err();
+        self.skipped = skipped && self.error.is_none();
+        if !self.skipped {
+            self.expected = self.error.clone();
+        }
+        if let (Some(_), Some(marks)) = (&self.error, marks) {
+            done += 1;
+            marks.push(Mark::Error);
+        }
+        self.op += done;
+    }
+}
+
+/// What a read came to, for the timeline.
+fn mark_of_read(outcome: ReadOutcome) -> Mark {
+    match outcome {
+        ReadOutcome::Hit => Mark::Hit,
+        ReadOutcome::Loaded => Mark::Miss,
+        ReadOutcome::Evicted => Mark::Evict,
+        ReadOutcome::Written => Mark::Write,
+        ReadOutcome::PutOff | ReadOutcome::Ended => Mark::Other,
     }
 }
 
@@ -328,26 +369,22 @@ impl History {
         // Up to the next snapshot, which is taken of a machine that records.
         let due = self.snapshots.last().map_or(0, |snapshot| snapshot.op) + self.interval;
         let end = until.min(due).saturating_sub(1);
-        if !unknown || self.base.op >= end {
-            return;
-        }
-        let Some(mut op) = self.drawn_read(self.base.op) else { return };
-        self.event = 0;
-        self.middle = None;
-        Rc::make_mut(&mut self.base.server).log_mut().off();
-        while self.base.op < end {
-            let Some(next) = self.drawn_read(self.base.op + 1) else { break };
-            self.base.apply(&std::mem::replace(&mut op, next), Some(&mut self.marks));
-            self.base.op += 1;
-        }
-        Rc::make_mut(&mut self.base.server).log_mut().on();
-    }
-
-    /// A step's operation, if that is a plain read.
-    fn drawn_read(&self, number: u64) -> Option<Op> {
-        match self.program.step(number)?.kind {
-            StepKind::Op(op) if plain_read(&op).is_some() => Some(op),
-            _ => None,
+        let mut blocks = Vec::new();
+        while unknown && self.base.op < end {
+            let most = end.min(self.base.op + TOGETHER);
+            let Some((backend, rel)) = self.program.plain_reads(self.base.op, most, &mut blocks)
+            else {
+                break;
+            };
+            if self.program.plain_read(self.base.op + blocks.len() as u64).is_none() {
+                blocks.pop();
+            }
+            if blocks.is_empty() {
+                break;
+            }
+            self.event = 0;
+            self.middle = None;
+            self.base.read(backend, rel, &blocks, Some(&mut self.marks));
         }
     }
 
@@ -448,32 +485,20 @@ impl History {
         let due = self.snapshots.last().map_or(0, |snapshot| snapshot.op) + self.interval;
         let from = self.base.op;
         let end = known.min(loud).min(due).min(from + TOGETHER);
-        let Some((backend, rel, _)) = self.plain_read(from) else { return false };
-        let reads = (from..end).map_while(|number| self.plain_read(number));
-        let alike = reads.take_while(|read| (read.0, read.1) == (backend, rel));
-        let blocks: Vec<_> = alike.map(|(_, _, block)| block).collect();
+        let mut blocks = Vec::new();
+        let Some((backend, rel)) = self.program.plain_reads(from, end, &mut blocks) else {
+            return false;
+        };
+        let marks = self.marks.get(from as usize..).unwrap_or_default();
+        let failed = marks.iter().take(blocks.len()).position(|mark| *mark == Mark::Error);
+        blocks.truncate(failed.unwrap_or(blocks.len()));
         if blocks.is_empty() {
             return false;
         }
-        let server = Rc::make_mut(&mut self.base.server);
-        server.log_mut().off();
-        self.base.error = server.read_blocks(backend, rel, &blocks).err();
-        self.base.expected = self.base.error.clone();
-        self.base.skipped = false;
-        server.log_mut().on();
-        self.base.op += blocks.len() as u64;
+        self.base.read(backend, rel, &blocks, None);
         self.ahead = None;
         self.keep_snapshot();
         true
-    }
-
-    /// A step that is a plain read and succeeded: whose, and of what.
-    fn plain_read(&self, number: u64) -> Option<(BackendId, RelId, BlockNumber)> {
-        let mark = self.marks.get(number as usize)?;
-        match self.program.step(number)?.kind {
-            StepKind::Op(op) if *mark != Mark::Error => plain_read(&op),
-            _ => None,
-        }
     }
 
     /// Execute the step at a point; the first time, note what it came to.
@@ -525,26 +550,12 @@ impl History {
     }
 }
 
-/// Who reads what, if it is a read whose pin goes at once and that changes nothing.
-fn plain_read(op: &Op) -> Option<(BackendId, RelId, BlockNumber)> {
-    match *op {
-        Op::Read {
-            backend,
-            rel,
-            block,
-            mode: ReadMode::Normal,
-            strategy: None,
-            dirty: None,
-            pin: None,
-        } => Some((backend, rel, block)),
-        _ => None,
-    }
-}
-
 fn mark(op: &Op, after: &Point, before: (BufferUsage, u64)) -> Mark {
-    let usage = after.server.usage();
     if after.error.is_some() {
         return Mark::Error;
+    }
+    if after.skipped {
+        return Mark::Other;
     }
     match op {
         Op::Read { .. }
@@ -552,7 +563,8 @@ fn mark(op: &Op, after: &Point, before: (BufferUsage, u64)) -> Mark {
         | Op::BulkNext { .. }
         | Op::Insert { .. }
         | Op::IndexScan { .. } => {
-            let evicted = after.server.evictions() > before.1;
+            let (usage, evictions) = after.server.block_counts();
+            let evicted = evictions > before.1;
             let extended =
                 |event: &&Event| matches!(event, Event::Buffer(BufferEvent::Extended { .. }));
             let extends = after.server.events().iter().filter(extended).count() as u64;
