@@ -6,7 +6,7 @@ use thirtyfour::prelude::*;
 /// The ways to the panels: a name, and what is pressed to get there, by role and name.
 const PANELS: [(&str, &[(&str, &str)]); 13] = [
     ("the page", &[]),
-    ("the card of a buffer", &[("option", "buffer 8…")]),
+    ("the card of a buffer", &[("gridcell", "buffer 8…")]),
     ("the views", &[("tab", "Views")]),
     ("the bytes", &[("tab", "Bytes")]),
     ("the keys", &[("tab", "Buffers"), ("button", "Keyboard shortcuts")]),
@@ -123,7 +123,7 @@ fn the_keyboard_alone_leads_from_load_to_a_shared_link() {
         reader.keys(Key::Escape + "").await?;
 
         // A buffer, its page's bytes, and one byte on.
-        tab_to(&reader, "option", "buffer ").await?;
+        tab_to(&reader, "gridcell", "buffer ").await?;
         reader.keys(Key::Right + "").await?;
         reader.keys(Key::Enter + "").await?;
         tab_to(&reader, "button", "Bytes of the page").await?;

@@ -85,7 +85,7 @@ fn bytes_of_a_page_say_what_they_are() {
     run("bytes_of_a_page_say_what_they_are", async |bench| {
         let reader = bench.reader(Window::Desktop).await?;
         reader.visit("").await?;
-        reader.press("option", "buffer 8…").await?;
+        reader.press("gridcell", "buffer 8…").await?;
         reader.press("button", "Bytes of the page").await?;
         reader.until_text(".bytes-words", |text| text.contains("pd_lsn")).await?;
         let parts = reader.by_role("combobox", "Part of the page").await?;

@@ -34,6 +34,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ("F9", "mark the line to stop at it, or not"),
     ("F8", "run to the next stop"),
     ("+ −", "faster, slower"),
+    ("Enter", "on a buffer: its card; arrows go from one to the next"),
+    ("+ − 0", "on a buffer of a large pool: nearer, farther, all of it"),
     ("t", "dark, light"),
     ("z", "large type, for a projector"),
     ("1 2 3 4 5", "buffers, views, bytes, locks, map"),
@@ -111,10 +113,8 @@ fn uses(element: &Element, key: &str) -> bool {
     }
     let arrows = key.starts_with("Arrow") || key == "Home" || key == "End";
     match key {
-        " " => is(
-            "button, a, summary, select, [role=treeitem], [role=gridcell], [role=option], [role=tab]",
-        ),
-        _ if arrows => is("select, [role=tree], [role=grid], [role=listbox], [role=tablist]"),
+        " " => is("button, a, summary, select, [role=treeitem], [role=gridcell], [role=tab]"),
+        _ if arrows => is("select, [role=tree], [role=grid], [role=tablist]"),
         _ => is("select"),
     }
 }

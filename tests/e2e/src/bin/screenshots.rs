@@ -61,7 +61,7 @@ use Way::{Choose, Keys, Press, Type};
 
 const PANELS: [Panel; 15] = [
     panel("page", "A first visit: the hand has just taken a dirty victim", None, &[], ".top"),
-    panel("buffer", "A buffer, looked at", None, &[Press("option", "buffer 8…")], ".buffer-card"),
+    panel("buffer", "A buffer, looked at", None, &[Press("gridcell", "buffer 8…")], ".buffer-card"),
     panel("ring", "A sequential scan in its ring", Some(RING), &[], ".shared"),
     panel("grid", "A larger pool", None, &[Choose("shared_buffers", "8MB")], ".grid"),
     panel("views", "The server's views", None, &[Press("tab", "Views")], ".views"),
