@@ -209,6 +209,11 @@ impl Program {
         alike
     }
 
+    /// The last step before step `i` that executes an operation; 0 if there is none.
+    pub(crate) fn last_operation(&self, i: u64) -> u64 {
+        self.steps.last_operation(i).unwrap_or_default()
+    }
+
     /// The first step on `line` or, if there is none, on the next line that has one.
     pub fn first_step_from_line(&self, line: u32) -> Option<u64> {
         self.steps.first_step_from_line(line)
@@ -281,6 +286,33 @@ impl Sequence {
             turn = turn * len.checked_div(body.len())? + within / body.len();
             rest = within.checked_rem(body.len())?;
             steps = body;
+        }
+    }
+
+    /// The last operation before step `i`.
+    fn last_operation(&self, i: u64) -> Option<u64> {
+        let (at, start) = locate(&self.ends, i.checked_sub(1)?);
+        let before = at.min(self.nodes.len());
+        let (first, others) = (self.nodes.get(at)?, self.nodes.get(..before)?);
+        let starts = |at: usize| at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let whole = (0..before).rev().zip(others.iter().rev());
+        let whole = whole.map(|(at, node)| (node, starts(at), self.ends[at]));
+        std::iter::once((first, start, i)).chain(whole).find_map(|(node, start, end)| {
+            match &node.body {
+                Body::Once(StepKind::Op(_)) => Some(start),
+                Body::Once(_) => None,
+                Body::Repeated(body) => body.last_in_turns(end - start).map(|last| start + last),
+                _ => Some(end - 1),
+            }
+        })
+    }
+
+    /// The last operation of the first `steps` of its turns.
+    fn last_in_turns(&self, steps: u64) -> Option<u64> {
+        let (turns, rest) = (steps.checked_div(self.len())?, steps % self.len());
+        match self.last_operation(rest) {
+            Some(last) => Some(turns * self.len() + last),
+            None => Some(turns.checked_sub(1)? * self.len() + self.last_operation(self.len())?),
         }
     }
 

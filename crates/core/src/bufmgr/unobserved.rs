@@ -54,7 +54,8 @@ impl BufferPool {
                 note(ReadOutcome::Hit);
                 continue;
             }
-            if free {
+            // The file may be shorter than its array: it was truncated.
+            if free || block >= relation.nblocks {
                 break;
             }
             let Some(victim) = strategy.sweep_unobserved(&mut usage) else { break };
