@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use pgscope_e2e::{Bench, Result, Window, attempt, settings};
 
-/// By a wide window, by a phone, and as an embed.
-const VISITS: [(Window, &str); 4] = [
-    (Window::Desktop, ""),
-    (Window::Desktop, "?theme=light"),
-    (Window::Phone, ""),
-    (Window::Phone, "?embed=1"),
+/// By a wide window, by a phone, and as an embed; and where the rest can't be had.
+const VISITS: [(Window, &str, &str); 6] = [
+    (Window::Desktop, "", NOTE),
+    (Window::Desktop, "?theme=light", NOTE),
+    (Window::Phone, "", NOTE),
+    (Window::Phone, "?embed=1", NOTE),
+    (Window::Desktop, "", WITHOUT),
+    (Window::Phone, "?embed=1&panel=memory", WITHOUT),
 ];
 
 /// Notes what was called until the page asks for the rest.
@@ -21,6 +23,16 @@ const NOTE: &str = "let real;
             real(exports, now, heed);
         }),
         set: given => { real = given; },
+    });";
+
+/// Notes all that was called where the rest can't be had.
+const WITHOUT: &str = "Object.defineProperty(window, 'pgscopeRest', {
+        get: () => (exports, now, heed) => setTimeout(() => {
+            heed(false);
+            new MutationObserver(() => { window.called = [...marks].join(','); })
+                .observe(document, { childList: true, attributes: true, subtree: true });
+        }),
+        set: () => {},
     });";
 
 fn main() -> ExitCode {
@@ -35,9 +47,9 @@ fn main() -> ExitCode {
 
 async fn collect(bench: &Bench) -> Result<()> {
     let mut called = Vec::new();
-    for (window, address) in VISITS {
+    for (window, address, note) in VISITS {
         let reader = bench.reader(window).await?;
-        reader.at_each_start(NOTE).await?;
+        reader.at_each_start(note).await?;
         reader.visit(address).await?;
         let marks = reader.script("return window.called").await?;
         called.push(marks.as_str().unwrap_or_default().to_owned());
