@@ -8,6 +8,7 @@ mod locks;
 mod misuse;
 mod portals;
 mod prepare;
+mod put_off;
 mod query;
 mod relations;
 mod session;
