@@ -95,7 +95,9 @@ impl Recorder {
             let free =
                 |name: &char| self.sessions.iter().any(|it| it.name == *name && it.busy.is_none());
             let Some(at) = open.iter().position(free) else {
-                return Err(Error::other("everybody waits, and nobody blocks anybody"));
+                let waits = self.blocked()?;
+                let what = format!("everybody waits without a circle: {waits:?}");
+                return Err(Error::other(what));
             };
             let name = open.remove(at).to_string();
             for sql in ["ROLLBACK", "SELECT pg_advisory_unlock_all()"] {
