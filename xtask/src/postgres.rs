@@ -288,7 +288,12 @@ impl Server {
         settings
     }
 
-    fn data(&self) -> PathBuf {
+    /// Where all of it lies.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
@@ -343,7 +348,7 @@ fn complaints(log: &Path) -> String {
 }
 
 /// A command of the user that may run a server.
-fn as_user(program: &Path) -> Command {
+pub(crate) fn as_user(program: &Path) -> Command {
     if !apt::is_root() {
         return process::command(program);
     }
@@ -355,7 +360,7 @@ fn as_user(program: &Path) -> Command {
 }
 
 /// Run without a word unless it fails.
-fn quietly(command: &mut Command, way_out: &str) -> Result<(), Trouble> {
+pub(crate) fn quietly(command: &mut Command, way_out: &str) -> Result<(), Trouble> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| Trouble::new(format!("{program}: {error}"), way_out))?;

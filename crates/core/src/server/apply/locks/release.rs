@@ -81,8 +81,6 @@ impl Server {
         if !backend.is_in_transaction() {
             return self.end_own_transaction(id, false);
         }
-        backend.session.tuple = None;
-        backend.session.spi.clear();
         if !backend.calls.is_empty() {
             backend.calls.clear();
             backend.variables.set_context(ContextSlot::FUNCTION_CALL, None)?;
