@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::random::Random;
 use super::shrink;
 use crate::conformance::{self, Verdict};
-use crate::postgres::Running;
+use crate::live::Live;
 use crate::steps::Outcome;
 use crate::trouble::Trouble;
 use pgscope_core::profile::Version;
@@ -27,14 +27,6 @@ const SETUP: [&str; 7] = [
     "CREATE TABLE v(id int)",
     "CREATE TABLE child(id int PRIMARY KEY, parent int REFERENCES u(id)) WITH (autovacuum_enabled = off)",
     "VACUUM t, u",
-];
-/// As those were set that recorded.
-pub(super) const SETTINGS: [&str; 5] = [
-    "autovacuum=off",
-    "max_connections=20",
-    "max_parallel_workers_per_gather=0",
-    "checkpoint_timeout=1d",
-    "deadlock_timeout=1s",
 ];
 /// What is no statement: whoever waits is told to give up.
 const CANCEL: &str = "cancel";
@@ -184,7 +176,7 @@ fn file(version: Version, name: &str, scenario: Value) -> Value {
 const TRIES: usize = 3;
 
 /// Compare schedules until so many statements were; each seed is one.
-pub(super) fn compare(server: &Running, version: Version, ops: u64, seed: u64) -> Outcome {
+pub(super) fn compare(server: &Live, version: Version, ops: u64, seed: u64) -> Outcome {
     let (mut compared, mut schedules, mut late, mut races) = (0, 0, 0, 0);
     while compared < ops {
         let seed = seed.wrapping_add(schedules);
@@ -224,7 +216,7 @@ enum Played {
     Differs(String, Value),
 }
 
-fn play(server: &Running, version: Version, lines: &[String]) -> Result<Played, Trouble> {
+fn play(server: &Live, version: Version, lines: &[String]) -> Result<Played, Trouble> {
     let Some(scenario) = live::record(server, &SETUP, lines).map_err(wrong)? else {
         return Ok(Played::TooLate);
     };
@@ -244,7 +236,7 @@ fn wrong(error: io::Error) -> Trouble {
 
 /// Shorten a schedule that shows a difference, and tell of it.
 fn report(
-    server: &Running,
+    server: &Live,
     version: Version,
     seed: u64,
     lines: &[String],

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::postgres::Running;
-use crate::postgres::client::{Client, Reply};
+use crate::live::Live;
+use crate::live::client::{Client, Reply};
 
 /// A deadlock that comes about later than this after the first of its waits began is left out: with
 /// `deadlock_timeout` at one second it might be somebody else who finds it.
@@ -39,7 +39,7 @@ struct Recorder {
 }
 
 /// Play a schedule; nothing if the machine was too slow for it.
-pub(super) fn record(server: &Running, setup: &[&str], lines: &[String]) -> Result<Option<Value>> {
+pub(super) fn record(server: &Live, setup: &[&str], lines: &[String]) -> Result<Option<Value>> {
     let mut monitor = server.connect()?;
     monitor.rows("SET client_min_messages = error")?;
     monitor.rows("DROP SCHEMA public CASCADE")?;
