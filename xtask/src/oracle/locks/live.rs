@@ -96,7 +96,8 @@ impl Recorder {
                 |name: &char| self.sessions.iter().any(|it| it.name == *name && it.busy.is_none());
             let Some(at) = open.iter().position(free) else {
                 let waits = self.blocked()?;
-                let what = format!("everybody waits without a circle: {waits:?}");
+                let last = self.steps.last().map(Value::to_string).unwrap_or_default();
+                let what = format!("everybody waits without a circle: {waits:?} after {last}");
                 return Err(Error::other(what));
             };
             let name = open.remove(at).to_string();
@@ -154,8 +155,12 @@ impl Recorder {
             let since = Instant::now();
             let ended = loop {
                 let ended = self.settle()?;
-                if !ended.is_empty() || !self.circle()? {
+                if !ended.is_empty() {
                     break ended;
+                }
+                if !self.circle()? {
+                    // Who found it may not have answered yet.
+                    break self.settle()?;
                 }
                 self.be_patient(since)?;
             };
