@@ -3,11 +3,14 @@
 //! One run of psql is one session. It is told to mark where the answer to each statement begins, in what
 //! it prints and in what it complains about, so that both can be taken apart again.
 
+pub(crate) mod client;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use client::Client;
 use pgscope_core::profile::Version;
 
 use crate::postgres::{Server, as_user, quietly};
@@ -66,6 +69,11 @@ impl Live {
     /// What the server writes.
     pub(crate) fn log(&self) -> PathBuf {
         self.sockets.join("server.log")
+    }
+
+    /// A session that other sessions run beside.
+    pub(crate) fn connect(&self) -> std::io::Result<Client> {
+        Client::connect(&self.sockets.join(".s.PGSQL.5432"))
     }
 
     /// One session: these statements, one after the other.

@@ -16,6 +16,7 @@ mod shrink;
 use std::collections::BTreeSet;
 
 use crate::conformance::{self, Verdict};
+use crate::live::Live;
 use crate::postgres::{Installation, Server};
 use crate::process;
 use crate::steps::{Outcome, Plan, Screen};
@@ -93,6 +94,7 @@ pub(crate) struct Options {
 pub(crate) struct Found {
     pub(crate) installation: Option<Installation>,
     pub(crate) server: Option<Server>,
+    started: Option<Started>,
 }
 
 impl Found {
@@ -115,12 +117,12 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
             Ok(words)
         })
         .step("a throw-away server", move |found, _| {
-            found.server = Some(kind.server(found.installation())?);
+            found.started = Some(Started::start(kind, found.installation())?);
             Ok("ready".into())
         })
         .step(format!("{ops} operations from seed {seed}"), move |found, _| {
-            let server = found.server.as_ref().expect("the step before starts it");
-            kind.compare(server, found.installation().version, ops, seed)
+            let started = found.started.as_ref().expect("the step before starts it");
+            started.compare(found.installation().version, ops, seed)
         })
         .run(&mut Found::default())
 }
@@ -132,24 +134,33 @@ pub(crate) fn check(screen: &Screen, kind: Kind, ops: u64, seed: u64) -> Outcome
         Ok(installation) => installation,
         Err(trouble) => return Ok(format!("skipped: {}", trouble.cause())),
     };
-    let server = kind.server(&installation)?;
-    let outcome = kind.compare(&server, installation.version, ops, seed)?;
+    let server = Started::start(kind, &installation)?;
+    let outcome = server.compare(installation.version, ops, seed)?;
     Ok(format!("{}: {outcome}", installation.words))
 }
 
-impl Kind {
-    /// A throw-away server; with our extension if that is needed.
-    fn server(self, installation: &Installation) -> Result<Server, Trouble> {
-        match self {
-            Self::Traced(_) => Server::new(installation),
-            Self::Locks => installation.bare(),
-        }
+/// A throw-away server of one kind.
+enum Started {
+    /// With our extension.
+    Traced(Traced, Server),
+    /// One that listens.
+    Locks(Live),
+}
+
+impl Started {
+    fn start(kind: Kind, installation: &Installation) -> Result<Self, Trouble> {
+        Ok(match kind {
+            Kind::Traced(kind) => Self::Traced(kind, Server::new(installation)?),
+            Kind::Locks => Self::Locks(installation.live()?),
+        })
     }
 
-    fn compare(self, server: &Server, version: Version, ops: u64, seed: u64) -> Outcome {
+    fn compare(&self, version: Version, ops: u64, seed: u64) -> Outcome {
         match self {
-            Self::Traced(kind) => Oracle { server, kind, version }.compare(ops, seed),
-            Self::Locks => locks::compare(&server.start(&locks::SETTINGS)?, version, ops, seed),
+            Self::Traced(kind, server) => {
+                Oracle { server, kind: *kind, version }.compare(ops, seed)
+            }
+            Self::Locks(server) => locks::compare(server, version, ops, seed),
         }
     }
 }

@@ -125,6 +125,8 @@ impl Database {
                     steps.push(act(move |db, sid| {
                         db.insert_rows(sid, &name, &columns, &source, quiet)
                     }));
+                    // Foreign keys are checked in ExecutorFinish, indexes closed in ExecutorEnd.
+                    steps.push(act(|db, sid| db.check_foreign_keys(sid)));
                     steps.extend(unlock_indexes(&relation, LockMode::RowExclusive));
                     Ok(steps)
                 }));

@@ -9,6 +9,7 @@ mod misuse;
 mod plpgsql;
 mod portals;
 mod prepare;
+mod put_off;
 mod query;
 mod reads;
 mod relations;

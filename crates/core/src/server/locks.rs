@@ -12,7 +12,6 @@ use crate::error::{Error, Fallible};
 use crate::event::{Event, LockEvent};
 use crate::ids::BackendId;
 use crate::lmgr::{LockManager, Owner, ProcNumber};
-use crate::op::Op;
 
 /// What a backend knows of its locks besides the lock manager's tables.
 #[derive(Clone, Debug)]
@@ -25,8 +24,6 @@ pub(super) struct LockState {
     pub(super) xids: Vec<(u32, u32)>,
     /// A statement that changes pages without a transaction around it is one of its own.
     pub(super) own: bool,
-    /// What the statement has yet to do when its wait ends.
-    pub(super) rest: Vec<Op>,
     /// When the wait began.
     pub(super) since: u64,
     /// It has looked for a deadlock since.
@@ -37,16 +34,7 @@ pub(super) struct LockState {
 
 impl LockState {
     pub(super) fn new(proc: ProcNumber) -> Self {
-        Self {
-            proc,
-            lxid: 0,
-            xids: Vec::new(),
-            own: false,
-            rest: Vec::new(),
-            since: 0,
-            checked: false,
-            error: None,
-        }
+        Self { proc, lxid: 0, xids: Vec::new(), own: false, since: 0, checked: false, error: None }
     }
 }
 

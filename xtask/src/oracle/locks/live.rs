@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::postgres::Running;
-use crate::postgres::client::{Client, Reply};
+use crate::live::Live;
+use crate::live::client::{Client, Reply};
 
 /// A deadlock that comes about later than this after the first of its waits began is left out: with
 /// `deadlock_timeout` at one second it might be somebody else who finds it.
@@ -39,7 +39,7 @@ struct Recorder {
 }
 
 /// Play a schedule; nothing if the machine was too slow for it.
-pub(super) fn record(server: &Running, setup: &[&str], lines: &[String]) -> Result<Option<Value>> {
+pub(super) fn record(server: &Live, setup: &[&str], lines: &[String]) -> Result<Option<Value>> {
     let mut monitor = server.connect()?;
     monitor.rows("SET client_min_messages = error")?;
     monitor.rows("DROP SCHEMA public CASCADE")?;
@@ -95,7 +95,10 @@ impl Recorder {
             let free =
                 |name: &char| self.sessions.iter().any(|it| it.name == *name && it.busy.is_none());
             let Some(at) = open.iter().position(free) else {
-                return Err(Error::other("everybody waits, and nobody blocks anybody"));
+                let waits = self.blocked()?;
+                let last = self.steps.last().map(Value::to_string).unwrap_or_default();
+                let what = format!("everybody waits without a circle: {waits:?} after {last}");
+                return Err(Error::other(what));
             };
             let name = open.remove(at).to_string();
             for sql in ["ROLLBACK", "SELECT pg_advisory_unlock_all()"] {
@@ -152,8 +155,12 @@ impl Recorder {
             let since = Instant::now();
             let ended = loop {
                 let ended = self.settle()?;
-                if !ended.is_empty() || !self.circle()? {
+                if !ended.is_empty() {
                     break ended;
+                }
+                if !self.circle()? {
+                    // Who found it may not have answered yet.
+                    break self.settle()?;
                 }
                 self.be_patient(since)?;
             };

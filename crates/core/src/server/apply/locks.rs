@@ -45,7 +45,7 @@ impl Server {
                 if let LockStmt::WaitFor(_) = statement {
                     self.release_when_awake(id)?;
                 }
-                self.at(id)?.locks.rest.push(Op::QueryEnd { backend: id });
+                self.at(id)?.put_off.push(Op::QueryEnd { backend: id });
                 Ok(())
             }
             Ok(_) => self.end_statement(id),
@@ -216,7 +216,7 @@ impl Server {
         match locked {
             Ok(true) => {}
             Ok(false) => {
-                self.at(id)?.locks.rest.push(op.clone());
+                self.at(id)?.put_off.push(op.clone());
                 return Ok(Outcome::Done);
             }
             Err(error) => {

@@ -1,49 +1,16 @@
-//! Who waits until nobody else has a page pinned: what it still has to do, what ends its wait, and
-//! what it does then.
+//! Who waits until nobody else has a page pinned: how the wait begins, and what ends it.
 //!
 //! PostgreSQL: `LockBufferForCleanup` (`bufmgr.c`), `ProcWaitForSignal` (`proc.c`),
 //! `ProcessInterrupts` (`postgres.c`).
 
+use super::put_off::AfterError;
 use super::{Outcome, Server};
 use crate::bufmgr::cleanup::CleanupLock;
 use crate::error::Error;
 use crate::event::Event;
-use crate::ids::{BackendId, BufferId, PinSlot};
+use crate::ids::{BackendId, PinSlot};
 use crate::op::Op;
 use crate::server::WaitsFor;
-use crate::server::backend::Backend;
-
-/// Operations that a statement may have left to do after a wait.
-const MAX_PUT_OFF: usize = 10_000;
-
-impl Backend {
-    /// What is left to do behind the wait that has just begun.
-    pub(super) fn keep_for_later(&mut self, rest: impl Iterator<Item = Op>) {
-        match self.waits {
-            Some(WaitsFor::BufferPin(_)) => self.put_off.extend(rest),
-            _ => self.locks.rest.extend(rest),
-        }
-    }
-
-    /// Whether an operation belongs to the statement in which the backend waits.
-    fn is_of_the_same_statement(&self, op: &Op) -> bool {
-        if let (Some(Op::BulkNext { .. }), Op::BulkNext { .. } | Op::BulkEnd { .. }) =
-            (self.put_off.last(), op)
-        {
-            return true;
-        }
-        let (mut query, mut calls) = (self.session.statement.is_some(), self.calls.len());
-        for op in &self.put_off {
-            match op {
-                Op::QueryEnd { .. } => query = false,
-                Op::CallBegin { .. } => calls += 1,
-                Op::CallEnd { .. } => calls = calls.saturating_sub(1),
-                _ => {}
-            }
-        }
-        query || calls > 0
-    }
-}
 
 impl Server {
     /// A statement that goes over many pages goes on, until it has to wait.
@@ -84,61 +51,14 @@ impl Server {
         Ok(())
     }
 
-    /// A backend that waits for others' pins is to do something: what belongs to its statement
-    /// is put off until it goes on. Anything else it can't do.
-    pub(super) fn put_off_for_pins(
-        &mut self,
-        id: BackendId,
-        buffer: BufferId,
-        op: &Op,
-    ) -> Result<Outcome, Error> {
-        let backend = self.backend_mut(id)?;
-        if !backend.is_of_the_same_statement(op) {
-            return Err(Error::BackendWaitsForPins(buffer));
-        }
-        let room = backend.put_off.len() < MAX_PUT_OFF;
-        match (backend.put_off.last_mut(), op) {
-            (Some(Op::BulkNext { pages, .. }), Op::BulkNext { pages: more, .. }) => {
-                *pages = pages.saturating_add(*more);
-            }
-            _ if room => backend.put_off.push(op.clone()),
-            _ => {
-                let what = "operations that a waiting backend has yet to do";
-                return Err(Error::Limit { what, limit: MAX_PUT_OFF as u64 });
-            }
-        }
-        Ok(Outcome::Done)
-    }
-
     /// Who got a signal goes on.
     pub(super) fn resume_signalled(&mut self, id: BackendId) -> Result<(), Error> {
         self.backend_mut(id)?.waits = None;
-        if let Err(error) = self.do_what_was_put_off(id)? {
+        if let Err(error) = self.do_what_was_put_off(id, AfterError::GoesOn)? {
             self.log.emit(Event::StatementFailed(id, error.code()))?;
             self.backend_mut(id)?.locks.error = Some(Box::new(error));
         }
         Ok(())
-    }
-
-    /// The rest of a statement, and the first error that it gives: its own, not that of the step
-    /// that awakened it. The outer error is a stop between two events.
-    fn do_what_was_put_off(&mut self, id: BackendId) -> Result<Result<(), Error>, Error> {
-        let rest = std::mem::take(&mut self.backend_mut(id)?.put_off);
-        let mut rest = rest.into_iter();
-        let mut result = Ok(());
-        while let Some(op) = rest.next() {
-            match self.execute(&op) {
-                Ok(_) => {}
-                Err(Error::Stopped) => return Err(Error::Stopped),
-                Err(error) => result = result.and(Err(error)),
-            }
-            let backend = self.backend_mut(id)?;
-            if backend.waits.is_some() {
-                backend.keep_for_later(rest);
-                break;
-            }
-        }
-        Ok(result)
     }
 
     /// `pg_cancel_backend` of one that waits for others' pins: it gives up.
@@ -157,7 +77,7 @@ impl Server {
         let ends =
             |op: &Op| matches!(op, Op::BulkEnd { .. } | Op::QueryEnd { .. } | Op::CallEnd { .. });
         self.backend_mut(id)?.put_off.retain(ends);
-        let _ = self.do_what_was_put_off(id)?;
+        let _ = self.do_what_was_put_off(id, AfterError::GoesOn)?;
         Err(error)
     }
 }

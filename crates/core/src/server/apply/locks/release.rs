@@ -77,7 +77,7 @@ impl Server {
     /// called in it never returns (`siglongjmp` to `PostgresMain`).
     pub(super) fn abort_statement(&mut self, id: BackendId) -> Fallible<()> {
         let backend = self.at(id)?;
-        backend.locks.rest.clear();
+        backend.put_off.clear();
         if !backend.is_in_transaction() {
             return self.end_own_transaction(id, false);
         }

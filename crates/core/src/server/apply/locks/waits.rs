@@ -1,4 +1,4 @@
-//! Who waits: what it still has to do, what ends its wait, and what it does then.
+//! Who waits for a lock: what ends its wait.
 //!
 //! PostgreSQL: `ProcSleep`, `CheckDeadLock` (`proc.c`), `ProcessInterrupts` (`postgres.c`).
 
@@ -10,10 +10,8 @@ use crate::ids::BackendId;
 use crate::lmgr::DeadlockFound;
 use crate::op::{LockStmt, Op};
 use crate::profile::parameters::Setting;
-use crate::server::{Outcome, Server, WaitsFor};
-
-/// Operations that a statement may have left to do after a wait.
-const MAX_REST: usize = 10_000;
+use crate::server::apply::put_off::AfterError;
+use crate::server::{Server, WaitsFor};
 
 /// A timeout that can end a wait. At the same time, the first goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,41 +21,6 @@ enum Timeout {
 }
 
 impl Server {
-    /// A backend that waits is to do something: what belongs to its statement is put off until
-    /// it goes on. Anything else it can't do.
-    pub(in crate::server::apply) fn put_off(&mut self, op: &Op) -> Result<Outcome, Error> {
-        let Some(id) = op.backend() else { return Ok(Outcome::Done) };
-        let backend = self.at(id)?;
-        if let Some(WaitsFor::BufferPin(buffer)) = backend.waits {
-            return self.put_off_for_pins(id, buffer, op);
-        }
-        let in_braces = backend.session.statement.is_some();
-        let rest = &mut backend.locks.rest;
-        let same = match (rest.first(), rest.last(), op) {
-            (_, Some(Op::QueryEnd { .. }), _) => false,
-            _ if in_braces => true,
-            (_, Some(Op::BulkEnd { .. }), _) => false,
-            (Some(Op::BulkBegin { .. }), _, Op::BulkNext { .. } | Op::BulkEnd { .. }) => true,
-            (Some(Op::Insert { rel, .. }), _, Op::Insert { rel: same, .. }) => rel == same,
-            (Some(Op::IndexScan { index, .. }), _, Op::IndexScan { index: same, .. }) => {
-                index == same
-            }
-            _ => false,
-        };
-        match backend.waits {
-            Some(WaitsFor::Lock { tag, mode }) if !same => {
-                return Err(Error::BackendWaits { tag, mode });
-            }
-            _ => {}
-        }
-        if rest.len() >= MAX_REST {
-            let what = "operations that a waiting backend has yet to do";
-            return Err(Error::Limit { what, limit: MAX_REST as u64 });
-        }
-        rest.push(op.clone());
-        Ok(Outcome::Done)
-    }
-
     /// Who was granted what it waited for, or got a signal, goes on, in the order of awakening, and so do those
     /// whom that awakens.
     #[cold]
@@ -78,40 +41,14 @@ impl Server {
         }
     }
 
-    /// The rest of a statement. Its errors are its own, not those of the step that awakened it.
+    /// Who was granted its lock goes on.
     fn go_on(&mut self, id: BackendId) -> Result<(), Error> {
         self.log.emit(Event::Resumed(id))?;
-        let rest = std::mem::take(&mut self.at(id)?.locks.rest);
-        let mut rest = rest.into_iter();
-        while let Some(op) = rest.next() {
-            match self.execute_resumed(&op) {
-                Ok(()) => {}
-                Err(Error::Stopped) => return Err(Error::Stopped),
-                Err(error) => {
-                    self.fail_statement(id, error)?;
-                    return Ok(());
-                }
-            }
-            let backend = self.at(id)?;
-            if backend.waits.is_some() {
-                backend.keep_for_later(rest);
-                return Ok(());
-            }
+        if let Err(error) = self.do_what_was_put_off(id, AfterError::Ends)? {
+            self.fail_statement(id, error)?;
+            return Ok(());
         }
         Ok(self.end_own_transaction(id, true)?)
-    }
-
-    fn execute_resumed(&mut self, op: &Op) -> Result<(), Error> {
-        match *op {
-            // In the middle of its statement, not a statement of its own.
-            Op::Lock { backend, statement: LockStmt::Release(tag, mode) } => {
-                let owner = self.at(backend)?.resource_owner();
-                let proc = self.at(backend)?.locks.proc;
-                self.with_locks(|locks| locks.release(proc, owner, tag, mode))?;
-                Ok(())
-            }
-            _ => self.execute(op).map(|_| ()),
-        }
     }
 
     /// What was locked only to wait for it is to be given back.
@@ -119,7 +56,7 @@ impl Server {
         let backend = self.at(id)?;
         if let Some(WaitsFor::Lock { tag, mode }) = backend.waits {
             let statement = LockStmt::Release(tag, mode);
-            backend.locks.rest.push(Op::Lock { backend: id, statement });
+            backend.put_off.push(Op::Lock { backend: id, statement });
         }
         Ok(())
     }
