@@ -214,6 +214,17 @@ pub enum Warning {
     LockNotOwned(LockMode),
 }
 
+impl Warning {
+    /// Its SQLSTATE.
+    pub fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::TransactionInProgress => "25001",
+            Self::OnlyInTransactionBlocks | Self::NoTransactionInProgress => "25P01",
+            Self::LockNotOwned(_) => "01000",
+        }
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
