@@ -217,8 +217,9 @@ fn what(args: &mut Args) -> Result<Option<bench::What>, String> {
 
 fn about(args: &mut Args) -> Result<record::About, String> {
     let Some(word) = args.text("--kind", "contexts")? else { return Ok(record::About::Shmem) };
-    record::About::from_word(&word)
-        .ok_or_else(|| format!("there is no kind `{word}`, only `shmem`, `contexts` and `settings`"))
+    record::About::from_word(&word).ok_or_else(|| {
+        format!("there is no kind `{word}`, only `shmem`, `contexts` and `settings`")
+    })
 }
 
 fn kind(args: &mut Args) -> Result<Option<oracle::Kind>, String> {

@@ -84,7 +84,8 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         return Plan::new()
             .step(format!("{statements} statements from seed {seed}"), move |_: &mut (), _| {
                 let (words, version) = known(&bin)?;
-                let told = settings::compare(&Live::start(&bin, version)?, version, statements, seed)?;
+                let told =
+                    settings::compare(&Live::start(&bin, version)?, version, statements, seed)?;
                 Ok(format!("{words}: {told}"))
             })
             .run(&mut ());

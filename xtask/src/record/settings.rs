@@ -75,7 +75,8 @@ pub(super) fn compare(live: &Live, version: Version, statements: u64, seed: u64)
             };
             if said != answer.said || own != shown {
                 let server = (answer.said, shown);
-                differences.push(format!("{sql}\n  server: {server:?}\n  core:   {:?}", (said, own)));
+                differences
+                    .push(format!("{sql}\n  server: {server:?}\n  core:   {:?}", (said, own)));
             }
         }
         if superuser {
@@ -141,8 +142,9 @@ fn draw(batch: &mut Vec<Statement>, version: Version, superuser: bool, random: &
         all.iter().filter(|it| it.context == Context::User).copied().collect();
     let from = if random.percent(60) { &own } else { &all };
     let parameter = random.pick(from);
-    // The value of these depends on the machine, or on the data folder.
-    if [Setting::WalSegmentSize, Setting::SharedMemorySize].contains(&parameter.setting) {
+    // What these may be depends on the data folder, the machine, and how the server was built.
+    let others = [Setting::WalSegmentSize, Setting::SharedMemorySize, Setting::IoMethod];
+    if others.contains(&parameter.setting) {
         return;
     }
     let name = match random.below(20) {
@@ -184,7 +186,9 @@ fn draw(batch: &mut Vec<Statement>, version: Version, superuser: bool, random: &
                 false => push("ROLLBACK".to_owned(), transaction(TransactionStmt::Rollback)),
             }
         }
-        _ => push(format!("SET {name} = {literal}"), Op::Setting { backend, statement: set(false) }),
+        _ => {
+            push(format!("SET {name} = {literal}"), Op::Setting { backend, statement: set(false) })
+        }
     }
     if parameter.context == Context::User {
         let sql = format!("SHOW {}", parameter.name);
@@ -193,12 +197,12 @@ fn draw(batch: &mut Vec<Statement>, version: Version, superuser: bool, random: &
 }
 
 const UNITS: [&str; 20] = [
-    "", "", "", "B", "kB", "kB", "MB", "MB", "GB", "TB", "us", "ms", "s", "min", "h", "d", "KB", "mb", "XB",
-    " kB",
+    "", "", "", "B", "kB", "kB", "MB", "MB", "GB", "TB", "us", "ms", "s", "min", "h", "d", "KB",
+    "mb", "XB", " kB",
 ];
 const WORDS: [&str; 24] = [
-    "on", "off", "ON", "true", "TrUe", "tru", "yes", "no", "n", "o", "of", "t", "f", "1", "0", "auto", "none",
-    "huge", "", " ", "-", "1.2.3", "64 kB x", "NaN",
+    "on", "off", "ON", "true", "TrUe", "tru", "yes", "no", "n", "o", "of", "t", "f", "1", "0",
+    "auto", "none", "huge", "", " ", "-", "1.2.3", "64 kB x", "NaN",
 ];
 
 fn value(parameter: &Parameter, random: &mut Random) -> String {

@@ -66,9 +66,9 @@ pub(super) fn value(parameter: &Parameter, text: &str) -> Result<i32, SettingErr
             .map(i32::from)
             .ok_or(SettingError::NotBoolean { name: parameter.name }),
         words => {
-            let hidden = HIDDEN.iter().find(|(name, word, _)| {
-                *name == parameter.name && word.eq_ignore_ascii_case(text)
-            });
+            let hidden = HIDDEN
+                .iter()
+                .find(|(name, word, _)| *name == parameter.name && word.eq_ignore_ascii_case(text));
             let text = hidden.map_or(text, |(_, _, word)| word);
             let place = words.iter().position(|word| word.eq_ignore_ascii_case(text));
             let hint = || invalid(format!("Available values: {}.", words.join(", ")));
