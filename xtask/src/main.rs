@@ -37,6 +37,7 @@ mod setup;
 mod shorten;
 mod size;
 mod split;
+mod stamp;
 mod steps;
 mod symbol;
 mod trouble;
@@ -158,7 +159,7 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         }
         "oracle" => {
             let options = oracle::Options {
-                kind: kind(&mut args)?.unwrap_or(oracle::Kind::Mmgr),
+                kind: kind(&mut args)?.unwrap_or(oracle::Kind::Traced(oracle::Traced::Mmgr)),
                 pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 install: args.flag("--install"),
                 ops: args.number("--ops")?.unwrap_or(100_000),
@@ -225,5 +226,6 @@ fn about(args: &mut Args) -> Result<record::About, String> {
 fn kind(args: &mut Args) -> Result<Option<oracle::Kind>, String> {
     let Some(word) = args.text("--kind", "bufmgr")? else { return Ok(None) };
     let kind = oracle::Kind::from_word(&word);
-    kind.map(Some).ok_or_else(|| format!("there is no kind `{word}`, only `mmgr` and `bufmgr`"))
+    kind.map(Some)
+        .ok_or_else(|| format!("there is no kind `{word}`, only `mmgr`, `bufmgr` and `locks`"))
 }

@@ -568,6 +568,24 @@ impl Op {
         Self::Read { backend, rel, block, mode, strategy: None, dirty: None, pin: None }
     }
 
+    /// Who reads what, if it is a read as [`Op::plain_read`] makes it: its pin goes at once, and it
+    /// changes nothing.
+    #[inline(always)]
+    pub fn as_plain_read(&self) -> Option<(BackendId, RelId, BlockNumber)> {
+        match *self {
+            Self::Read {
+                backend,
+                rel,
+                block,
+                mode: ReadMode::Normal,
+                strategy: None,
+                dirty: None,
+                pin: None,
+            } => Some((backend, rel, block)),
+            _ => None,
+        }
+    }
+
     /// Whether it concerns a backend's memory contexts, and no buffer.
     pub fn is_memory(&self) -> bool {
         matches!(

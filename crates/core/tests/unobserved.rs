@@ -3,7 +3,7 @@
 use pgscope_core::ids::{BackendId, PinSlot, RelId, StrategySlot};
 use pgscope_core::op::{DirtyKind, Persistence, ReadMode, StrategyKind};
 use pgscope_core::profile::Version;
-use pgscope_core::server::{Outcome, Settings};
+use pgscope_core::server::{Outcome, ReadOutcome, Settings};
 use pgscope_core::{Error, Op, Server};
 
 /// Usage counts lie eight to a word: full words and others.
@@ -48,6 +48,10 @@ impl Random {
         let kind = [DirtyKind::Plain, DirtyKind::Hint, DirtyKind::Wal { end: None }]
             [self.below(3) as usize];
         match self.below(40) {
+            // Rarely: what is cut off comes back a block at a time.
+            0 if self.below(8) == 0 => {
+                Op::Truncate { backend, rel, nblocks: Some(BLOCKS / 2 + self.below(BLOCKS / 2)) }
+            }
             0 => Op::DropRelation { backend, rel, from: self.below(BLOCKS) },
             1 => Op::Checkpoint { all: true },
             2 => Op::WalFlush { end: None },
@@ -125,10 +129,58 @@ fn many_reads_at_once_are_so_many_reads() {
             let (backend, rel) = (BackendId(0), RelId(random.below(3)));
             let blocks: Vec<_> =
                 (0..random.below(60)).map(|_| random.below(20) + random.below(22)).collect();
-            let one_by_one = |&block| observed.apply(&Op::plain_read(backend, rel, block));
+            let mut expected = Vec::new();
+            let one_by_one = |&block: &u32| {
+                let before = observed.block_counts();
+                let result = observed.apply(&Op::plain_read(backend, rel, block));
+                let (usage, evictions) = observed.block_counts();
+                expected.extend(result.is_ok().then_some(
+                    match (usage.hit > before.0.hit, evictions > before.1) {
+                        (true, _) => ReadOutcome::Hit,
+                        (_, false) => ReadOutcome::Loaded,
+                        _ if usage.written > before.0.written => ReadOutcome::Written,
+                        _ => ReadOutcome::Evicted,
+                    },
+                ));
+                result
+            };
             let result = blocks.iter().map(one_by_one).find_map(Result::err);
-            assert_eq!(unobserved.read_blocks(backend, rel, &blocks).err(), result);
+            let mut outcomes = Vec::new();
+            let note = |outcome| outcomes.push(outcome);
+            assert_eq!(unobserved.read_blocks(backend, rel, &blocks, note).err(), result);
+            assert_eq!(outcomes, expected);
             same(&observed, &unobserved);
         }
+    }
+}
+
+/// A truncated file is shorter than the array of its blocks' buffers: what is behind its end can't be
+/// read, and what was once asked for there leaves a buffer without the page's bytes.
+#[test]
+fn behind_a_truncated_end_there_is_nothing() {
+    for version in Version::ALL {
+        let (backend, cut, other) = (BackendId(0), RelId(0), RelId(1));
+        let mut observed = server(version, 16).unwrap();
+        // No buffer is free.
+        for block in 0..20 {
+            observed.apply(&Op::plain_read(backend, other, block)).unwrap();
+        }
+        observed.apply(&Op::Truncate { backend, rel: cut, nblocks: Some(2) }).unwrap();
+        let mut unobserved = observed.clone();
+        unobserved.log_mut().off();
+        let mut together = unobserved.clone();
+        let blocks = [0, 1, 0, 2, 2, 39];
+        for block in blocks {
+            let read = Op::plain_read(backend, cut, block);
+            let result = observed.apply(&read);
+            assert_eq!(matches!(result, Err(Error::ShortRead { .. })), block >= 2, "{result:?}");
+            assert_eq!(format!("{:?}", unobserved.apply(&read)), format!("{result:?}"));
+            same(&observed, &unobserved);
+        }
+        for blocks in [&blocks[..4], &blocks[4..5], &blocks[5..]] {
+            let result = together.read_blocks(backend, cut, blocks, |_| ());
+            assert!(matches!(result, Err(Error::ShortRead { .. })), "{result:?}");
+        }
+        same(&observed, &together);
     }
 }

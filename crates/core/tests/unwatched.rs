@@ -9,11 +9,13 @@
 #[path = "../benches/mmgr/workload.rs"]
 mod workload;
 
-use pgscope_core::ids::BackendId;
+use pgscope_core::ids::{BackendId, ChunkSlot};
 use pgscope_core::memory::Addr;
+use pgscope_core::op::SessionOp;
 use pgscope_core::profile::Version;
+use pgscope_core::server::Outcome;
 use pgscope_core::{Error, Op, Server};
-use workload::{Machine, Workload};
+use workload::{CONTEXT, Machine, Workload};
 
 const BACKEND: BackendId = BackendId(0);
 const STEPS: u64 = 1500;
@@ -61,5 +63,47 @@ fn without_events_everything_is_the_same() {
                 *unwatched = clone;
             }
         }
+    }
+}
+
+/// Apply this to both; it comes to the same, which is returned.
+fn both(watched: &mut Server, unwatched: &mut Server, op: &Op) -> Result<Outcome, Error> {
+    let result = watched.apply(op);
+    assert_eq!(unwatched.apply(op), result, "{op:?}");
+    assert!(heap(unwatched) == heap(watched), "other bytes after {op:?}");
+    result
+}
+
+fn palloc(chunk: u32) -> Op {
+    let (context, chunk) = (Some(CONTEXT), Some(ChunkSlot(chunk)));
+    Op::Palloc { backend: BACKEND, context, size: 100, zero: false, chunk }
+}
+
+/// What an error has ended is not executed, with a context at hand or without.
+#[test]
+fn a_short_way_is_for_who_does_what_it_is_told() {
+    for version in Version::ALL {
+        let mut watched = Workload::all(version)[0].server(version).unwrap();
+        let mut unwatched = watched.clone();
+        unwatched.log_mut().off();
+        let (watched, unwatched) = (&mut watched, &mut unwatched);
+        let pfree = Op::Pfree { backend: BACKEND, chunk: ChunkSlot(0) };
+        both(watched, unwatched, &palloc(0)).unwrap();
+        both(watched, unwatched, &Op::QueryBegin { backend: BACKEND }).unwrap();
+        both(watched, unwatched, &palloc(1)).unwrap();
+        let raise = Op::Session { backend: BACKEND, session: SessionOp::Error("no".into()) };
+        assert!(both(watched, unwatched, &raise).is_err());
+        for op in [palloc(2), pfree.clone(), palloc(3)] {
+            assert_eq!(both(watched, unwatched, &op), Ok(Outcome::Ended));
+        }
+        both(watched, unwatched, &Op::QueryEnd { backend: BACKEND }).unwrap();
+        let pointer = both(watched, unwatched, &palloc(4)).unwrap();
+        assert!(pointer.pointer().is_some());
+        // Whose process is gone has no memory either.
+        both(watched, unwatched, &Op::Disconnect { backend: BACKEND }).unwrap();
+        let refused = watched.apply(&palloc(5));
+        assert!(matches!(refused, Err(Error::NotConnected(_))), "{refused:?}");
+        assert_eq!(unwatched.apply(&palloc(5)), refused);
+        assert_eq!(unwatched.apply(&pfree), watched.apply(&pfree));
     }
 }

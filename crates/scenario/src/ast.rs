@@ -651,7 +651,7 @@ pub enum Measured {
     /// `contexts(alice)`
     Backend(BackendMetric, Name),
     /// `pg_stat_bgwriter(buffers_clean)`: what a view shows in a column, by the row's keys before it
-    View(View, Vec<Rc<str>>),
+    View(View, Vec<Rc<str>>, Span),
 }
 
 /// How an expectation compares.

@@ -53,7 +53,10 @@ pub(crate) struct Decimal(pub(crate) f64);
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = self.0;
+        let value = self.0.abs();
+        if self.0 < 0.0 {
+            f.write_str("-")?;
+        }
         let mut places = 0;
         loop {
             let under = 10_u64.pow(places);

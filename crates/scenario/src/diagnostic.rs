@@ -65,19 +65,28 @@ pub(crate) fn quoted(word: &str) -> String {
 }
 
 impl Problem {
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn new(span: Span, message: impl Into<String>) -> Self {
+        #[cfg(test)]
+        places::reached();
         Self { span, message: message.into(), help: None, suggestion: None }
     }
 
     /// Say what to do about it.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        #[cfg(test)]
+        places::reached();
         self.help.get_or_insert(help.into());
         self
     }
 
     /// Say which word was probably meant.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn suggest(mut self, word: Option<&str>) -> Self {
         if let Some(word) = word {
+            #[cfg(test)]
+            places::reached();
             self.help = Some(format!("did you mean \"{word}\"?"));
             self.suggestion = Some(word.to_owned());
         }
@@ -110,6 +119,9 @@ impl Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod places;
 
 /// An error in a scenario, with all that is needed to show it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -87,7 +87,10 @@ pub(crate) fn measure_view(view: View, words: &[Name], server: &Server) -> Optio
     match &*cell {
         "t" => Some(1.0),
         "f" => Some(0.0),
-        number => decimal::parse(number).ok(),
+        number => match number.strip_prefix('-') {
+            Some(number) => decimal::parse(number).ok().map(|number| -number),
+            None => decimal::parse(number).ok(),
+        },
     }
 }
 

@@ -15,6 +15,7 @@ use crate::ast::{
 use crate::decimal::Decimal;
 use crate::diagnostic::Diagnostic;
 use crate::lexer::is_word;
+use crate::limits::MAX_NAME;
 use crate::metrics::MetricKind;
 use crate::parser::parse;
 
@@ -123,9 +124,14 @@ impl<T: fmt::Display> fmt::Display for Maybe<'_, T> {
     }
 }
 
+/// Whether a name can stand without quotes.
+fn is_bare(name: &str) -> bool {
+    is_word(name) && name.len() <= MAX_NAME
+}
+
 impl fmt::Display for crate::ast::Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match is_word(&self.text) {
+        match is_bare(&self.text) {
             true => f.write_str(&self.text),
             false => write!(f, "\"{}\"", self.text.replace('"', "\"\"")),
         }
@@ -348,11 +354,11 @@ impl fmt::Display for Measured {
             Measured::Chunk(metric, backend, chunk) => {
                 write!(f, "{}({backend}, {chunk})", MetricKind::Chunk(*metric).name())
             }
-            Measured::View(view, words) => {
+            Measured::View(view, words, _) => {
                 write!(f, "{}(", view.name())?;
                 for (number, word) in words.iter().enumerate() {
                     f.write_str(if number > 0 { ", " } else { "" })?;
-                    match is_word(word) || word.parse::<u64>().is_ok() {
+                    match is_bare(word) || word.parse::<u64>().is_ok() {
                         true => f.write_str(word)?,
                         false => Quoted(word).fmt(f)?,
                     }
@@ -369,6 +375,17 @@ impl fmt::Display for Measured {
 #[cfg(test)]
 mod tests {
     use super::format;
+
+    /// A context may be called more than fits in a name, but then only in quotes.
+    #[test]
+    fn a_long_name_keeps_its_quotes() {
+        for (length, quote) in [(63, ""), (64, "\"")] {
+            let name = "x".repeat(length);
+            let canonical = format!("reset {quote}{name}{quote}\n");
+            assert_eq!(format(&format!("reset \"{name}\"")), Ok(canonical.clone()));
+            assert_eq!(format(&canonical), Ok(canonical));
+        }
+    }
 
     #[test]
     fn canonical_form() {

@@ -2,21 +2,19 @@
 //!
 //! A [`Position`] is a step and an event within it. Going forward executes; going back takes
 //! the nearest snapshot before and executes the few steps from there, which gives the same
-//! bytes, since the machine is deterministic. A snapshot is a clone of the server, which
-//! shares its pages with the others. The number of snapshots is bounded: when there are too
-//! many, every other one goes and they are taken half as often.
+//! bytes, since the machine is deterministic ([`snapshots`]). What nobody looks at on the way is
+//! done without events ([`quiet`]).
 //!
 //! Between two events of a step the machine is executed up to that event and stopped there
 //! ([`EventLog::stop_after`](pgscope_core::event::EventLog::stop_after)).
 
 mod breaks;
+mod marks;
+mod quiet;
+mod snapshots;
 
 use std::rc::Rc;
 
-use pgscope_core::bufmgr::BufferUsage;
-use pgscope_core::event::BufferEvent;
-use pgscope_core::ids::{BackendId, BlockNumber, RelId};
-use pgscope_core::op::ReadMode;
 use pgscope_core::server::Outcome;
 use pgscope_core::{Error, Event, Op, Server};
 
@@ -24,6 +22,9 @@ use crate::expect::{self, Failure};
 use crate::program::{Program, Step, StepKind};
 
 pub use breaks::{Breakpoint, EVENT_KINDS, EventKind, Ran};
+pub use marks::Mark;
+use marks::mark;
+use snapshots::Snapshots;
 
 /// A place in a history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,25 +33,6 @@ pub struct Position {
     pub op: u64,
     /// Events of the step after them that have happened; 0 if it has not begun.
     pub event: u32,
-}
-
-/// What a step came to, for the timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// A page was found in the pool.
-    Hit,
-    /// A page was loaded into a buffer that held none.
-    Miss,
-    /// A page was loaded and another, clean one left for it.
-    Evict,
-    /// A page was loaded and another, dirty one was written and left for it.
-    Write,
-    /// Something in a backend's memory contexts.
-    Memory,
-    /// Anything else.
-    Other,
-    /// The operation failed, or an expectation does not hold.
-    Error,
 }
 
 /// Sums over everything up to a position.
@@ -81,7 +63,7 @@ struct Point {
 impl Point {
     /// Execute an operation; note what it came to.
     fn apply(&mut self, op: &Op, marks: Option<&mut Vec<Mark>>) {
-        let before = (self.server.usage(), self.server.evictions());
+        let before = self.server.block_counts();
         let outcome = Rc::make_mut(&mut self.server).apply(op);
         self.skipped = matches!(outcome, Ok(Outcome::Ended));
         self.error = outcome.err();
@@ -94,15 +76,6 @@ impl Point {
     }
 }
 
-/// Steps between two snapshots, at first.
-const INTERVAL: u64 = 256;
-/// Snapshots kept at most: by number, and by the bytes that they may take together.
-const SNAPSHOTS: usize = 160;
-const SNAPSHOT_BYTES: usize = 64 << 20;
-/// Steps at most that are executed together.
-const TOGETHER: u64 = 1024;
-/// Steps before a position among which the last operation is looked for.
-const LOUD: u64 = 64;
 /// Failed expectations kept at most.
 const FAILURES: usize = 1000;
 
@@ -117,8 +90,7 @@ pub struct History {
     middle: Option<Rc<Server>>,
     /// The machine after that step.
     ahead: Option<Point>,
-    snapshots: Vec<Point>,
-    interval: u64,
+    snapshots: Snapshots,
     marks: Vec<Mark>,
     failures: Vec<Failure>,
 }
@@ -136,12 +108,11 @@ impl History {
             Point { op: 0, server: Rc::new(server), error: None, expected: None, skipped: false };
         Ok(Self {
             program,
-            snapshots: vec![base.clone()],
+            snapshots: Snapshots::new(base.clone()),
             base,
             event: 0,
             middle: None,
             ahead: None,
-            interval: INTERVAL,
             marks: Vec::new(),
             failures: Vec::new(),
         })
@@ -296,18 +267,35 @@ impl History {
     pub fn seek(&mut self, position: Position) {
         let op = position.op.min(self.len());
         if op != self.base.op {
-            let loud = self.last_operation(op);
-            self.restore(op, loud);
-            while self.base.op < op {
-                if !self.read_quietly(loud) {
-                    self.finish_quietly(loud);
-                }
-            }
+            self.go(op);
         }
         self.event = 0;
         self.middle = None;
         if position.event > 0 && op == position.op && !self.at_end() {
             self.show(position.event);
+        }
+    }
+
+    /// To the place before this step, from the nearest machine.
+    fn go(&mut self, op: u64) {
+        // What happened last is shown there, with its events.
+        let loud = self.program.last_operation(op);
+        let back = self.base.op > op;
+        if let Some(nearest) = self.snapshots.nearest(loud, self.base.op, op) {
+            self.base = nearest;
+            self.ahead = None;
+        }
+        while self.base.op < op {
+            let from = self.base.op;
+            let next = if back { Snapshots::next_on_the_way(from, op) } else { op };
+            while self.base.op < next {
+                if !self.read_quietly(loud.min(next)) {
+                    self.finish_quietly(loud);
+                }
+            }
+            if back {
+                self.snapshots.keep_on_the_way(&self.base, loud, op);
+            }
         }
     }
 
@@ -319,57 +307,6 @@ impl History {
             self.finish();
         }
         self.at_end()
-    }
-
-    /// Plain reads before `until` whose events nobody will see, without events: all of a row of them
-    /// but the last, since what is shown or expected behind it looks at that one's.
-    fn run_reads(&mut self, until: u64) {
-        let unknown = self.marks.len() as u64 == self.base.op && self.ahead.is_none();
-        // Up to the next snapshot, which is taken of a machine that records.
-        let due = self.snapshots.last().map_or(0, |snapshot| snapshot.op) + self.interval;
-        let end = until.min(due).saturating_sub(1);
-        if !unknown || self.base.op >= end {
-            return;
-        }
-        let Some(mut op) = self.drawn_read(self.base.op) else { return };
-        self.event = 0;
-        self.middle = None;
-        Rc::make_mut(&mut self.base.server).log_mut().off();
-        while self.base.op < end {
-            let Some(next) = self.drawn_read(self.base.op + 1) else { break };
-            self.base.apply(&std::mem::replace(&mut op, next), Some(&mut self.marks));
-            self.base.op += 1;
-        }
-        Rc::make_mut(&mut self.base.server).log_mut().on();
-    }
-
-    /// A step's operation, if that is a plain read.
-    fn drawn_read(&self, number: u64) -> Option<Op> {
-        match self.program.step(number)?.kind {
-            StepKind::Op(op) if plain_read(&op).is_some() => Some(op),
-            _ => None,
-        }
-    }
-
-    /// The last operation before `op`, whose events are shown there; steps behind it show or expect
-    /// something and have none. Of very many such steps the first of the last.
-    fn last_operation(&self, op: u64) -> u64 {
-        let last = op.saturating_sub(LOUD)..op;
-        let is_op = |i: &u64| {
-            self.program.step(*i).is_some_and(|step| matches!(step.kind, StepKind::Op(_)))
-        };
-        last.clone().rev().find(is_op).unwrap_or(last.start)
-    }
-
-    /// Take the nearest machine at or before `loud` as the base, unless the base is nearer to `op`.
-    fn restore(&mut self, op: u64, loud: u64) {
-        let place = self.snapshots.partition_point(|snapshot| snapshot.op <= loud);
-        if let Some(snapshot) = place.checked_sub(1).and_then(|last| self.snapshots.get(last))
-            && (self.base.op > op || self.base.op < snapshot.op)
-        {
-            self.base = snapshot.clone();
-            self.ahead = None;
-        }
     }
 
     /// Show the step under way up to this event, or as complete if it has no more.
@@ -420,59 +357,13 @@ impl History {
                     Point { op: 0, server: nothing, error: None, expected: None, skipped: false },
                 );
                 // The placeholder must not keep the server shared, or it would be copied.
-                self.base.server = Rc::clone(&self.snapshots[0].server);
+                self.base.server = Rc::clone(self.snapshots.start());
                 self.execute(&mut base);
                 self.base = base;
             }
         }
-        self.keep_snapshot();
-    }
-
-    /// Complete a step on the way to `loud`, without events, or one from there on.
-    fn finish_quietly(&mut self, loud: u64) {
-        // A step that was never reached is executed with its events: expectations need them.
-        let known = (self.marks.len() as u64) > self.base.op + 1;
-        if known && self.base.op < loud {
-            Rc::make_mut(&mut self.base.server).log_mut().off();
-            self.finish();
-            Rc::make_mut(&mut self.base.server).log_mut().on();
-        } else {
-            self.finish();
-        }
-    }
-
-    /// Complete several steps on the way to `loud` together: plain reads that have happened before.
-    fn read_quietly(&mut self, loud: u64) -> bool {
-        // As in `finish_quietly`; and no snapshot becomes due on the way.
-        let known = (self.marks.len() as u64).saturating_sub(1);
-        let due = self.snapshots.last().map_or(0, |snapshot| snapshot.op) + self.interval;
-        let from = self.base.op;
-        let end = known.min(loud).min(due).min(from + TOGETHER);
-        let Some((backend, rel, _)) = self.plain_read(from) else { return false };
-        let reads = (from..end).map_while(|number| self.plain_read(number));
-        let alike = reads.take_while(|read| (read.0, read.1) == (backend, rel));
-        let blocks: Vec<_> = alike.map(|(_, _, block)| block).collect();
-        if blocks.is_empty() {
-            return false;
-        }
-        let server = Rc::make_mut(&mut self.base.server);
-        server.log_mut().off();
-        self.base.error = server.read_blocks(backend, rel, &blocks).err();
-        self.base.expected = self.base.error.clone();
-        self.base.skipped = false;
-        server.log_mut().on();
-        self.base.op += blocks.len() as u64;
-        self.ahead = None;
-        self.keep_snapshot();
-        true
-    }
-
-    /// A step that is a plain read and succeeded: whose, and of what.
-    fn plain_read(&self, number: u64) -> Option<(BackendId, RelId, BlockNumber)> {
-        let mark = self.marks.get(number as usize)?;
-        match self.program.step(number)?.kind {
-            StepKind::Op(op) if *mark != Mark::Error => plain_read(&op),
-            _ => None,
+        if self.base.op == self.marks.len() as u64 {
+            self.snapshots.keep(&self.base);
         }
     }
 
@@ -483,6 +374,9 @@ impl History {
         match step.kind {
             StepKind::Op(op) => {
                 point.apply(&op, first_time.then_some(&mut self.marks));
+                if first_time {
+                    self.snapshots.spend(1 + point.server.events().len() as u64);
+                }
             }
             StepKind::Show { .. } | StepKind::Note(_) | StepKind::Ask(_) => {
                 if first_time {
@@ -505,69 +399,6 @@ impl History {
             }
         }
         point.op += 1;
-    }
-
-    fn keep_snapshot(&mut self) {
-        let last = self.snapshots.last().map_or(0, |snapshot| snapshot.op);
-        if self.base.op < last + self.interval {
-            return;
-        }
-        self.snapshots.push(self.base.clone());
-        let most = (SNAPSHOT_BYTES / self.base.server.snapshot_bytes()).clamp(4, SNAPSHOTS);
-        if self.snapshots.len() > most {
-            let mut number = 0;
-            self.snapshots.retain(|_| {
-                number += 1;
-                number % 2 == 1
-            });
-            self.interval *= 2;
-        }
-    }
-}
-
-/// Who reads what, if it is a read whose pin goes at once and that changes nothing.
-fn plain_read(op: &Op) -> Option<(BackendId, RelId, BlockNumber)> {
-    match *op {
-        Op::Read {
-            backend,
-            rel,
-            block,
-            mode: ReadMode::Normal,
-            strategy: None,
-            dirty: None,
-            pin: None,
-        } => Some((backend, rel, block)),
-        _ => None,
-    }
-}
-
-fn mark(op: &Op, after: &Point, before: (BufferUsage, u64)) -> Mark {
-    let usage = after.server.usage();
-    if after.error.is_some() {
-        return Mark::Error;
-    }
-    match op {
-        Op::Read { .. }
-        | Op::Extend { .. }
-        | Op::BulkNext { .. }
-        | Op::Insert { .. }
-        | Op::IndexScan { .. } => {
-            let evicted = after.server.evictions() > before.1;
-            let extended =
-                |event: &&Event| matches!(event, Event::Buffer(BufferEvent::Extended { .. }));
-            let extends = after.server.events().iter().filter(extended).count() as u64;
-            if evicted && usage.written > before.0.written + extends {
-                Mark::Write
-            } else if evicted {
-                Mark::Evict
-            } else if extends > 0 || usage.read > before.0.read {
-                Mark::Miss
-            } else {
-                Mark::Hit
-            }
-        }
-        op if op.is_memory() => Mark::Memory,
-        _ => Mark::Other,
     }
 }
 

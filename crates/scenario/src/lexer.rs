@@ -28,8 +28,8 @@ pub(crate) struct Token {
 }
 
 /// Longer ones first, so that `<=` isn't read as `<`.
-const SYMBOLS: [&str; 15] =
-    ["..", "<=", ">=", "!=", "<>", "<", ">", "=", ":", ";", ",", "(", ")", "{", "}"];
+const SYMBOLS: [&str; 16] =
+    ["..", "<=", ">=", "!=", "<>", "<", ">", "=", ":", ";", ",", "(", ")", "{", "}", "-"];
 
 /// All tokens of `source`, closed by one [`TokenKind::End`].
 pub(crate) fn lex(source: &str) -> Vec<Token> {

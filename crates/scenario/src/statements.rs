@@ -334,7 +334,7 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
          free would have cost. Or a view of the server, in the version's columns: pg_buffercache, \
          pg_buffercache_summary and pg_buffercache_usage_counts (from 16 on), pg_stat_io (from 16 on), \
          pg_stat_bgwriter, pg_stat_checkpointer (from 17 on), pg_statio_user_tables, \
-          pg_shmem_allocations, pg_settings, pg_locks; `processes` are those that pg_stat_activity lists, with their PGPROC and \
+          pg_shmem_allocations, pg_settings, pg_locks, pg_backend_memory_contexts; `processes` are those that pg_stat_activity lists, with their PGPROC and \
           local memory, `map` says which bytes of the whole address space belong to whom, `lock_tables` how full the lock \
           tables are; and `locks` each locked object with its holders and its queue. Or SHOW of a setting.",
         "alice: show contexts", |it| it.show()),
@@ -566,8 +566,10 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
          operation. A choice without `if` is right when no other is.",
         "ask \"Which buffer will go?\" victim among 1, 2, 3\nask \"Is it there?\" \"yes\" if victim = 0, \"no\"\nalice: read orders 17", |it| it.ask()),
     statement("expect", By::Either,
-        "expect METRIC COMPARISON NUMBER, or expect VIEW([KEY,] COLUMN) COMPARISON NUMBER, or expect error \"TEXT\"",
+        "expect METRIC COMPARISON NUMBER, or expect VIEW([KEYS,] COLUMN) COMPARISON NUMBER, or expect error \"TEXT\"",
         "Say what must be true here, or which error the last operation must have given. Of a view with many \
-         rows the keys choose one: `pg_statio_user_tables(orders, heap_blks_read)`.",
+         rows the keys choose one: `pg_statio_user_tables(orders, heap_blks_read)`. Behind them may stand which one \
+         it is of several: `pg_locks(3, pid)` is of the third row. Whose memory contexts or settings are meant stands in \
+         front: `pg_backend_memory_contexts(alice, ErrorContext, level)`.",
         "expect hit_ratio >= 0", |it| it.expect()),
 ];

@@ -9,6 +9,7 @@
 //! - [`compose`]: the statements that the buttons write
 //! - [`timeline`]: a history of any length, summed up in a bounded number of columns
 //! - [`guide`]: the scenario of a first visit
+//! - [`versions`]: the same scenario on every version
 //! - `words`: the small types that actions are made of
 
 pub mod breaks;
@@ -17,6 +18,7 @@ pub mod guide;
 pub mod question;
 pub mod run;
 pub mod timeline;
+pub mod versions;
 mod words;
 
 pub use words::{Activity, Dialog, Move, Notice, Pane, SPEEDS, Theme};
@@ -25,6 +27,7 @@ use std::rc::Rc;
 
 use pgscope_core::ids::{BackendId, BufferId};
 use pgscope_core::memory::Addr;
+use pgscope_core::profile::Version;
 use pgscope_scenario::Position;
 use pgscope_scenario::link::Link;
 use pgscope_scenario::{Diagnostic, Pick, Ran, compile, markdown};
@@ -199,13 +202,18 @@ impl State {
     /// The page as a link asks for it. Without one, or with its error on top: as its reader left
     /// it, or as on a first visit.
     pub fn opened(link: Option<Result<Link, Rc<str>>>, left: Option<Link>, theme: Theme) -> Self {
-        let mut state = Self::new(guide::TEXT, guide::POSITION, theme);
-        if let Some(left) = left.filter(|_| !matches!(link, Some(Ok(_)))) {
-            state.follow(Ok(left));
-            state.sent = None;
-        }
-        if let Some(link) = link {
-            state.follow(link);
+        let (sent, failed) = match link {
+            Some(Ok(link)) => (Some(link), None),
+            Some(Err(error)) => (None, Some(Err(error))),
+            None => (None, None),
+        };
+        let is_sent = sent.is_some();
+        let begin = sent.or(left).unwrap_or_else(guide::link);
+        let place = Position { op: begin.op, event: begin.event };
+        let mut state = Self::new(&begin.text, place, theme);
+        state.sent = is_sent.then(|| Rc::clone(&state.text));
+        if let Some(failed) = failed {
+            state.follow(failed);
         }
         state
     }
@@ -230,6 +238,12 @@ impl State {
         }
         let comment = self.text.lines().find_map(|line| line.trim().strip_prefix("--"));
         comment.map(|comment| comment.trim_matches(['-', ' '])).unwrap_or_default().to_owned()
+    }
+
+    /// The version of PostgreSQL that it runs on.
+    pub fn version(&self) -> Version {
+        let program = self.view.as_ref().map(|view| &view.program);
+        program.map(|program| program.config()).unwrap_or_default().version
     }
 
     /// What the reader answered to this question.

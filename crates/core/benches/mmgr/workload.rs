@@ -12,7 +12,7 @@ use pgscope_core::server::Settings;
 use pgscope_core::{Error, Op, Server};
 
 const BACKEND: BackendId = BackendId(0);
-const CONTEXT: ContextSlot = ContextSlot::FIRST_USER;
+pub(crate) const CONTEXT: ContextSlot = ContextSlot::FIRST_USER;
 /// Variables, and steps from one reset to the next.
 const SLOTS: usize = 1000;
 

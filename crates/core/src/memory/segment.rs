@@ -22,6 +22,8 @@ pub const PAGE_SIZE: usize = 8192;
 pub(super) const WORD: usize = 8;
 pub(super) type Word = [u8; WORD];
 const WORDS_OF_PAGE: usize = PAGE_SIZE / WORD;
+/// A page that was never written to; whole pages are compared faster than bytes.
+static ZEROS: Page = [0; PAGE_SIZE];
 /// Pages of a directory: 4 MB together.
 const DIRECTORY: usize = 512;
 /// The window grows over a gap of so many pages, or of its own length.
@@ -218,7 +220,7 @@ impl Segment {
         {
             match page {
                 Some(page) if bytes == &page[..] => {}
-                None if bytes.iter().all(|byte| *byte == 0) => {}
+                None if bytes == &ZEROS[..] => {}
                 _ => *page = bytes.try_into().ok().map(Rc::new),
             }
         }

@@ -51,6 +51,8 @@ pub struct ClientProcess {
     pub pid: u32,
     /// Its `PGPROC`.
     pub proc: u32,
+    /// What its virtual transactions are called by: its `PGPROC`, in 15 its `BackendId`.
+    pub number: u32,
 }
 
 /// What a backend waits for. Until that ends it can do nothing.
@@ -218,6 +220,12 @@ impl Backend {
     /// Whether its client has sent BEGIN, and no COMMIT or ROLLBACK yet.
     pub fn is_transaction_block(&self) -> bool {
         self.session.in_block
+    }
+
+    /// The names of its prepared statements, but for the unnamed one.
+    pub fn prepared_statements(&self) -> impl Iterator<Item = &str> {
+        let names = self.session.plans.sources.iter().map(|source| &*source.name);
+        names.filter(|name| !name.is_empty())
     }
 
     /// Whether it is in a transaction.

@@ -42,11 +42,13 @@ pub enum View {
     Processes,
     /// Which bytes belong to whom.
     Map,
+    /// `pg_backend_memory_contexts`, of one backend.
+    BackendMemoryContexts,
 }
 
 impl View {
     /// Every view.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::BuffercacheSummary,
         Self::BuffercacheUsageCounts,
         Self::Buffercache,
@@ -60,6 +62,7 @@ impl View {
         Self::Settings,
         Self::Processes,
         Self::Map,
+        Self::BackendMemoryContexts,
     ];
 
     /// Its name.
@@ -78,6 +81,7 @@ impl View {
             Self::Settings => "pg_settings",
             Self::Processes => "processes",
             Self::Map => "map",
+            Self::BackendMemoryContexts => "pg_backend_memory_contexts",
         }
     }
 
@@ -120,16 +124,17 @@ impl View {
             Self::Settings => super::settings::COLUMNS,
             Self::Processes => super::processes::COLUMNS,
             Self::Map => super::map::COLUMNS,
+            Self::BackendMemoryContexts => super::memory_context_columns(profile),
         }
     }
 
-    /// The columns that tell its rows apart.
+    /// The columns that tell its rows apart, or most of them.
     fn keys(self) -> std::ops::Range<usize> {
         match self {
             Self::Buffercache | Self::BuffercacheUsageCounts => 0..1,
             Self::StatIo => 0..3,
             Self::StatioUserTables => 2..3,
-            Self::LockTables => 0..1,
+            Self::LockTables | Self::BackendMemoryContexts => 0..1,
             Self::Locks => 0..0,
             Self::ShmemAllocations | Self::Settings | Self::Processes | Self::Map => 0..1,
             Self::BuffercacheSummary | Self::StatBgwriter | Self::StatCheckpointer => 0..0,
@@ -137,7 +142,18 @@ impl View {
     }
 }
 
-/// A view's rows, `most` at most. A backend sees its own settings.
+impl View {
+    /// Whether a backend stands in front of these keys. Settings are the server's without one.
+    fn is_of(self, keys: &[&str]) -> bool {
+        match self {
+            Self::BackendMemoryContexts => true,
+            Self::Settings => keys.first().is_some_and(|key| key.parse::<usize>().is_err()),
+            _ => false,
+        }
+    }
+}
+
+/// A view's rows, `most` at most. A backend sees its own settings and its own memory contexts.
 pub fn view_rows(
     server: &Server,
     backend: Option<BackendId>,
@@ -173,6 +189,7 @@ pub fn view_rows(
         View::Settings => super::settings::rows(server, backend),
         View::Processes => super::processes::rows(server),
         View::Map => super::map::rows(server, most),
+        View::BackendMemoryContexts => memory_contexts(server, backend, most),
     };
     rows.truncate(most);
     for row in &mut rows {
@@ -181,21 +198,40 @@ pub fn view_rows(
     rows
 }
 
-/// One cell, of the row that has these keys; `None` if there is none.
+/// One cell, of the row that has these keys; `None` if there is none. In front of the keys stands whose
+/// memory contexts or settings are meant, behind them which of several rows, from 1.
 pub fn view_cell(server: &Server, view: View, keys: &[&str], column: &str) -> Option<String> {
     let columns = view.columns(server.profile());
     let column = columns.iter().position(|name| *name == column)?;
+    let (backend, keys) = match keys.split_first() {
+        Some((name, rest)) if view.is_of(rest) => {
+            let mut backends = server.backends();
+            (Some(backends.find(|(_, backend)| *backend.name == **name)?.0), rest)
+        }
+        _ => (None, keys),
+    };
+    let (own, which) = keys.split_at_checked(view.keys().len())?;
+    let which: usize = match which {
+        [] => 0,
+        [number] => number.parse::<usize>().ok()?.checked_sub(1)?,
+        _ => return None,
+    };
     // A large pool has too many rows to make them all for one.
-    let rows = match (view, keys) {
+    let rows = match (view, own) {
         (View::Buffercache, [buffer]) => {
             let index = buffer.parse::<u32>().ok()?.checked_sub(1)?;
             vec![buffercache(server, super::buffer(server, BufferId(index))?)]
         }
-        (View::Buffercache, _) => return None,
-        _ => view_rows(server, None, view, usize::MAX),
+        _ => view_rows(server, backend, view, usize::MAX),
     };
-    let row = rows.iter().find(|row| row.get(view.keys()).is_some_and(|found| found == keys))?;
-    row.get(column).cloned()
+    let mut alike = rows.iter().filter(|row| row.get(view.keys()).is_some_and(|it| it == own));
+    alike.nth(which)?.get(column).cloned()
+}
+
+fn memory_contexts(server: &Server, backend: Option<BackendId>, most: usize) -> Vec<Vec<String>> {
+    let Some(backend) = backend else { return Vec::new() };
+    let rows = super::pg_backend_memory_contexts(server, backend, most);
+    rows.iter().map(|row| row.fields(server.profile())).collect()
 }
 
 fn shmem_allocations(server: &Server) -> Vec<Vec<String>> {

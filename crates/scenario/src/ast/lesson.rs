@@ -70,6 +70,8 @@ pub struct Condition {
     pub metric: Measured,
     /// How it compares.
     pub comparison: Comparison,
+    /// There is a minus before the number.
+    pub negative: bool,
     /// With what.
     pub value: Quantity,
     /// Where it stands.
@@ -78,7 +80,8 @@ pub struct Condition {
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.metric, self.comparison.symbol(), self.value)
+        let minus = if self.negative { "-" } else { "" };
+        write!(f, "{} {} {minus}{}", self.metric, self.comparison.symbol(), self.value)
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
+use pgscope_core::views::View;
+
 use super::{Checker, Compiled};
 use crate::ask::{Answer, Choice, Number, Question};
-use crate::ast::{Asked, Condition, Lesson, Measured};
+use crate::ast::{Asked, Condition, Lesson, Measured, Name};
 use crate::diagnostic::{Problem, Span};
 use crate::limits::LANGUAGE;
 use crate::markdown;
@@ -79,8 +81,11 @@ impl Checker {
     }
 
     fn number(&mut self, number: &Measured, span: Span) -> Option<Number> {
-        if let Measured::View(view, words) = number {
-            self.check_column(*view, words, span)?;
+        if let Measured::View(view, words, column) = number {
+            self.check_column(*view, words, span, *column)?;
+            if let (View::BackendMemoryContexts, [name, _, ..]) = (*view, &**words) {
+                self.backend(&Name { text: name.clone(), span })?;
+            }
             return Some(Number::View(*view, words.clone()));
         }
         self.metric(number).map(Number::Metric)
@@ -89,8 +94,9 @@ impl Checker {
     /// What an `expect`, a choice and a breakpoint look at.
     #[inline(never)]
     pub(super) fn condition(&mut self, condition: &Condition) -> Option<Expectation> {
-        let Condition { metric, comparison, value, span } = condition;
-        let (comparison, value) = (*comparison, value.amount(1));
+        let Condition { metric, comparison, negative, value, span } = condition;
+        let value = if *negative { -value.amount(1) } else { value.amount(1) };
+        let comparison = *comparison;
         Some(match self.number(metric, *span)? {
             Number::Metric(metric) => Expectation::Compare { metric, comparison, value },
             Number::View(view, words) => Expectation::View { view, words, comparison, value },

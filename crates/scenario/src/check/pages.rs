@@ -179,7 +179,13 @@ impl Checker {
     }
 
     /// A column that the view does not have in this version can't be meant.
-    pub(super) fn check_column(&mut self, view: View, words: &[Rc<str>], span: Span) -> Option<()> {
+    pub(super) fn check_column(
+        &mut self,
+        view: View,
+        words: &[Rc<str>],
+        span: Span,
+        column_span: Span,
+    ) -> Option<()> {
         let columns = view.columns(self.config.version.profile());
         let column = words.last()?;
         if columns.contains(&&**column) {
@@ -190,7 +196,7 @@ impl Checker {
             Problem::new(span, format!("PostgreSQL {version} has no {}", view.name()))
         } else {
             let message = format!("{} has no column \"{column}\"", view.name());
-            Problem::new(span, message).suggest(nearest(column, columns.iter().copied()))
+            Problem::new(column_span, message).suggest(nearest(column, columns.iter().copied()))
         };
         self.problems.push(problem);
         None

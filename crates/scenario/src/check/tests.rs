@@ -174,7 +174,7 @@ fn generators_count_their_turns() {
 fn views_have_the_versions_columns() {
     let said = |version: u32, view: &str| errors(&format!("server {version}\nexpect {view} = 0"));
     assert_eq!(said(15, "pg_stat_io(hits)"), ["2:8: PostgreSQL 15 has no pg_stat_io"]);
-    let wrong = "2:8: pg_stat_bgwriter has no column \"buffers_backend\"";
+    let wrong = "2:25: pg_stat_bgwriter has no column \"buffers_backend\"";
     assert_eq!(said(18, "pg_stat_bgwriter(buffers_backend)"), [wrong]);
     program("server 15\nexpect pg_stat_bgwriter(buffers_backend) = 0");
     program("server 17\nexpect pg_buffercache_usage_counts(5, buffers) = 0");

@@ -122,7 +122,7 @@ fn a_long_history_keeps_few_snapshots() {
     let mut history = history(text);
     assert!(!history.run_slice(1000));
     assert!(history.run_slice(u64::MAX));
-    assert!(history.snapshots.len() <= SNAPSHOTS);
+    assert!(history.snapshots.all().len() <= snapshots::SNAPSHOTS);
     assert_eq!(history.marks().len() as u64, history.len());
     let end = state(&history);
     history.seek(Position { op: 20_000, event: 1 });
@@ -163,9 +163,9 @@ fn memory_without_end_is_refused_in_time() {
     let mut history = history("backend a\nrepeat 30000 { a: palloc 8000 }");
     history.run_slice(u64::MAX);
     assert!(matches!(history.error(), Some(Error::Limit { .. })), "{:?}", history.error());
-    let largest = history.snapshots.iter().map(|point| point.server.arena().resident()).max();
+    let largest = history.snapshots.all().map(|point| point.server.arena().resident()).max();
     assert!(largest.is_some_and(|bytes| bytes < 80 << 20));
-    assert!(history.snapshots.len() <= 8);
+    assert!(history.snapshots.all().len() <= 8);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn writing_without_end_is_refused_in_time() {
     history.run_slice(u64::MAX);
     let error = history.error();
     assert!(matches!(error, Some(Error::Limit { limit: 524_288, .. })), "{error:?}");
-    assert!(history.snapshots.len() <= 8);
+    assert!(history.snapshots.all().len() <= 8);
 }
 
 #[test]
@@ -231,5 +231,46 @@ fn a_run_comes_to_what_steps_come_to() {
         run.seek(Position { op, event: 0 });
         assert_eq!(state(&stepped), state(&run), "{op}");
         assert_eq!((stepped.events(), stepped.error()), (run.events(), run.error()), "{op}");
+    }
+}
+
+/// What is shown behind many steps that are no operations: the last operation's events.
+#[test]
+fn the_last_operation_is_shown_however_long_ago_it_was() {
+    let mut history = history(
+        "table t pages=9\nbackend a\nnote \"a\"\na: read t 1\n\
+         repeat 3 { repeat 100 { expect hits >= 0 }\nnote \"b\" }\nnote \"c\"\na: read t 2",
+    );
+    let mut forward = Vec::new();
+    while history.step_op() {
+        forward.push((history.position(), history.events().to_vec()));
+    }
+    for (position, events) in forward.iter().rev().skip(1) {
+        assert!(history.back_op());
+        assert_eq!(history.position(), *position);
+        assert_eq!(history.events(), events, "at {position:?}");
+    }
+    for (position, events) in forward.iter().rev().step_by(17).chain(forward.iter().step_by(13)) {
+        history.seek(*position);
+        assert_eq!(history.events(), events, "at {position:?}");
+    }
+}
+
+/// Who goes back step by step executes few steps each time, however far the snapshot is.
+#[test]
+fn a_row_of_steps_back_shares_one_way() {
+    let text = "table t pages=100\nbackend a\nrepeat 200 { a: update t uniform\na: palloc 9 }";
+    let mut history = history(text);
+    let mut forward = vec![state(&history)];
+    while history.step_op() {
+        forward.push(state(&history));
+    }
+    history.snapshots.all_but_the_first_go();
+    for (op, expected) in forward.iter().enumerate().rev().skip(1).take(150) {
+        assert!(history.back_op());
+        assert_eq!(history.position().op, op as u64);
+        assert!(state(&history) == *expected, "at {op}");
+        let from = history.snapshots.last_on_the_way();
+        assert!(from.is_some_and(|from| op as u64 - from <= 16), "at {op}: {from:?}");
     }
 }

@@ -1,176 +1,104 @@
 //! Random valid scenarios forward, back and forward again: what was undone and redone is the same.
 //!
 //! The proptests of `properties` shrink what they find but take long for each case; these are many.
-//! `PGSCOPE_SCENARIOS=1000000 cargo test --release -p pgscope-scenario --test histories` runs a
-//! million, a seed behind it (`PGSCOPE_SEED=7`) others.
+//! `PGSCOPE_SCENARIOS=1000000 cargo test --release -p pgscope-scenario --test histories -- --nocapture`
+//! runs a million, `PGSCOPE_SEED=7` others; a chunk of them says where it begins, with
+//! `PGSCOPE_FROM=250000`. In the end it prints which statements were executed and how they ended.
 
 #![expect(clippy::unwrap_used, reason = "a test says what broke by panicking")]
 
+mod coverage;
 mod random;
+mod seen;
+mod texts;
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, Hash, Hasher};
 use std::rc::Rc;
 
-use foldhash::fast::FixedState;
-use pgscope_core::views::{self, View};
-use pgscope_scenario::{History, Mark, Position, STATEMENTS, compile, narrate};
+use pgscope_scenario::{History, Mark, Position, STATEMENTS, compile};
 
+use coverage::{Coverage, statements};
 use random::{BEGUN, Dice, scenario};
+use seen::{Seen, look};
 
 fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
-/// What a reader sees of the machine, as sums that tell where a difference is.
-#[derive(Debug, Default, PartialEq)]
-struct Seen {
-    pool: u64,
-    sessions: u64,
-    contexts: u64,
-    story: u64,
-    views: u64,
-    bytes: u64,
-}
-
-fn sum(add: impl FnOnce(&mut foldhash::fast::FoldHasher<'_>)) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    add(&mut hasher);
-    hasher.finish()
-}
-
-/// What is seen; with `all`, contexts, the story, rows of views, and all bytes of each region that
-/// fit in 64 kB too.
-fn seen(history: &History, all: bool) -> Seen {
-    let server = history.server();
-    let pool = sum(|it| {
-        let strategy = server.pool().strategy();
-        (strategy.hand(), strategy.passes(), strategy.allocs()).hash(it);
-        (server.pool().wal.flushed(), server.evictions(), history.events().len()).hash(it);
-        let totals = history.totals();
-        (totals.hits, totals.misses, totals.writes).hash(it);
-        for row in views::buffers(server) {
-            let tag = row.tag.map(|tag| (tag.rel.0, tag.block));
-            (tag, row.usage_count, row.pins, row.dirty).hash(it);
-        }
-    });
-    let sessions = sum(|it| {
-        (history.error().map(ToString::to_string), history.was_skipped()).hash(it);
-        for (_, backend) in server.backends() {
-            backend.waits_for().map(|it| format!("{it:?}")).hash(it);
-            (backend.transaction_id(), backend.is_in_transaction()).hash(it);
-        }
-        server.regions().iter().for_each(|region| (region.addr.0, region.size).hash(it));
-    });
-    if !all {
-        return Seen { pool, sessions, ..Seen::default() };
-    }
-    let contexts = sum(|it| {
-        let ids = server.backends().map(|(id, _)| id);
-        ids.for_each(|id| format!("{:?}", views::contexts(server, id)).hash(it));
-    });
-    let story = sum(|it| narrate(history).text().hash(it));
-    let views = sum(|it| {
-        for view in [View::Locks, View::LockTables, View::Processes, View::StatIo] {
-            views::view_rows(server, None, view, 1000).hash(it);
-        }
-    });
-    let bytes = sum(|it| {
-        let mut part = vec![0; 64 << 10];
-        for region in server.regions() {
-            let part = &mut part[..region.size.min(64 << 10) as usize];
-            part.fill(0);
-            server.peek(region.addr, part);
-            it.write(part);
-        }
-    });
-    Seen { pool, sessions, contexts, story, views, bytes }
-}
-
-/// Whether all of it is compared here: at one position of so many.
-fn with_all(position: Position) -> bool {
-    (position.op * 7 + u64::from(position.event)).is_multiple_of(13)
-}
-
-fn look(history: &History) -> (Position, Seen) {
-    let position = history.position();
-    (position, seen(history, with_all(position)))
-}
+/// Events of a step between which is looked at most.
+const EVENTS: u32 = 12;
 
 /// What is seen on the way on to the end: by operations, and by events within one of them.
-fn on_to_the_end(history: &mut History, by_events: u64) -> Vec<(Position, Seen)> {
-    let mut seen = vec![look(history)];
-    while match history.position().op == by_events {
-        true => history.step_event(),
-        false => history.step_op(),
-    } {
-        seen.push(look(history));
+fn on_to_the_end(
+    history: &mut History,
+    by_events: u64,
+    mut each: impl FnMut(&History, Position, Seen),
+) {
+    loop {
+        let (position, seen) = look(history);
+        each(history, position, seen);
+        if history.at_end() {
+            return;
+        }
+        let stride = if position.event > 0 { history.event_count() / EVENTS } else { 0 };
+        if position.op != by_events {
+            history.step_op();
+        } else if stride < 2 {
+            history.step_event();
+        } else {
+            history.seek(Position { event: position.event + stride, ..position });
+        }
     }
-    seen
 }
 
-fn check(text: &str, dice: &mut Dice) -> History {
+/// The same way back.
+fn back_to(history: &mut History, place: Position) {
+    let position = history.position();
+    if position.op == place.op && position.event > place.event + 1 {
+        history.seek(place);
+    } else if place.event > 0 || position.event > 0 {
+        assert!(history.back_event());
+        if history.position() != place {
+            history.seek(place);
+        }
+    } else {
+        assert!(history.back_op());
+    }
+}
+
+fn check(text: &str, dice: &mut Dice, coverage: &mut Coverage) {
     let program = compile(text).unwrap_or_else(|errors| panic!("{text}\n{}", errors[0]));
     let mut history = History::new(Rc::new(program)).unwrap();
-    // What every scenario begins with is gone over by operations.
+    coverage.begin(text);
+    // What every scenario begins with is gone over in one go.
     history.run_slice(BEGUN);
     let by_events = BEGUN + dice.roll(history.len() - BEGUN);
-    let forward = on_to_the_end(&mut history, by_events);
+    let mut forward = Vec::new();
+    on_to_the_end(&mut history, by_events, |history, position, seen| {
+        coverage.count(history);
+        forward.push((position, seen));
+    });
     for expected in forward.iter().rev().skip(1) {
-        assert!(match expected.0.op == by_events {
-            true => history.back_event(),
-            false => history.back_op(),
-        });
-        if look(&history) != *expected {
-            let dump = |h: &History| {
-                h.server()
-                    .backends()
-                    .map(|(id, _)| format!("{:#?}", views::contexts(h.server(), id)))
-                    .collect::<String>()
-            };
-            let mut fresh = History::new(Rc::new(compile(text).unwrap())).unwrap();
-            while fresh.position() < expected.0 {
-                if fresh.position().op == by_events {
-                    fresh.step_event();
-                } else {
-                    fresh.step_op();
-                }
-            }
-            eprintln!(
-                "fresh equals expected {} ; back {:?}",
-                look(&fresh) == *expected,
-                history.shown_step()
-            );
-            std::fs::write("/tmp/travel/A", dump(&fresh)).unwrap();
-            std::fs::write("/tmp/travel/B", dump(&history)).unwrap();
-        }
+        back_to(&mut history, expected.0);
         assert_eq!(look(&history), *expected, "back\n{text}");
     }
-    assert_eq!(on_to_the_end(&mut history, by_events), forward, "forward again\n{text}");
-    history
+    let mut expected = forward.iter();
+    on_to_the_end(&mut history, by_events, |_, position, seen| {
+        assert_eq!(Some(&(position, seen)), expected.next(), "forward again\n{text}");
+    });
+    assert_eq!(expected.next(), None, "it ends earlier\n{text}");
 }
 
 #[test]
 fn random_scenarios_are_the_same_both_ways() {
     let seed = number("PGSCOPE_SEED", 1);
-    for round in 0..number("PGSCOPE_SCENARIOS", 300) {
+    let from = number("PGSCOPE_FROM", 0);
+    let mut coverage = Coverage::default();
+    for round in from..from + number("PGSCOPE_SCENARIOS", 1000) {
         let mut dice = Dice(seed << 40 | round);
-        check(&scenario(&mut dice), &mut dice);
+        check(&scenario(&mut dice), &mut dice, &mut coverage);
     }
-}
-
-/// The statements in a line, by the word or words that they begin with.
-fn statements(line: &str) -> impl Iterator<Item = &'static str> {
-    let parts = line.split(['{', ';']).map(|part| match part.split_once(": ") {
-        Some((_, part)) => part,
-        None => part.trim(),
-    });
-    parts.filter_map(|part| {
-        let begun = |keyword: &&str| {
-            part.strip_prefix(*keyword).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-        };
-        STATEMENTS.iter().map(|it| it.keyword).filter(begun).max_by_key(|it| it.len())
-    })
+    println!("{coverage}");
 }
 
 /// What the scenarios above are worth: each statement is in some, and in one of them it succeeds.
@@ -178,7 +106,7 @@ fn statements(line: &str) -> impl Iterator<Item = &'static str> {
 fn every_statement_is_in_a_random_scenario() {
     let mut missing: BTreeSet<&str> = STATEMENTS.iter().map(|it| it.keyword).collect();
     missing.remove("error");
-    for round in 0..1000 {
+    for round in 0..2000 {
         let text = scenario(&mut Dice(round));
         let mut history = History::new(Rc::new(compile(&text).unwrap())).unwrap();
         history.run_slice(u64::MAX);

@@ -1,6 +1,6 @@
 //! Random scenarios that compile, with every statement of the language.
 //!
-//! They are drawn from lines with gaps: `$N` a small number, `$S` a size, `$F` a number that is new,
+//! Most are short, some long. They are drawn from lines with gaps: `$N` a small number, `$R` how often, `$S` a size, `$F` a number that is new,
 //! `$K` a kind of context, `$M` a mode of locks, `$T` a table, `$W` one of the
 //! backends, `$O` another one.
 
@@ -75,6 +75,8 @@ const MEMORY: &[&str] = &[
     "palloc $S as a",
     "palloc $S in W as a",
     "palloc $S noerror in W as a",
+    "palloc 2000MB as c",
+    "palloc 2000MB noerror as c",
     "palloc0 $S aligned 64 in W as c",
     "pfree a",
     "pfree c",
@@ -111,10 +113,10 @@ const SESSION: &[&str] = &[
     "query { palloc $S as x; tuple { palloc 64 } }",
     "query { plan { palloc $S; open t }; palloc $S }",
     "query { read t $N; update t $N; spi { palloc $S } }",
-    "query { sort rows=300 width=44 work_mem=64kB }",
-    "query { sort rows=300 width=200 limit=$N }",
-    "query { hash rows=900 width=100 work_mem=64kB }",
-    "query { hash rows=200 width=8 estimate=10 }",
+    "query { sort rows=$R width=4000 work_mem=64kB }",
+    "query { sort rows=$R width=200 limit=$N }",
+    "query { hash rows=$R width=4000 work_mem=64kB }",
+    "query { hash rows=$R width=8 estimate=2 }",
     "query { palloc $S; error \"no\"; palloc $S }",
     "do { palloc $S; spi { palloc $S as x } }",
     "query { plpgsql f { block { perform { palloc $S; tuple { palloc $S } }; exception { palloc $S } } } }",
@@ -214,9 +216,25 @@ const SERVER: &[&str] = &[
     "pgbench tables\n$W: pgbench",
     "as $W { read t $N; palloc $S as a }",
     "repeat 2 { alice: read t $N; bob: palloc $S as a }",
-    "repeat 300 { $W: read t zipf(1.1) }",
+    "repeat $R { $W: read t zipf(1.1) }",
+    "repeat $R { expect hits >= 0 }",
+    "repeat 3 { repeat $R { note \"x\" }; $W: read t $N }",
     "$W: show $V",
+    "alice: begin\nalice: lock u exclusive\nbob: begin\nbob: lock v exclusive\n\
+     alice: lock v $M\nbob: lock u $M",
+    "bob: begin\nbob: lock u exclusive\nalice: begin\nalice: lock u $M nowait",
+    "bob: begin\nbob: lock u exclusive\nalice: begin\nalice: set lock_timeout = 300\n\
+     alice: lock u $M\nsleep 1s",
+    "alice: begin\nalice: declare cursor k\nalice: fetch k { error \"no\" }\nalice: commit",
+    PIN_ALL,
 ];
+/// In a small pool nothing is left then.
+const PIN_ALL: &str = "$W: prewarm t\n$W: read t 1 hold as p1\n$W: read t 2 hold as p2\n\
+    $W: read t 3 hold as p3\n$W: read t 4 hold as p4\n$W: read t 5 hold as p5\n\
+    $W: read t 6 hold as p6\n$W: read t 7 hold as p7\n$W: read t 8 hold as p8\n\
+    $W: read t 9 hold as p9\n$W: read t 10 hold as pa\n$W: read t 11 hold as pb\n\
+    $W: read t 12 hold as pc\n$W: read t 13 hold as pd\n$W: read t 14 hold as pe\n\
+    $W: read t 15 hold as pf\n$W: read t 16\n$W: temp table temp$F pages=3\n$W: seqscan t";
 
 const SIZES: &[&str] = &["1", "8", "60", "100", "1kB", "5000", "9000", "20kB"];
 const KINDS: &[&str] = &["allocset", "allocset small", "generation", "bump"];
@@ -249,7 +267,12 @@ pub(crate) fn scenario(dice: &mut Dice) -> String {
     }
     // Tables that may be dropped or scanned once; a name is taken once.
     let (mut new, mut dropped, mut pgbench) = (0, 0, false);
-    for _ in 0..3 + dice.roll(8) {
+    let lines = match dice.roll(50) {
+        0 => 20 + dice.roll(20),
+        1..10 => 5 + dice.roll(6),
+        _ => 1 + dice.roll(4),
+    };
+    for _ in 0..lines {
         let who = dice.one_of(WHO);
         let family = dice.roll(100);
         let line = match family {
@@ -291,6 +314,10 @@ fn fill(line: &str, who: &str, number: u64, dice: &mut Dice) -> String {
         let (gap, rest) = part.split_at(1);
         filled += &match gap {
             "N" => (1 + dice.roll(15)).to_string(),
+            "R" => match dice.roll(30) {
+                0 => "300".to_owned(),
+                _ => dice.one_of(&["2", "3", "5", "8", "20"]).to_owned(),
+            },
             "S" => dice.one_of(SIZES).to_owned(),
             "K" => dice.one_of(KINDS).to_owned(),
             "M" => dice.one_of(MODES).to_owned(),

@@ -37,6 +37,9 @@ pub const KEYS: &[(&str, &str)] = &[
     ("t", "dark, light"),
     ("z", "large type, for a projector"),
     ("1 2 3 4 5", "buffers, views, bytes, locks, map"),
+    ("0", "every version side by side"),
+    ("Ctrl+Space", "in the script: what may stand here"),
+    ("Tab", "in the script: take the first of it"),
     ("Esc", "leave the script or a dialog"),
     ("?", "this list"),
 ];
@@ -59,6 +62,7 @@ pub fn wish(key: &str, shift: bool) -> Option<Wish> {
         "-" => Some(Wish::Speed(-1)),
         "t" => Some(Wish::Theme),
         "z" => Some(Wish::Act(Action::Projector)),
+        "0" => Some(Wish::Act(Action::Show(Some(Dialog::Versions)))),
         "1" => Some(Wish::Act(Action::Pane(Pane::Buffers))),
         "2" => Some(Wish::Act(Action::Pane(Pane::Views))),
         "3" => Some(Wish::Act(Action::Pane(Pane::Bytes))),

@@ -13,59 +13,17 @@ pub const PAGE: usize = 50;
 /// What parts the cells of a row where a filter looks, in the query too.
 const PART: &str = "|";
 
-/// Where rows come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// One of the views that scenarios show.
-    View(View),
-    /// `pg_backend_memory_contexts`, of the backend that is looked at.
-    MemoryContexts,
+/// The views that the server's version has.
+pub fn offered(server: &Server) -> Vec<View> {
+    let has = |view: &View| !view.columns(server.profile()).is_empty();
+    View::ALL.into_iter().filter(has).collect()
 }
 
-impl Source {
-    /// Those that the server's version has.
-    pub fn offered(server: &Server) -> Vec<Self> {
-        let has = |view: &View| !view.columns(server.profile()).is_empty();
-        let mut all: Vec<Self> = View::ALL.into_iter().filter(has).map(Self::View).collect();
-        if all.iter().all(|source| source.name() != Self::MemoryContexts.name()) {
-            all.push(Self::MemoryContexts);
-        }
-        all
-    }
-
-    /// The view's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::View(view) => view.name(),
-            Self::MemoryContexts => "pg_backend_memory_contexts",
-        }
-    }
-
-    /// Its columns.
-    pub fn columns(self, server: &Server) -> &'static [&'static str] {
-        match self {
-            Self::View(view) => view.columns(server.profile()),
-            Self::MemoryContexts => views::memory_context_columns(server.profile()),
-        }
-    }
-
-    /// Its first rows, `most` at most.
-    fn rows(self, server: &Server, backend: BackendId, most: usize) -> Vec<Vec<String>> {
-        match self {
-            Self::View(view) => views::view_rows(server, Some(backend), view, most),
-            Self::MemoryContexts => {
-                let rows = views::pg_backend_memory_contexts(server, backend, most);
-                rows.iter().map(|row| row.fields(server.profile())).collect()
-            }
-        }
-    }
-
-    /// What stands behind `FROM` on a real server.
-    fn relation(self) -> String {
-        let name = self.name();
-        let call = name.starts_with("pg_buffercache_");
-        format!("{name}{}", if call { "()" } else { "" })
-    }
+/// What stands behind `FROM` on a real server.
+fn relation(view: View) -> String {
+    let name = view.name();
+    let call = name.starts_with("pg_buffercache_");
+    format!("{name}{}", if call { "()" } else { "" })
 }
 
 /// How a reader wants the rows.
@@ -100,21 +58,21 @@ impl Sheet {
     pub fn new(
         server: &Server,
         backend: BackendId,
-        source: Source,
+        source: View,
         wish: &Wish,
         page: Option<usize>,
     ) -> Self {
         let columns: Vec<String> =
-            source.columns(server).iter().map(|&column| column.to_owned()).collect();
+            source.columns(server.profile()).iter().map(|&column| column.to_owned()).collect();
         let known = match source {
-            Source::View(View::Buffercache) => Some(server.pool().nbuffers() as usize),
+            View::Buffercache => Some(server.pool().nbuffers() as usize),
             _ => None,
         };
         let (known, most) = match (known, page) {
             (Some(known), Some(page)) if wish.is_plain() => (Some(known), (page + 1) * PAGE),
             _ => (None, usize::MAX),
         };
-        let mut rows = source.rows(server, backend, most);
+        let mut rows = views::view_rows(server, Some(backend), source, most);
         let numbers: Vec<bool> = (0..columns.len())
             .map(|column| rows.iter().filter_map(|row| row.get(column)).all(|it| is_number(it)))
             .collect();
@@ -147,7 +105,7 @@ impl Sheet {
     }
 
     /// The query that gives the same on a real server; `None` for what only the playground has.
-    pub fn query(&self, source: Source, wish: &Wish) -> Option<String> {
+    pub fn query(&self, source: View, wish: &Wish) -> Option<String> {
         if !source.name().starts_with("pg_") {
             return None;
         }
@@ -156,7 +114,7 @@ impl Sheet {
         if source.name().starts_with("pg_buffercache") {
             query += "-- once: CREATE EXTENSION pg_buffercache;\n";
         }
-        query.extend(["SELECT ", &columns.join(", "), "\n  FROM ", &source.relation()]);
+        query.extend(["SELECT ", &columns.join(", "), "\n  FROM ", &relation(source)]);
         if !wish.filter.is_empty() {
             // In a pattern these three stand for themselves behind a backslash.
             let pattern = wish.filter.replace(['\\', '%', '_'], "");
@@ -229,7 +187,7 @@ mod tests {
     }
 
     fn sheet(wish: &Wish) -> Sheet {
-        let source = Source::View(View::Buffercache);
+        let source = View::Buffercache;
         Sheet::new(history().server(), BackendId(0), source, wish, None)
     }
 
@@ -251,13 +209,12 @@ mod tests {
     #[wasm_bindgen_test]
     fn the_query_says_what_the_reader_chose() {
         let wish = Wish { sort: Some((7, true)), filter: "o'k".into() };
-        let query = sheet(&wish).query(Source::View(View::Buffercache), &wish).expect("a query");
+        let query = sheet(&wish).query(View::Buffercache, &wish).expect("a query");
         assert!(query.contains("FROM pg_buffercache\n"), "{query}");
         assert!(query.contains("ILIKE '%o''k%'"), "{query}");
         assert!(query.ends_with("ORDER BY usagecount DESC;"), "{query}");
         let wish = Wish { filter: "50%".into(), ..Wish::default() };
-        let query =
-            sheet(&wish).query(Source::View(View::BuffercacheSummary), &wish).expect("a query");
+        let query = sheet(&wish).query(View::BuffercacheSummary, &wish).expect("a query");
         assert!(query.contains("FROM pg_buffercache_summary()"), "{query}");
         assert!(query.contains("strpos("), "{query}");
     }
@@ -267,7 +224,7 @@ mod tests {
         let found = sheet(&Wish { filter: "|F|3|".into(), ..Wish::default() });
         assert_eq!(column(&found, 5), ["3"]);
         assert_eq!((found.count, found.pages()), (1, 1));
-        let source = Source::View(View::Buffercache);
+        let source = View::Buffercache;
         let first = Sheet::new(history().server(), BackendId(0), source, &Wish::default(), Some(0));
         assert_eq!((first.count, first.page(0).len(), first.page(1).len()), (16, 16, 0));
     }

@@ -12,7 +12,7 @@ use yew::prelude::*;
 
 use crate::bridge::clipboard;
 use crate::frame::Frame;
-use crate::paint::sheet::{PAGE, Sheet, Source, Wish};
+use crate::paint::sheet::{self, PAGE, Sheet, Wish};
 use crate::paint::words;
 
 /// What the views are given.
@@ -29,7 +29,7 @@ pub struct ViewsProps {
 /// What the reader chose.
 #[derive(Clone, PartialEq)]
 struct Choice {
-    source: Source,
+    source: View,
     wish: Wish,
     page: usize,
 }
@@ -39,12 +39,8 @@ struct Choice {
 pub fn Views(props: &ViewsProps) -> Html {
     let ViewsProps { frame, backend, on_copied } = props;
     let server = &frame.server;
-    let choice = use_state(|| Choice {
-        source: Source::View(View::Buffercache),
-        wish: Wish::default(),
-        page: 0,
-    });
-    let offered = Source::offered(server);
+    let choice = use_state(|| Choice { source: View::Buffercache, wish: Wish::default(), page: 0 });
+    let offered = sheet::offered(server);
     // Another version may lack what was chosen.
     let source = if offered.contains(&choice.source) { choice.source } else { offered[0] };
     let (wish, page) = (choice.wish.clone(), choice.page);

@@ -72,8 +72,9 @@ impl Parser<'_> {
         let symbols = Comparison::SYMBOLS.iter();
         let symbol = symbols.clone().find(|(symbol, _)| self.symbol_if(symbol));
         let &(_, comparison) = symbol.ok_or_else(|| self.unexpected())?;
+        let negative = self.symbol_if("-");
         let value = self.quantity(MEMORY_UNITS)?;
-        Ok(Condition { metric, comparison, value, span: start.to(self.last_span()) })
+        Ok(Condition { metric, comparison, negative, value, span: start.to(self.last_span()) })
     }
 
     pub(crate) fn as_backend(&mut self) -> Result<Action, Problem> {

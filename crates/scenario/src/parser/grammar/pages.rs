@@ -127,8 +127,10 @@ impl Parser<'_> {
     pub(super) fn view_column(&mut self, view: View) -> Result<Measured, Problem> {
         self.symbol("(")?;
         let mut words = Vec::new();
+        let mut column;
         loop {
             let Token { kind, span } = self.peek();
+            column = span;
             match kind {
                 TokenKind::Text => words.push(self.text(span)?),
                 TokenKind::Word | TokenKind::Number => words.push(self.text_of(span).into()),
@@ -143,6 +145,6 @@ impl Parser<'_> {
             }
         }
         self.symbol(")")?;
-        Ok(Measured::View(view, words))
+        Ok(Measured::View(view, words, column))
     }
 }

@@ -1,12 +1,13 @@
 //! The table of a view and the way from page to page.
 
+use pgscope_core::views::View;
 use yew::prelude::*;
 
-use crate::paint::sheet::{Sheet, Source, Wish};
+use crate::paint::sheet::{Sheet, Wish};
 
 /// A page of the rows, its heads as buttons that sort.
 pub(super) fn rows(
-    source: Source,
+    source: View,
     sheet: &Sheet,
     wish: &Wish,
     page: usize,
