@@ -1,4 +1,5 @@
-//! A real server that listens, on a socket in a folder of its own, and psql as its client.
+//! A real server that listens, on a socket in a folder of its own, and psql as its client; [`client`]
+//! is for sessions that run beside each other.
 //!
 //! One run of psql is one session. It is told to mark where the answer to each statement begins, in what
 //! it prints and in what it complains about, so that both can be taken apart again.
@@ -36,10 +37,10 @@ pub(crate) struct Live {
 pub(crate) struct Answer {
     pub(crate) rows: Vec<Vec<String>>,
     /// All that psql complained about: errors, warnings, notices.
-    pub(crate) said: Said,
+    pub(crate) said: Vec<Said>,
 }
 
-/// An error, or nothing; as psql's VERBOSITY verbose has it.
+/// An error, a warning or a notice, as psql's VERBOSITY verbose has it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Said {
     pub(crate) severity: String,
@@ -76,8 +77,17 @@ impl Live {
         Client::connect(&self.sockets.join(".s.PGSQL.5432"))
     }
 
-    /// One session: these statements, one after the other.
+    /// One session of the superuser: these statements, one after the other.
     pub(crate) fn session(&self, statements: &[String]) -> Result<Vec<Answer>, Trouble> {
+        self.session_of("postgres", statements)
+    }
+
+    /// The same of another role.
+    pub(crate) fn session_of(
+        &self,
+        role: &str,
+        statements: &[String],
+    ) -> Result<Vec<Answer>, Trouble> {
         let (out, err) = (self.sockets.join("psql.out"), self.sockets.join("psql.err"));
         let wrong = |error: std::io::Error| {
             Trouble::new(error.to_string(), "psql is needed: `apt-get install postgresql-client`")
@@ -85,7 +95,7 @@ impl Live {
         let own = self.bin.join("psql");
         let program = if own.is_file() { own } else { PathBuf::from("psql") };
         let mut psql = process::command(program);
-        psql.args(["-X", "-q", "-A", "-t", "-U", "postgres", "-d", "postgres", "-h"]);
+        psql.args(["-X", "-q", "-A", "-t", "-U", role, "-d", "postgres", "-h"]);
         psql.arg(&self.sockets).stdin(Stdio::piped()).env("LC_ALL", "C");
         psql.stdout(fs::File::create(&out).map_err(wrong)?);
         let mut child =
@@ -140,29 +150,24 @@ fn answer(rows: &str, said: &str) -> Answer {
     Answer { rows, said: said_by(said) }
 }
 
-fn said_by(text: &str) -> Said {
-    let mut said = Said::default();
-    let mut lines = text.lines();
-    let Some(first) = lines.next() else { return said };
-    // "psql:<stdin>:7: ERROR:  22023: message"
-    let mut parts = first.splitn(3, ":  ");
-    let mut severity = parts.next().unwrap_or_default();
-    if let Some((_, rest)) = severity.rsplit_once(": ") {
-        severity = rest;
-    }
-    let rest = parts.next().unwrap_or_default();
-    let (sqlstate, message) = rest.split_once(": ").unwrap_or(("", rest));
-    said.severity = severity.to_owned();
-    said.sqlstate = sqlstate.to_owned();
-    said.message = message.to_owned();
-    for line in lines {
-        match line.split_once(":  ") {
-            Some(("DETAIL", rest)) => said.detail = rest.to_owned(),
-            Some(("HINT", rest)) => said.hint = rest.to_owned(),
-            _ => {}
+fn said_by(text: &str) -> Vec<Said> {
+    let mut all: Vec<Said> = Vec::new();
+    for line in text.lines() {
+        // "psql:<stdin>:7: ERROR:  22023: message"
+        let Some((before, rest)) = line.split_once(":  ") else { continue };
+        match (before, all.last_mut()) {
+            ("DETAIL", Some(said)) => said.detail = rest.to_owned(),
+            ("HINT", Some(said)) => said.hint = rest.to_owned(),
+            ("LOCATION" | "LINE 1" | "CONTEXT" | "STATEMENT", _) => {}
+            _ => {
+                let severity = before.rsplit(": ").next().unwrap_or_default().to_owned();
+                let (sqlstate, message) = rest.split_once(": ").unwrap_or(("", rest));
+                let (sqlstate, message) = (sqlstate.to_owned(), message.to_owned());
+                all.push(Said { severity, sqlstate, message, ..Said::default() });
+            }
         }
     }
-    said
+    all
 }
 
 #[cfg(test)]
@@ -173,11 +178,11 @@ mod tests {
     fn what_psql_says_is_taken_apart() {
         let text =
             "ERROR:  22023: 1 is outside the valid range: no\nHINT:  Try 2.\nLOCATION:  f, g.c:3\n";
-        let said = said_by(text);
+        let said = said_by(&format!("WARNING:  25P01: w\nLOCATION:  h, i.c:4\n{text}")).remove(1);
         assert_eq!(said.message, "1 is outside the valid range: no");
         assert_eq!((said.severity.as_str(), said.sqlstate.as_str()), ("ERROR", "22023"));
         assert_eq!((said.detail.as_str(), said.hint.as_str()), ("", "Try 2."));
-        assert_eq!(said_by(""), Said::default());
+        assert_eq!(said_by(""), []);
         let rows = answer("a\u{1f}\u{1}\u{1e}b\u{1f}c\n", "").rows;
         assert_eq!(rows, [["a", NULL], ["b", "c"]]);
     }

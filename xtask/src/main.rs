@@ -76,10 +76,11 @@ The commands of pgscope. Each sets up what it needs first, under target/.
   cargo xtask record [--kind KIND] [--pg-bin DIR] [--starts N] [--seed S] [--out FILE]
       Start a real server with random settings, write down how it lays out its shared memory, and
       compare with the core.
-        --kind KIND   about shared memory (shmem, the usual), or about memory contexts (contexts): what
-                      backends have of them in the stories of tests/servers/stories.sql; psql is needed
+        --kind KIND   about shared memory (shmem, the usual), about memory contexts (contexts): what
+                      backends have of them in the stories of tests/servers/stories.sql; or what the
+                      server says to random SETs (settings). Both of these need psql
         --pg-bin DIR  as above; no headers are needed
-        --starts N    with so many different settings instead of 20
+        --starts N    with so many different settings instead of 20, or so many SETs instead of 20000
         --seed S      from this seed instead of 1
         --out FILE    into this file instead of target/record/shmem.json or contexts.json
   cargo xtask bench [--kind KIND] [--pg-bin DIR] [--steps N] [--runs N] [--reads N]
@@ -171,8 +172,8 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
             let options = record::Options {
                 pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 out: args.text("--out", "starts.json")?,
-                contexts: about_contexts(&mut args)?,
-                starts: args.number("--starts")?.unwrap_or(20),
+                about: about(&mut args)?,
+                starts: args.number("--starts")?,
                 seed: args.number("--seed")?.unwrap_or(1),
             };
             args.finish(command)?;
@@ -215,12 +216,11 @@ fn what(args: &mut Args) -> Result<Option<bench::What>, String> {
     })
 }
 
-fn about_contexts(args: &mut Args) -> Result<bool, String> {
-    match args.text("--kind", "contexts")?.as_deref() {
-        None | Some("shmem") => Ok(false),
-        Some("contexts") => Ok(true),
-        Some(word) => Err(format!("there is no kind `{word}`, only `shmem` and `contexts`")),
-    }
+fn about(args: &mut Args) -> Result<record::About, String> {
+    let Some(word) = args.text("--kind", "contexts")? else { return Ok(record::About::Shmem) };
+    record::About::from_word(&word).ok_or_else(|| {
+        format!("there is no kind `{word}`, only `shmem`, `contexts` and `settings`")
+    })
 }
 
 fn kind(args: &mut Args) -> Result<Option<oracle::Kind>, String> {

@@ -7,6 +7,7 @@
 //! `tests/servers`, which [`crate::conformance`] compares.
 
 mod contexts;
+mod settings;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,10 +38,29 @@ pub(crate) struct Options {
     /// The folder of a server's programs; `None` is the packaged PostgreSQL 15.
     pub(crate) pg_bin: Option<String>,
     pub(crate) out: Option<String>,
-    /// About contexts, not shared memory.
-    pub(crate) contexts: bool,
-    pub(crate) starts: u64,
+    pub(crate) about: About,
+    pub(crate) starts: Option<u64>,
     pub(crate) seed: u64,
+}
+
+/// What is recorded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    Shmem,
+    Contexts,
+    Settings,
+}
+
+impl About {
+    /// As the command line calls it.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "shmem" => Some(Self::Shmem),
+            "contexts" => Some(Self::Contexts),
+            "settings" => Some(Self::Settings),
+            _ => None,
+        }
+    }
 }
 
 /// What earlier steps found.
@@ -53,13 +73,25 @@ struct Found {
 
 /// Record, write and compare.
 pub(crate) fn run(options: Options) -> Result<(), String> {
-    let Options { pg_bin, out, contexts, starts, seed } = options;
+    let Options { pg_bin, out, about, starts, seed } = options;
     let bin = PathBuf::from(pg_bin.unwrap_or_else(|| DEBIAN.into()));
-    let name = if contexts { "contexts.json" } else { "shmem.json" };
+    let name = if about == About::Contexts { "contexts.json" } else { "shmem.json" };
     let out =
         out.map_or_else(|| process::root().join("target").join("record").join(name), PathBuf::from);
     let file = out.display().to_string();
-    if contexts {
+    if about == About::Settings {
+        let statements = starts.unwrap_or(20_000);
+        return Plan::new()
+            .step(format!("{statements} statements from seed {seed}"), move |_: &mut (), _| {
+                let (words, version) = known(&bin)?;
+                let told =
+                    settings::compare(&Live::start(&bin, version)?, version, statements, seed)?;
+                Ok(format!("{words}: {told}"))
+            })
+            .run(&mut ());
+    }
+    let starts = starts.unwrap_or(20);
+    if about == About::Contexts {
         Plan::new()
             .step("stories of contexts", move |_: &mut (), _| tell(&bin, &out))
             .run(&mut ())?;
@@ -113,7 +145,7 @@ fn record(found: &mut Found, out: &Path, starts: u64, seed: u64) -> Outcome {
     let mut random = Random::new(seed);
     let mut runs = Vec::new();
     for number in 0..starts {
-        let given = if number == 0 { Map::new() } else { settings(version, &mut random) };
+        let given = if number == 0 { Map::new() } else { some_settings(version, &mut random) };
         let mut run = start(server, version, &given)?;
         run["name"] = json!(format!("random-{number}"));
         run["set"] = Value::Object(given);
@@ -138,7 +170,7 @@ fn write(out: &Path, recorded: &Value) -> Outcome {
 }
 
 /// A few settings: an end of the range, or something near its lower one.
-fn settings(version: Version, random: &mut Random) -> Map<String, Value> {
+fn some_settings(version: Version, random: &mut Random) -> Map<String, Value> {
     let groups = version.segment().parameters.iter();
     let all: Vec<&Parameter> = groups.flat_map(|group| group.iter()).collect();
     let mut given = Map::new();
@@ -243,7 +275,7 @@ mod tests {
         for version in Version::ALL {
             let draw = |seed| {
                 let mut random = Random::new(seed);
-                (0..50).map(|_| settings(version, &mut random)).collect::<Vec<_>>()
+                (0..50).map(|_| some_settings(version, &mut random)).collect::<Vec<_>>()
             };
             assert_eq!(draw(7), draw(7));
             assert_ne!(draw(7), draw(8));

@@ -62,7 +62,7 @@ impl Stories {
 
 fn step(sql: &str, answer: &Answer, columns: &[String]) -> Value {
     let Answer { rows, said } = answer;
-    if said.severity == "ERROR" {
+    if let Some(said) = said.iter().find(|said| said.severity == "ERROR") {
         let error = json!({ "sqlstate": said.sqlstate, "message": said.message });
         return json!({ "step": "exec", "sql": sql, "error": error });
     }

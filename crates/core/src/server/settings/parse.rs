@@ -41,6 +41,20 @@ pub(super) fn unit_name(unit: Unit) -> &'static str {
     }
 }
 
+/// Digits that `%g` shows.
+const SIX: usize = 6;
+/// Words that a setting takes for another, and that no hint names (`config_enum_entry.hidden`).
+const HIDDEN: [(&str, &str, &str); 8] = [
+    ("huge_pages", "true", "on"),
+    ("huge_pages", "yes", "on"),
+    ("huge_pages", "1", "on"),
+    ("huge_pages", "false", "off"),
+    ("huge_pages", "no", "off"),
+    ("huge_pages", "0", "off"),
+    ("wal_level", "archive", "replica"),
+    ("wal_level", "hot_standby", "replica"),
+];
+
 /// Read a value, in the setting's own unit.
 pub(super) fn value(parameter: &Parameter, text: &str) -> Result<i32, SettingError> {
     let invalid =
@@ -52,6 +66,10 @@ pub(super) fn value(parameter: &Parameter, text: &str) -> Result<i32, SettingErr
             .map(i32::from)
             .ok_or(SettingError::NotBoolean { name: parameter.name }),
         words => {
+            let hidden = HIDDEN
+                .iter()
+                .find(|(name, word, _)| *name == parameter.name && word.eq_ignore_ascii_case(text));
+            let text = hidden.map_or(text, |(_, _, word)| word);
             let place = words.iter().position(|word| word.eq_ignore_ascii_case(text));
             let hint = || invalid(format!("Available values: {}.", words.join(", ")));
             place.map(|place| place as i32).ok_or_else(hint)
@@ -89,7 +107,53 @@ fn parse_real(parameter: &Parameter, text: &str) -> Result<i32, SettingError> {
         return Ok(millionths.round_ties_even() as i32);
     }
     let [min, max] = [min, max].map(real);
-    Err(SettingError::RealOutOfRange { name, value: number.to_string(), min, max })
+    Err(SettingError::RealOutOfRange { name, value: with_six_digits(number), min, max })
+}
+
+/// `%g`: six digits, with an exponent where that is shorter.
+fn with_six_digits(number: f64) -> String {
+    let (minus, size) = (if number < 0.0 { "-" } else { "" }, number.abs());
+    if !number.is_finite() || size == 0.0 {
+        return number.to_string();
+    }
+    // All its digits, and how far the first stands before the point.
+    let all = format!("{size:.340}");
+    let point = all.find('.').unwrap_or(all.len()) as i32;
+    let mut digits: Vec<u8> = all.bytes().filter(u8::is_ascii_digit).collect();
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    digits.drain(..zeros);
+    let mut exponent = point - 1 - zeros as i32;
+    // To the nearest, to an even one if both are as near.
+    let rest = digits.split_off(SIX.min(digits.len()));
+    let half = rest.first() == Some(&b'5') && rest.iter().skip(1).all(|digit| *digit == b'0');
+    let odd = digits.last().is_some_and(|digit| digit % 2 == 1);
+    if rest.first().is_some_and(|digit| *digit >= b'5') && (!half || odd) {
+        let nines = digits.iter().rev().take_while(|digit| **digit == b'9').count();
+        let kept = digits.len() - nines;
+        digits[kept..].fill(b'0');
+        match kept.checked_sub(1) {
+            Some(last) => digits[last] += 1,
+            None => {
+                digits.insert(0, b'1');
+                digits.truncate(SIX);
+                exponent += 1;
+            }
+        }
+    }
+    let digits = String::from_utf8(digits).unwrap_or_default();
+    let digits = digits.trim_end_matches('0');
+    let with_point = |before: usize| match digits.len() > before {
+        true => format!("{}.{}", &digits[..before], &digits[before..]),
+        false => format!("{digits:0<before$}"),
+    };
+    match exponent {
+        -4..0 => format!("{minus}0.{}{digits}", "0".repeat((-exponent - 1) as usize)),
+        0..6 => format!("{minus}{}", with_point(exponent as usize + 1)),
+        _ => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{minus}{}e{sign}{:02}", with_point(1), exponent.abs())
+        }
+    }
 }
 
 /// A real number as `%g` writes it.
@@ -196,10 +260,43 @@ fn signed(text: &str) -> (f64, &str) {
     (sign, text.strip_prefix(['-', '+']).unwrap_or(text))
 }
 
+/// A number that begins with `0x`, which `strtod` reads too: digits, perhaps with a point, and perhaps a
+/// power of two.
+fn hexadecimal(text: &str) -> Option<(f64, &str)> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
+    let (mut number, mut scale, mut any, mut point, mut end) = (0.0, 1.0, false, false, 0);
+    for c in digits.chars() {
+        match c.to_digit(16) {
+            Some(digit) => {
+                any = true;
+                number = number * 16.0 + f64::from(digit);
+                scale *= if point { 16.0 } else { 1.0 };
+            }
+            None if c == '.' && !point => point = true,
+            None => break,
+        }
+        end += 1;
+    }
+    let mut rest = digits.get(end..)?;
+    if let Some(behind) = rest.strip_prefix(['p', 'P']) {
+        let (sign, power) = signed(behind);
+        let length = power.find(|c: char| !c.is_ascii_digit()).unwrap_or(power.len());
+        if length > 0 {
+            let given: i32 = power.get(..length)?.parse().unwrap_or(i32::MAX);
+            number *= 2_f64.powi((given.min(3000) as f64 * sign) as i32);
+            rest = power.get(length..)?;
+        }
+    }
+    any.then_some((number / scale, rest))
+}
+
 /// The decimal number at the beginning, as `strtod` reads it, and the rest. Exact for up to 15 digits
 /// and exponents up to 22, which is more than any setting has room for: the standard library's way
 /// for all others has a table of 10 kB, which every reader of the page would have to fetch.
 fn strtod(text: &str) -> Option<(f64, &str)> {
+    if let Some(hexadecimal) = hexadecimal(text) {
+        return Some(hexadecimal);
+    }
     let (mut mantissa, mut exponent, mut any, mut point) = (0_u64, 0_i32, false, false);
     let mut end = 0;
     for byte in text.bytes() {
@@ -254,6 +351,26 @@ mod tests {
         assert_eq!(strtod("1e999"), Some((f64::INFINITY, "")));
         assert_eq!(strtod("1.5exa"), Some((1.5, "exa")));
         assert_eq!((strtod("."), strtod(""), strtod("e5")), (None, None, None));
+    }
+
+    #[test]
+    fn numbers_have_six_digits_as_percent_g_writes_them() {
+        for (number, text) in [
+            (1_000_000_001.0, "1e+09"),
+            (276_644_526_731.0, "2.76645e+11"),
+            (999_999.5, "1e+06"),
+            (-1_002_936.5, "-1.00294e+06"),
+            (1234.5678, "1234.57"),
+            (0.25, "0.25"),
+            (0.00001, "1e-05"),
+            (-3.0, "-3"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(with_six_digits(number), text);
+        }
+        assert_eq!(strtod("0x1f.8 "), Some((31.5, " ")));
+        assert_eq!(strtod("0x1p3"), Some((8.0, "")));
+        assert_eq!(strtod("0xg"), Some((0.0, "xg")));
     }
 
     #[test]
