@@ -36,6 +36,7 @@ mod setup;
 mod shorten;
 mod size;
 mod split;
+mod stamp;
 mod steps;
 mod symbol;
 mod trouble;

@@ -16,6 +16,7 @@ use crate::rest;
 use crate::setup::{self, Kit};
 use crate::shorten;
 use crate::size;
+use crate::stamp;
 use crate::steps::{Outcome, Plan, Screen};
 use crate::trouble::Trouble;
 
@@ -66,6 +67,7 @@ pub(crate) fn for_release(plan: Plan<Kit>) -> Plan<Kit> {
     in_one_piece(plan)
         .step("the rest in a file of its own", |_, _| rest::release(&dist()))
         .step("short names for its imports", |_, _| shorten::release(&dist()))
+        .step("addresses that change with the files of links", |_, _| stamp::release(&dist()))
         .step("size of the first load", |_, screen| size::check(screen))
 }
 

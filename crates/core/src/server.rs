@@ -23,7 +23,7 @@ pub mod settings;
 pub mod shmem;
 mod variables;
 
-pub use apply::Outcome;
+pub use apply::{Outcome, ReadOutcome};
 pub use backend::{Backend, Call, ClientProcess, WaitsFor};
 pub use settings::Settings;
 pub use variables::ChunkVar;
@@ -32,6 +32,7 @@ use std::rc::Rc;
 
 use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::bufmgr::smgr::DATABASE;
+use crate::bufmgr::stats::IoContext;
 use crate::bufmgr::{BufferPool, BufferUsage, LocalBufferState, PoolBuffer};
 use crate::error::Error;
 use crate::event::{Event, EventLog};
@@ -226,6 +227,17 @@ impl Server {
     /// Pages that had to leave the pool for others so far.
     pub fn evictions(&self) -> u64 {
         self.backends.iter().map(|backend| backend.buffers.evictions).sum()
+    }
+
+    /// Counters of shared and of local blocks together, and the pages that had to leave for others.
+    pub fn block_counts(&self) -> (BufferUsage, u64) {
+        let mut usage = self.usage();
+        let mut evictions = self.evictions();
+        for backend in &self.backends {
+            usage += backend.buffers.local_usage;
+            evictions += backend.buffers.io_counts(IoContext::Temp).evictions;
+        }
+        (usage, evictions)
     }
 
     /// The bytes of contexts and chunks.

@@ -3,7 +3,7 @@
 use pgscope_core::ids::{BackendId, PinSlot, RelId, StrategySlot};
 use pgscope_core::op::{DirtyKind, Persistence, ReadMode, StrategyKind};
 use pgscope_core::profile::Version;
-use pgscope_core::server::{Outcome, Settings};
+use pgscope_core::server::{Outcome, ReadOutcome, Settings};
 use pgscope_core::{Error, Op, Server};
 
 /// Usage counts lie eight to a word: full words and others.
@@ -129,9 +129,26 @@ fn many_reads_at_once_are_so_many_reads() {
             let (backend, rel) = (BackendId(0), RelId(random.below(3)));
             let blocks: Vec<_> =
                 (0..random.below(60)).map(|_| random.below(20) + random.below(22)).collect();
-            let one_by_one = |&block| observed.apply(&Op::plain_read(backend, rel, block));
+            let mut expected = Vec::new();
+            let one_by_one = |&block: &u32| {
+                let before = observed.block_counts();
+                let result = observed.apply(&Op::plain_read(backend, rel, block));
+                let (usage, evictions) = observed.block_counts();
+                expected.extend(result.is_ok().then_some(
+                    match (usage.hit > before.0.hit, evictions > before.1) {
+                        (true, _) => ReadOutcome::Hit,
+                        (_, false) => ReadOutcome::Loaded,
+                        _ if usage.written > before.0.written => ReadOutcome::Written,
+                        _ => ReadOutcome::Evicted,
+                    },
+                ));
+                result
+            };
             let result = blocks.iter().map(one_by_one).find_map(Result::err);
-            assert_eq!(unobserved.read_blocks(backend, rel, &blocks).err(), result);
+            let mut outcomes = Vec::new();
+            let note = |outcome| outcomes.push(outcome);
+            assert_eq!(unobserved.read_blocks(backend, rel, &blocks, note).err(), result);
+            assert_eq!(outcomes, expected);
             same(&observed, &unobserved);
         }
     }
@@ -161,7 +178,7 @@ fn behind_a_truncated_end_there_is_nothing() {
             same(&observed, &unobserved);
         }
         for blocks in [&blocks[..4], &blocks[4..5], &blocks[5..]] {
-            let result = together.read_blocks(backend, cut, blocks);
+            let result = together.read_blocks(backend, cut, blocks, |_| ());
             assert!(matches!(result, Err(Error::ShortRead { .. })), "{result:?}");
         }
         same(&observed, &together);

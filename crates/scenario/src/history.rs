@@ -63,7 +63,7 @@ struct Point {
 impl Point {
     /// Execute an operation; note what it came to.
     fn apply(&mut self, op: &Op, marks: Option<&mut Vec<Mark>>) {
-        let before = (self.server.usage(), self.server.evictions());
+        let before = self.server.block_counts();
         let outcome = Rc::make_mut(&mut self.server).apply(op);
         self.skipped = matches!(outcome, Ok(Outcome::Ended));
         self.error = outcome.err();

@@ -155,34 +155,58 @@ impl Program {
 
     /// Step `i`, counted from 0.
     pub fn step(&self, i: u64) -> Option<Step> {
-        let mut steps = &self.steps;
-        let mut rest = i;
-        // How often the node was executed before.
-        let mut turn = 0;
-        loop {
-            let (node, within, len) = steps.find(rest)?;
-            let op = |op| StepKind::Op(op);
-            let kind = match &node.body {
-                Body::Once(kind) => kind.clone(),
-                Body::Listed(read, blocks) => op(read.op(blocks.find(within)?)),
-                Body::Drawn(read, from) => {
-                    op(read.op(from.draw(self.config.seed, i, turn * len + within)))
+        let (node, within, turn) = self.steps.walk(i)?;
+        let op = |op| StepKind::Op(op);
+        let kind = match &node.body {
+            Body::Once(kind) => kind.clone(),
+            Body::Listed(read, blocks) => op(read.op(blocks.find(within)?)),
+            Body::Drawn(read, from) => op(read.op(from.draw(self.config.seed, i, turn))),
+            Body::Keyed(backend, statement) => op(keyed(*backend, *statement, within)),
+            Body::Together(read) => op(read.op(within)),
+            Body::Pgbench(mix) => {
+                let step = within % pgbench::STEPS;
+                op(mix.op(self.config.seed, i - step, step))
+            }
+            Body::Repeated(_) => return None,
+        };
+        Some(Step { line: node.line, statement: node.statement, kind })
+    }
+
+    /// Who reads what in step `i`, if that is a [plain read](Op::plain_read).
+    pub(crate) fn plain_read(&self, i: u64) -> Option<(BackendId, RelId, BlockNumber)> {
+        let (node, within, turn) = self.steps.walk(i)?;
+        let (read, block) = match &node.body {
+            Body::Once(StepKind::Op(op)) => return op.as_plain_read(),
+            Body::Listed(read, blocks) if read.is_plain() => (read, blocks.find(within)?),
+            Body::Drawn(read, from) if read.is_plain() => {
+                (read, from.draw(self.config.seed, i, turn))
+            }
+            _ => return None,
+        };
+        Some((read.backend, read.rel, block))
+    }
+
+    /// The plain reads from step `from` up to the first that is none or another's or of another
+    /// relation, or to `end`: who reads, of what, and the blocks.
+    pub(crate) fn plain_reads(
+        &self,
+        from: u64,
+        end: u64,
+        blocks: &mut Vec<BlockNumber>,
+    ) -> Option<(BackendId, RelId)> {
+        blocks.clear();
+        let mut alike = None;
+        for i in from..end {
+            match self.plain_read(i) {
+                Some((backend, rel, block))
+                    if *alike.get_or_insert((backend, rel)) == (backend, rel) =>
+                {
+                    blocks.push(block);
                 }
-                Body::Keyed(backend, statement) => op(keyed(*backend, *statement, within)),
-                Body::Together(read) => op(read.op(within)),
-                Body::Pgbench(mix) => {
-                    let step = within % pgbench::STEPS;
-                    op(mix.op(self.config.seed, i - step, step))
-                }
-                Body::Repeated(body) => {
-                    turn = turn * len.checked_div(body.len())? + within / body.len();
-                    rest = within.checked_rem(body.len())?;
-                    steps = body;
-                    continue;
-                }
-            };
-            return Some(Step { line: node.line, statement: node.statement, kind });
+                _ => break,
+            }
         }
+        alike
     }
 
     /// The last step before step `i` that executes an operation; 0 if there is none.
@@ -246,6 +270,23 @@ impl Sequence {
     fn find(&self, i: u64) -> Option<(&Node, u64, u64)> {
         let (at, start) = locate(&self.ends, i);
         Some((self.nodes.get(at)?, i - start, self.ends.get(at)? - start))
+    }
+
+    /// The node of step `i` that is no sequence, the step within it, and how many steps it had
+    /// done before, all turns together.
+    fn walk(&self, i: u64) -> Option<(&Node, u64, u64)> {
+        let (mut steps, mut rest) = (self, i);
+        // How often the node was executed before.
+        let mut turn = 0;
+        loop {
+            let (node, within, len) = steps.find(rest)?;
+            let Body::Repeated(body) = &node.body else {
+                return Some((node, within, turn * len + within));
+            };
+            turn = turn * len.checked_div(body.len())? + within / body.len();
+            rest = within.checked_rem(body.len())?;
+            steps = body;
+        }
     }
 
     /// The last operation before step `i`.
@@ -368,6 +409,11 @@ pub(crate) struct Read {
 }
 
 impl Read {
+    fn is_plain(&self) -> bool {
+        let Self { strategy, dirty, pin, by_index, .. } = self;
+        strategy.is_none() && dirty.is_none() && pin.is_none() && !by_index
+    }
+
     fn op(&self, block: BlockNumber) -> Op {
         let Self { backend, rel, strategy, dirty, pin, by_index } = *self;
         if by_index {

@@ -199,13 +199,18 @@ impl State {
     /// The page as a link asks for it. Without one, or with its error on top: as its reader left
     /// it, or as on a first visit.
     pub fn opened(link: Option<Result<Link, Rc<str>>>, left: Option<Link>, theme: Theme) -> Self {
-        let mut state = Self::new(guide::TEXT, guide::POSITION, theme);
-        if let Some(left) = left.filter(|_| !matches!(link, Some(Ok(_)))) {
-            state.follow(Ok(left));
-            state.sent = None;
-        }
-        if let Some(link) = link {
-            state.follow(link);
+        let (sent, failed) = match link {
+            Some(Ok(link)) => (Some(link), None),
+            Some(Err(error)) => (None, Some(Err(error))),
+            None => (None, None),
+        };
+        let is_sent = sent.is_some();
+        let begin = sent.or(left).unwrap_or_else(guide::link);
+        let place = Position { op: begin.op, event: begin.event };
+        let mut state = Self::new(&begin.text, place, theme);
+        state.sent = is_sent.then(|| Rc::clone(&state.text));
+        if let Some(failed) = failed {
+            state.follow(failed);
         }
         state
     }

@@ -173,7 +173,7 @@ impl Pool {
         for (Run { relation, write, .. }, blocks) in chunk.iter() {
             let rel = RelId(relation);
             match write {
-                false => self.server.read_blocks(BACKEND, rel, blocks)?,
+                false => self.server.read_blocks(BACKEND, rel, blocks, |_| ())?,
                 true => self.change(rel, blocks)?,
             }
         }

@@ -30,7 +30,7 @@ pub(crate) fn server(buffers: u32, pages: u32, cap: u8) -> Result<Server, String
 pub(crate) fn read(server: &mut Server, trace: &[u32]) -> Result<(), String> {
     // As many at a time as a scenario's history has at most.
     for blocks in trace.chunks(1024) {
-        server.read_blocks(BACKEND, REL, blocks).map_err(|error| error.to_string())?;
+        server.read_blocks(BACKEND, REL, blocks, |_| ()).map_err(|error| error.to_string())?;
     }
     Ok(())
 }

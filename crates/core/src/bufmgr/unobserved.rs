@@ -10,6 +10,7 @@ use super::desc::BM_DIRTY;
 use super::{BufferPool, LocalBufferState};
 use crate::ids::{BlockNumber, BufferId, RelId};
 use crate::op::Persistence;
+use crate::server::ReadOutcome;
 
 /// So many reads ahead a block's place is looked at, so that it is near when it is needed.
 const SOON: usize = 16;
@@ -17,13 +18,15 @@ const SOON: usize = 16;
 impl BufferPool {
     /// Read blocks of a relation one after the other, up to the first that has to go the long way:
     /// it is not shared or not there, or has no place in an array; a buffer on the way is pinned,
-    /// dirty or on the freelist. How many were read, and the buffer of the last.
+    /// dirty or on the freelist. How many were read, and the buffer of the last; what each came to
+    /// is noted.
     #[inline(never)]
     pub(crate) fn read_unobserved(
         &mut self,
         local: &mut LocalBufferState,
         rel: RelId,
         blocks: &[BlockNumber],
+        mut note: impl FnMut(ReadOutcome),
     ) -> (usize, BufferId) {
         let mut last = 0;
         let Some(relation) = self.smgr.relation(rel) else { return (0, BufferId(last)) };
@@ -48,6 +51,7 @@ impl BufferPool {
                 }
                 hits += 1;
                 last = buffer;
+                note(ReadOutcome::Hit);
                 continue;
             }
             // The file may be shorter than its array: it was truncated.
@@ -67,6 +71,9 @@ impl BufferPool {
                     None => self.table.delete(old),
                 }
                 evictions += 1;
+                note(ReadOutcome::Evicted);
+            } else {
+                note(ReadOutcome::Loaded);
             }
             desc.replace(rel, block, permanent, relation.version(block));
             strategy.take_unobserved();

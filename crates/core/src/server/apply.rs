@@ -9,6 +9,7 @@ mod misuse;
 mod portals;
 mod prepare;
 mod query;
+mod reads;
 mod relations;
 mod session;
 mod settings;
@@ -17,6 +18,8 @@ mod transaction;
 mod waits;
 
 use std::rc::Rc;
+
+pub use reads::ReadOutcome;
 
 use super::Server;
 use super::at_hand::SHORT_WAYS;
@@ -29,7 +32,7 @@ use crate::bufmgr::smgr::IndexOf;
 use crate::bufmgr::{BufferAccess, LocalBufferState};
 use crate::error::Error;
 use crate::event::Event;
-use crate::ids::{BackendId, BlockNumber, Buffer, BufferId, Name, RelId};
+use crate::ids::{BackendId, Buffer, Name, RelId};
 use crate::memory::Addr;
 use crate::op::{AllocFlags, CheckpointPart, Op, Persistence};
 
@@ -109,13 +112,15 @@ impl Server {
                 self.palloc_at_hand(backend, context, size, chunk)
             }
             Op::Pfree { backend, chunk } if SHORT_WAYS => self.pfree_at_hand(backend, chunk),
-            Op::Read { .. } if self.log.is_off() => {
-                let read = op.as_plain_read();
-                match read.map(|(id, rel, block)| self.read_unobserved(id, rel, &[block])) {
-                    Some((1, buffer)) => Ok(Buffer::Shared(buffer).into()),
-                    _ => self.apply_watched(op),
+            _ if self.log.is_off() => match op.as_plain_read() {
+                Some((backend, rel, block)) => {
+                    match self.read_unobserved(backend, rel, &[block], |_| ()) {
+                        (1, buffer) => Ok(Buffer::Shared(buffer).into()),
+                        _ => self.apply_watched(op),
+                    }
                 }
-            }
+                None => self.apply_watched(op),
+            },
             _ => self.apply_watched(op),
         }
     }
@@ -143,46 +148,6 @@ impl Server {
             self.resume_awakened()?;
         }
         outcome.or_else(|error| self.failed(op, error))
-    }
-
-    /// Read these blocks of a relation, each as [`Op::plain_read`] does: without events many
-    /// times as fast as one by one. The events are those of the last.
-    ///
-    /// # Errors
-    /// Those of the first read that fails; the blocks after it are not read.
-    pub fn read_blocks(
-        &mut self,
-        backend: BackendId,
-        rel: RelId,
-        blocks: &[BlockNumber],
-    ) -> Result<(), Error> {
-        let mut rest = blocks;
-        while !rest.is_empty() {
-            if self.log.is_off() {
-                rest = &rest[self.read_unobserved(backend, rel, rest).0..];
-            }
-            if let Some((&block, later)) = rest.split_first() {
-                self.apply_watched(&Op::plain_read(backend, rel, block))?;
-                rest = later;
-            }
-        }
-        Ok(())
-    }
-
-    /// The short way of plain reads while no events are recorded: how many went it, and the last
-    /// one's buffer.
-    fn read_unobserved(
-        &mut self,
-        backend: BackendId,
-        rel: RelId,
-        blocks: &[BlockNumber],
-    ) -> (usize, BufferId) {
-        match self.backends.get_mut(usize::from(backend.0)) {
-            Some(backend) if backend.does_what_it_is_told() => {
-                self.pool.read_unobserved(&mut backend.buffers, rel, blocks)
-            }
-            _ => (0, BufferId(0)),
-        }
     }
 
     #[cold]

@@ -2,6 +2,7 @@
 
 use pgscope_core::bufmgr::BufferUsage;
 use pgscope_core::event::BufferEvent;
+use pgscope_core::server::ReadOutcome;
 use pgscope_core::{Event, Op};
 
 use super::Point;
@@ -25,11 +26,24 @@ pub enum Mark {
     Error,
 }
 
+/// What a read came to.
+pub(super) fn mark_of_read(outcome: ReadOutcome) -> Mark {
+    match outcome {
+        ReadOutcome::Hit => Mark::Hit,
+        ReadOutcome::Loaded => Mark::Miss,
+        ReadOutcome::Evicted => Mark::Evict,
+        ReadOutcome::Written => Mark::Write,
+        ReadOutcome::PutOff | ReadOutcome::Ended => Mark::Other,
+    }
+}
+
 /// What an operation came to; `before` are its server's counts before it.
 pub(super) fn mark(op: &Op, after: &Point, before: (BufferUsage, u64)) -> Mark {
-    let usage = after.server.usage();
     if after.error.is_some() {
         return Mark::Error;
+    }
+    if after.skipped {
+        return Mark::Other;
     }
     match op {
         Op::Read { .. }
@@ -37,7 +51,8 @@ pub(super) fn mark(op: &Op, after: &Point, before: (BufferUsage, u64)) -> Mark {
         | Op::BulkNext { .. }
         | Op::Insert { .. }
         | Op::IndexScan { .. } => {
-            let evicted = after.server.evictions() > before.1;
+            let (usage, evictions) = after.server.block_counts();
+            let evicted = evictions > before.1;
             let extended =
                 |event: &&Event| matches!(event, Event::Buffer(BufferEvent::Extended { .. }));
             let extends = after.server.events().iter().filter(extended).count() as u64;

@@ -2,14 +2,47 @@
 
 use std::rc::Rc;
 
-use pgscope_core::Op;
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
+use pgscope_core::server::ReadOutcome;
 
-use super::{History, Mark};
-use crate::program::StepKind;
+use super::marks::mark_of_read;
+use super::{History, Mark, Point};
 
 /// Steps at most that are executed together.
 const TOGETHER: u64 = 1024;
+
+impl Point {
+    /// Execute plain reads without events, up to the first that fails.
+    fn read(
+        &mut self,
+        backend: BackendId,
+        rel: RelId,
+        blocks: &[BlockNumber],
+        mut marks: Option<&mut Vec<Mark>>,
+    ) {
+        let server = Rc::make_mut(&mut self.server);
+        server.log_mut().off();
+        let (mut done, mut skipped) = (0, self.skipped);
+        let result = server.read_blocks(backend, rel, blocks, |outcome| {
+            done += 1;
+            skipped = outcome == ReadOutcome::Ended;
+            if let Some(marks) = &mut marks {
+                marks.push(mark_of_read(outcome));
+            }
+        });
+        server.log_mut().on();
+        self.error = result.err();
+        self.skipped = skipped && self.error.is_none();
+        if !self.skipped {
+            self.expected = self.error.clone();
+        }
+        if let (Some(_), Some(marks)) = (&self.error, marks) {
+            done += 1;
+            marks.push(Mark::Error);
+        }
+        self.op += done;
+    }
+}
 
 impl History {
     /// Plain reads before `until` whose events nobody will see, without events: all of a row of them
@@ -19,27 +52,24 @@ impl History {
         // Up to the next snapshot, which is taken of a machine that records.
         let due = self.base.op.saturating_add(self.snapshots.left());
         let end = until.min(due).saturating_sub(1);
-        if !unknown || self.base.op >= end {
-            return;
-        }
-        let Some(mut op) = self.drawn_read(self.base.op) else { return };
-        self.event = 0;
-        self.middle = None;
-        Rc::make_mut(&mut self.base.server).log_mut().off();
-        while self.base.op < end {
-            let Some(next) = self.drawn_read(self.base.op + 1) else { break };
-            self.base.apply(&std::mem::replace(&mut op, next), Some(&mut self.marks));
-            self.base.op += 1;
-            self.snapshots.spend(1);
-        }
-        Rc::make_mut(&mut self.base.server).log_mut().on();
-    }
-
-    /// A step's operation, if that is a plain read.
-    fn drawn_read(&self, number: u64) -> Option<Op> {
-        match self.program.step(number)?.kind {
-            StepKind::Op(op) if op.as_plain_read().is_some() => Some(op),
-            _ => None,
+        let mut blocks = Vec::new();
+        while unknown && self.base.op < end {
+            let most = end.min(self.base.op + TOGETHER);
+            let Some((backend, rel)) = self.program.plain_reads(self.base.op, most, &mut blocks)
+            else {
+                break;
+            };
+            if self.program.plain_read(self.base.op + blocks.len() as u64).is_none() {
+                blocks.pop();
+            }
+            if blocks.is_empty() {
+                break;
+            }
+            self.event = 0;
+            self.middle = None;
+            let from = self.base.op;
+            self.base.read(backend, rel, &blocks, Some(&mut self.marks));
+            self.snapshots.spend(self.base.op - from);
         }
     }
 
@@ -62,30 +92,18 @@ impl History {
         let known = (self.marks.len() as u64).saturating_sub(1);
         let from = self.base.op;
         let end = known.min(loud).min(from + TOGETHER);
-        let Some((backend, rel, _)) = self.plain_read(from) else { return false };
-        let reads = (from..end).map_while(|number| self.plain_read(number));
-        let alike = reads.take_while(|read| (read.0, read.1) == (backend, rel));
-        let blocks: Vec<_> = alike.map(|(_, _, block)| block).collect();
+        let mut blocks = Vec::new();
+        let Some((backend, rel)) = self.program.plain_reads(from, end, &mut blocks) else {
+            return false;
+        };
+        let marks = self.marks.get(from as usize..).unwrap_or_default();
+        let failed = marks.iter().take(blocks.len()).position(|mark| *mark == Mark::Error);
+        blocks.truncate(failed.unwrap_or(blocks.len()));
         if blocks.is_empty() {
             return false;
         }
-        let server = Rc::make_mut(&mut self.base.server);
-        server.log_mut().off();
-        self.base.error = server.read_blocks(backend, rel, &blocks).err();
-        self.base.expected = self.base.error.clone();
-        self.base.skipped = false;
-        server.log_mut().on();
-        self.base.op += blocks.len() as u64;
+        self.base.read(backend, rel, &blocks, None);
         self.ahead = None;
         true
-    }
-
-    /// A step that is a plain read and succeeded: whose, and of what.
-    fn plain_read(&self, number: u64) -> Option<(BackendId, RelId, BlockNumber)> {
-        let mark = self.marks.get(number as usize)?;
-        match self.program.step(number)?.kind {
-            StepKind::Op(op) if *mark != Mark::Error => op.as_plain_read(),
-            _ => None,
-        }
     }
 }

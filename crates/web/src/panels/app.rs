@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use pgscope_scenario::link::Link;
+use gloo_timers::callback::Timeout;
 use yew::prelude::*;
 
 use crate::bridge::address::Query;
@@ -11,18 +11,22 @@ use crate::bridge::storage::{self, Kept};
 use crate::bridge::{address, mount_point, rest, theme};
 use crate::panels::effects;
 use crate::panels::embed::Embed;
-use crate::panels::page::Page;
+use crate::panels::page::{PARTS, Page};
 use crate::state::{Action, State};
 
 /// What the page begins with.
-#[derive(Clone, PartialEq, Properties)]
+#[derive(Clone, Properties)]
 pub struct AppProps {
     /// How to show it.
     query: Query,
-    /// What the address says.
-    link: Option<Result<Link, Rc<str>>>,
-    /// What its reader left here.
-    left: Option<Link>,
+    /// What to show.
+    opened: Rc<State>,
+}
+
+impl PartialEq for AppProps {
+    fn eq(&self, other: &Self) -> bool {
+        self.query == other.query && Rc::ptr_eq(&self.opened, &other.opened)
+    }
 }
 
 /// Take over the page. It begins with what its link says; else, unless it is an embed, with what
@@ -49,10 +53,15 @@ pub fn mount() {
             }
             None => None,
         };
-        if let Some(root) = mount_point() {
-            yew::Renderer::<App>::with_root_and_props(root, AppProps { query, link, left })
-                .render();
-        }
+        let opened = Rc::new(State::opened(link, left, theme::current()));
+        // The server has started; the browser may draw and listen before the page is made.
+        Timeout::new(0, move || {
+            if let Some(root) = mount_point() {
+                let props = AppProps { query, opened };
+                yew::Renderer::<App>::with_root_and_props(root, props).render();
+            }
+        })
+        .forget();
     };
     if packed {
         // What a link shows may need any part of the program.
@@ -68,8 +77,8 @@ pub fn mount() {
 pub fn App(props: &AppProps) -> Html {
     let query = props.query;
     let state = {
-        let AppProps { link, left, .. } = props.clone();
-        use_reducer(move || State::opened(link, left, theme::current()))
+        let opened = Rc::clone(&props.opened);
+        use_reducer(move || State::clone(&opened))
     };
     let dispatcher = state.dispatcher();
     let act = use_callback((), move |action: Action, ()| dispatcher.dispatch(action));
@@ -82,12 +91,12 @@ pub fn App(props: &AppProps) -> Html {
     effects::use_keys(&state, query, &act);
     effects::use_memory_of_the_script(&state, query);
     effects::use_title(&state);
-    effects::use_ready();
+    let parts = effects::use_parts(if query.embed { 0 } else { PARTS });
 
     let shown = (*state).clone();
     if query.embed {
         html! { <Embed state={shown} memory={query.memory} {act} /> }
     } else {
-        html! { <Page state={shown} {act} /> }
+        html! { <Page state={shown} {parts} {act} /> }
     }
 }

@@ -23,6 +23,9 @@ const LINE_HEIGHT: i32 = 20;
 /// The part of a line's number, from the left, where a click marks the line.
 const MARGIN: i32 = 12;
 
+/// Line numbers that are drawn together.
+const NUMBERS: usize = 50;
+
 /// What the editor shows.
 #[derive(Clone, PartialEq, Properties)]
 pub struct EditorProps {
@@ -78,7 +81,15 @@ fn Lines(props: &LinesProps) -> Html {
         let wrong = wrong.iter().filter(|(line, _)| *line == number);
         line(text, &parts, &wrong.map(|(_, range)| range.clone()).collect::<Vec<_>>())
     });
-    html! { <>{ for lines }</> }
+    // The browser looks at a group's insides only where they are seen.
+    html! {
+        <div class="lines" style={height_of(text.split('\n').count())}>{ for lines }</div>
+    }
+}
+
+/// So many lines, for the style sheet.
+fn height_of(lines: usize) -> String {
+    format!("--lines: {lines}")
 }
 
 fn line(text: &str, parts: &[(Range<usize>, Class)], wrong: &[Range<usize>]) -> Html {
@@ -133,7 +144,11 @@ fn numbers(last: usize, wrong: &[u32], breaks: &BTreeSet<u32>) -> Html {
         );
         html! { <span {class} data-line={number.to_string()}>{ number }</span> }
     };
-    html! { <>{ for (1..).take(last).map(number) }</> }
+    let numbers: Vec<Html> = (1..).take(last).map(number).collect();
+    let groups = numbers.chunks(NUMBERS).map(|some| {
+        html! { <div class="lines" style={height_of(some.len())}>{ for some.iter().cloned() }</div> }
+    });
+    html! { <>{ for groups }</> }
 }
 
 /// What is wrong in each line, as bytes within it.

@@ -1,7 +1,6 @@
 //! What acts on the state from outside, and what the state does to the world outside: hooks that
 //! tie the reducer to the [`bridge`](crate::bridge).
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
@@ -182,23 +181,38 @@ pub fn use_title(state: &State) {
     });
 }
 
-/// Say when the first picture is drawn; what is needed later is fetched in a frame behind it.
+/// How many of the page's later parts to show: each comes in a task of its own behind the picture of
+/// those before, so that none keeps the reader waiting. Then the page says that it is ready, and what
+/// is needed later is fetched in a frame behind that.
 #[hook]
-pub fn use_ready() {
-    use_effect_with((), |()| {
-        // The first frame draws it, the second comes when that is done.
-        let later = Rc::new(RefCell::new(None));
-        let slot = Rc::clone(&later);
-        let first = clock::next_frame(move || {
-            let third = Rc::clone(&slot);
-            *slot.borrow_mut() = clock::next_frame(move || {
+pub fn use_parts(all: usize) -> usize {
+    let parts = use_state_eq(|| 0);
+    let shown = *parts;
+    let pending = use_mut_ref(Pending::default);
+    use_effect_with(shown, move |&shown| {
+        let slot = Rc::clone(&pending);
+        let frame = clock::next_frame(move || {
+            let next = Rc::clone(&slot);
+            let timer = Timeout::new(0, move || {
+                if shown < all {
+                    return parts.set(shown + 1);
+                }
                 announce_ready();
-                *third.borrow_mut() = clock::next_frame(|| {
+                next.borrow_mut().frame = clock::next_frame(|| {
                     rest::fetch();
                     later::fetch();
                 });
             });
+            slot.borrow_mut().timer = Some(timer);
         });
-        move || drop((first, later))
+        pending.borrow_mut().frame = frame;
     });
+    shown
+}
+
+/// What was asked of the browser last; kept so long as it is to come.
+#[derive(Default)]
+struct Pending {
+    frame: Option<clock::NextFrame>,
+    timer: Option<Timeout>,
 }

@@ -27,11 +27,16 @@ use crate::state::compose::{BUTTONS, Draft};
 use crate::state::run::View;
 use crate::state::{Action, Activity, Dialog, Move, Pane, State, guide};
 
+/// Parts that are not in the first picture: local memory, then the script.
+pub const PARTS: usize = 2;
+
 /// What the page shows.
 #[derive(Clone, Properties)]
 pub struct PageProps {
     /// Everything.
     pub state: State,
+    /// How many of the later parts are there yet.
+    pub parts: usize,
     /// To change it.
     pub act: Callback<Action>,
 }
@@ -46,7 +51,7 @@ impl PartialEq for PageProps {
 /// The page.
 #[component]
 pub fn Page(props: &PageProps) -> Html {
-    let PageProps { state, act } = props;
+    let PageProps { state, parts, act } = props;
     let field = use_node_ref();
     let script = use_node_ref();
     let on_copy = {
@@ -107,16 +112,18 @@ pub fn Page(props: &PageProps) -> Html {
                         <Files state={state.clone()} act={act.clone()} />
                         { status(state) }
                     </header>
-                    <Editor text={state.text.clone()} {line} {failed} breaks={Rc::clone(&state.breaks.lines)} field={field.clone()}
-                        diagnostics={if state.stale { Rc::new([]) } else { Rc::clone(diagnostics) }}
-                        act={act.clone()} {on_line} />
-                    { problems(state, &failures, &field, act) }
-                    if let Some(view) = &state.view { { breaks(state, view, act) } }
-                    <Actions text={state.text.clone()} drafts={Rc::clone(&drafts)} act={act.clone()} />
+                    if *parts >= PARTS {
+                        <Editor text={state.text.clone()} {line} {failed} breaks={Rc::clone(&state.breaks.lines)} field={field.clone()}
+                            diagnostics={if state.stale { Rc::new([]) } else { Rc::clone(diagnostics) }}
+                            act={act.clone()} {on_line} />
+                        { problems(state, &failures, &field, act) }
+                        if let Some(view) = &state.view { { breaks(state, view, act) } }
+                        <Actions text={state.text.clone()} drafts={Rc::clone(&drafts)} act={act.clone()} />
+                    }
                 </section>
                 if let Some(view) = &state.view {
                     { shared(state, view, act, true) }
-                    { local(state, view, act) }
+                    if *parts >= 1 { { local(state, view, act) } } else { { no_local() } }
                 }
             </main>
             if let Some(view) = &state.view {
@@ -208,6 +215,15 @@ pub fn shared(state: &State, view: &View, act: &Callback<Action>, whole: bool) -
             } else {
                 <div class="picture">{ dial() }</div>
             }
+        </section>
+    }
+}
+
+/// Where a backend's own memory will be.
+fn no_local() -> Html {
+    html! {
+        <section class="panel local to-come" aria-labelledby="local-heading">
+            <header><h2 id="local-heading">{ "Local memory" }</h2></header>
         </section>
     }
 }

@@ -1,5 +1,5 @@
 //! How fast the page is, behind `cargo xtask bench --kind page`: from a key to the painted change,
-//! frames while a large pool is busy, and ten million reads.
+//! letters typed into a long script, frames while a large pool is busy, and ten million reads.
 //!
 //! Keys and frames are measured in a browser that draws as fast as it can (`--disable-frame-rate-limit`):
 //! what the page takes, not how long it waits for a display's next refresh. From a key to the painted
@@ -37,9 +37,28 @@ const KEYS: &str = "const done = arguments[0], times = [], place = document.quer
         wait();
     };
     press();";
+/// Milliseconds from each letter typed in the middle of the script to the task behind the frame that
+/// shows it; in between the script is compiled, when the typist pauses.
+const TYPING: &str = "const done = arguments[0], times = [];
+    const field = document.querySelector('textarea[aria-label=Scenario]');
+    const middle = field.value.indexOf('\\n', field.value.length / 2);
+    field.focus(); field.setSelectionRange(middle, middle);
+    const type = () => {
+        const begun = performance.now();
+        document.execCommand('insertText', false, 'x');
+        requestAnimationFrame(() => {
+            const channel = new MessageChannel();
+            channel.port1.onmessage = () => {
+                times.push(performance.now() - begun);
+                times.length < 60 ? setTimeout(type, 20 + times.length % 5 * 60) : done(times);
+            };
+            channel.port2.postMessage(0);
+        });
+    };
+    type();";
 /// Milliseconds from frame to frame, for a while.
 const FRAMES: &str = "const done = arguments[0], times = []; let last = performance.now();
-    const end = last + 5000;
+    const end = last + 2000;
     const frame = now => { times.push(now - last); last = now;
         now < end ? requestAnimationFrame(frame) : done(times); };
     requestAnimationFrame(frame);";
@@ -73,6 +92,7 @@ fn main() -> ExitCode {
     // Each on its own, so that one that can't be measured keeps none of the others back.
     let outcomes = [
         attempt("measure-keys", async |bench| keys(&*browser(&bench).await?).await),
+        attempt("measure-typing", async |bench| typing(&*browser(&bench).await?).await),
         attempt("measure-frames", async |bench| frames(&*browser(&bench).await?).await),
         attempt("measure-reads", async |bench| reads(&*browser(&bench).await?).await),
     ];
@@ -97,6 +117,16 @@ async fn keys(reader: &Reader) -> Result<()> {
     Ok(())
 }
 
+async fn typing(reader: &Reader) -> Result<()> {
+    let lines = (0..996).map(|i| format!("a: read t {} -- and why\n", i % 300)).collect::<String>();
+    let text = format!("server 18 shared_buffers=512kB\ntable t pages=300\nbackend a\n\n{lines}");
+    open(reader, &text, 998).await?;
+    reader.ask("Emulation.setCPUThrottlingRate", json!({ "rate": 4 })).await?;
+    line("a letter in 1,000 lines, 4x slower", &numbers(reader, TYPING).await?, 16.0);
+    reader.ask("Emulation.setCPUThrottlingRate", json!({ "rate": 1 })).await?;
+    Ok(())
+}
+
 async fn frames(reader: &Reader) -> Result<()> {
     for (slower, goal) in [(1, 16.7), (4, 33.0)] {
         open(reader, GRID, 19_000_002).await?;
@@ -106,7 +136,6 @@ async fn frames(reader: &Reader) -> Result<()> {
         let name = format!("frames, 16,384 buffers, zipf, {slower}x slower");
         line(&name, &numbers(reader, FRAMES).await?, goal);
         reader.ask("Emulation.setCPUThrottlingRate", json!({ "rate": 1 })).await?;
-        reader.press("button", "Pause").await?;
     }
     Ok(())
 }
