@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use crate::features;
-use crate::oracle::Kind;
+use crate::oracle::{Kind, Traced};
 use crate::page;
 use crate::process;
 use crate::setup::target::TRIPLE;
@@ -49,10 +49,10 @@ pub(crate) fn test() -> Result<(), String> {
             })
         })
         .step("random memory contexts beside PostgreSQL 15", |_, screen| {
-            crate::oracle::check(screen, Kind::Mmgr, 20_000, 1)
+            crate::oracle::check(screen, Kind::Traced(Traced::Mmgr), 20_000, 1)
         })
         .step("random buffers beside PostgreSQL 15", |_, screen| {
-            crate::oracle::check(screen, Kind::Bufmgr, 10_000, 1)
+            crate::oracle::check(screen, Kind::Traced(Traced::Bufmgr), 10_000, 1)
         })
         .step("tests of the page's parts, in Chromium", wasm_tests);
     page::for_release(plan)

@@ -126,6 +126,21 @@ pub(crate) fn replay_text(text: &str) -> Result<Verdict, String> {
     Trace::parse(text).map(|trace| verdict(&trace))
 }
 
+/// Replay a file of scenarios of locks.
+pub(crate) fn replay_locks(file: &serde_json::Value) -> Result<Verdict, String> {
+    let mut compared = 0;
+    for told in locks::replay(file)? {
+        if let Some(difference) = told.difference {
+            return Ok(Verdict::Differs { compared, difference });
+        }
+        if let Some(reason) = told.unsupported {
+            return Ok(Verdict::Unsupported(reason));
+        }
+        compared += told.compared;
+    }
+    Ok(Verdict::Equal { compared })
+}
+
 /// What a server said is one JSON object, a trace has one on each line.
 fn is_server(file: &Path) -> bool {
     let name = file.to_string_lossy();

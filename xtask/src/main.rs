@@ -25,6 +25,7 @@ mod checks;
 mod conformance;
 mod features;
 mod fuzz;
+mod live;
 mod oracle;
 mod page;
 mod postgres;
@@ -72,13 +73,15 @@ The commands of pgscope. Each sets up what it needs first, under target/.
         --seed S      from this seed instead of 1
         --pg-bin DIR  the server whose programs lie in DIR, instead of Debian's PostgreSQL 15
         --install     have apt install PostgreSQL 15 if it is missing
-  cargo xtask record [--pg-bin DIR] [--starts N] [--seed S] [--out FILE]
+  cargo xtask record [--kind KIND] [--pg-bin DIR] [--starts N] [--seed S] [--out FILE]
       Start a real server with random settings, write down how it lays out its shared memory, and
       compare with the core.
+        --kind KIND   about shared memory (shmem, the usual), or about memory contexts (contexts): what
+                      backends have of them in the stories of tests/servers/stories.sql; psql is needed
         --pg-bin DIR  as above; no headers are needed
         --starts N    with so many different settings instead of 20
         --seed S      from this seed instead of 1
-        --out FILE    into this file instead of target/record/shmem.json
+        --out FILE    into this file instead of target/record/shmem.json or contexts.json
   cargo xtask bench [--kind KIND] [--pg-bin DIR] [--steps N] [--runs N] [--reads N]
       Time palloc and pfree in the core, beside the same work inside a real server if there is one;
       reads of pages, beside libCacheSim's Clock if pip can install it; and going back in a history
@@ -155,7 +158,7 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
         }
         "oracle" => {
             let options = oracle::Options {
-                kind: kind(&mut args)?.unwrap_or(oracle::Kind::Mmgr),
+                kind: kind(&mut args)?.unwrap_or(oracle::Kind::Traced(oracle::Traced::Mmgr)),
                 pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 install: args.flag("--install"),
                 ops: args.number("--ops")?.unwrap_or(100_000),
@@ -168,6 +171,7 @@ fn dispatch(command: &str, mut args: Args) -> Result<(), String> {
             let options = record::Options {
                 pg_bin: args.text("--pg-bin", "/usr/lib/postgresql/15/bin")?,
                 out: args.text("--out", "starts.json")?,
+                contexts: about_contexts(&mut args)?,
                 starts: args.number("--starts")?.unwrap_or(20),
                 seed: args.number("--seed")?.unwrap_or(1),
             };
@@ -211,8 +215,17 @@ fn what(args: &mut Args) -> Result<Option<bench::What>, String> {
     })
 }
 
+fn about_contexts(args: &mut Args) -> Result<bool, String> {
+    match args.text("--kind", "contexts")?.as_deref() {
+        None | Some("shmem") => Ok(false),
+        Some("contexts") => Ok(true),
+        Some(word) => Err(format!("there is no kind `{word}`, only `shmem` and `contexts`")),
+    }
+}
+
 fn kind(args: &mut Args) -> Result<Option<oracle::Kind>, String> {
     let Some(word) = args.text("--kind", "bufmgr")? else { return Ok(None) };
     let kind = oracle::Kind::from_word(&word);
-    kind.map(Some).ok_or_else(|| format!("there is no kind `{word}`, only `mmgr` and `bufmgr`"))
+    kind.map(Some)
+        .ok_or_else(|| format!("there is no kind `{word}`, only `mmgr`, `bufmgr` and `locks`"))
 }

@@ -8,6 +8,7 @@
 //! by asking the server again and again about parts of the first.
 
 mod buffers;
+mod locks;
 pub(crate) mod random;
 mod scenario;
 mod shrink;
@@ -28,6 +29,15 @@ const BATCH: usize = 60_000;
 /// What scenarios are about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// One that our extension executes and traces.
+    Traced(Traced),
+    /// Sessions and their locks, on a server with a postmaster.
+    Locks,
+}
+
+/// What the extension traces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traced {
     Mmgr,
     Bufmgr,
 }
@@ -36,12 +46,15 @@ impl Kind {
     /// As the command line and the traces call it.
     pub(crate) fn from_word(word: &str) -> Option<Self> {
         match word {
-            "mmgr" => Some(Self::Mmgr),
-            "bufmgr" => Some(Self::Bufmgr),
+            "mmgr" => Some(Self::Traced(Traced::Mmgr)),
+            "bufmgr" => Some(Self::Traced(Traced::Bufmgr)),
+            "locks" => Some(Self::Locks),
             _ => None,
         }
     }
+}
 
+impl Traced {
     fn scenario(self, seed: u64, version: Version) -> Scenario {
         match self {
             Self::Mmgr => Scenario::random(seed, &version.profile().mmgr),
@@ -101,13 +114,13 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
             found.installation = Some(installation);
             Ok(words)
         })
-        .step("a throw-away server", |found, _| {
-            found.server = Some(Server::new(found.installation())?);
-            Ok("ready, with the oracle's extension".into())
+        .step("a throw-away server", move |found, _| {
+            found.server = Some(kind.server(found.installation())?);
+            Ok("ready".into())
         })
         .step(format!("{ops} operations from seed {seed}"), move |found, _| {
             let server = found.server.as_ref().expect("the step before starts it");
-            Oracle { server, kind, version: found.installation().version }.compare(ops, seed)
+            kind.compare(server, found.installation().version, ops, seed)
         })
         .run(&mut Found::default())
 }
@@ -119,16 +132,32 @@ pub(crate) fn check(screen: &Screen, kind: Kind, ops: u64, seed: u64) -> Outcome
         Ok(installation) => installation,
         Err(trouble) => return Ok(format!("skipped: {}", trouble.cause())),
     };
-    let server = Server::new(&installation)?;
-    let oracle = Oracle { server: &server, kind, version: installation.version };
-    let outcome = oracle.compare(ops, seed)?;
+    let server = kind.server(&installation)?;
+    let outcome = kind.compare(&server, installation.version, ops, seed)?;
     Ok(format!("{}: {outcome}", installation.words))
+}
+
+impl Kind {
+    /// A throw-away server; with our extension if that is needed.
+    fn server(self, installation: &Installation) -> Result<Server, Trouble> {
+        match self {
+            Self::Traced(_) => Server::new(installation),
+            Self::Locks => installation.bare(),
+        }
+    }
+
+    fn compare(self, server: &Server, version: Version, ops: u64, seed: u64) -> Outcome {
+        match self {
+            Self::Traced(kind) => Oracle { server, kind, version }.compare(ops, seed),
+            Self::Locks => locks::compare(&server.start(&locks::SETTINGS)?, version, ops, seed),
+        }
+    }
 }
 
 /// A server that answers to scenarios of one kind.
 struct Oracle<'a> {
     server: &'a Server,
-    kind: Kind,
+    kind: Traced,
     version: Version,
 }
 

@@ -6,11 +6,15 @@
 //! user `postgres` that the package makes; that is also why everything it has to reach lies in a
 //! folder of its own under the system's temporary one. The folder goes when [`Server`] does.
 
+pub(crate) mod client;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use client::Client;
 use pgscope_core::profile::Version;
 
 use crate::process;
@@ -71,6 +75,11 @@ impl Installation {
             }
         }
         Ok(Self { bin, headers, words, version })
+    }
+
+    /// A data folder of this installation's, without our extension.
+    pub(crate) fn bare(&self) -> Result<Server, Trouble> {
+        Server::bare(&self.bin, self.version)
     }
 
     /// The packaged PostgreSQL, which apt installs if it is missing and we are root.
@@ -193,6 +202,30 @@ impl Server {
         self.sql_with(&[], statements)
     }
 
+    /// Start it with a postmaster, for several sessions at once.
+    pub(crate) fn start(&self, settings: &[&str]) -> Result<Running, Trouble> {
+        let log = self.folder.join("log");
+        let wrong = |error: std::io::Error| Trouble::new(error.to_string(), by_hand());
+        let mut command = as_user(&self.postgres);
+        command.arg("-D").arg(self.data()).arg("-F").arg("-k").arg(&self.folder);
+        command.args(["-c", "listen_addresses=", "-c", "jit=off"]);
+        command.args(settings.iter().flat_map(|setting| ["-c", setting]));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let child =
+            command.stderr(fs::File::create(&log).map_err(wrong)?).spawn().map_err(wrong)?;
+        let running =
+            Running { child, data: self.data(), socket: self.folder.join(".s.PGSQL.5432") };
+        let since = Instant::now();
+        while let Err(error) = running.connect() {
+            if since.elapsed() > START {
+                let cause = format!("{error}\n{}", complaints(&log));
+                return Err(Trouble::new(cause, "the server's own words are above"));
+            }
+            std::thread::yield_now();
+        }
+        Ok(running)
+    }
+
     /// The same with these settings.
     pub(crate) fn sql_with(
         &self,
@@ -255,7 +288,12 @@ impl Server {
         settings
     }
 
-    fn data(&self) -> PathBuf {
+    /// Where all of it lies.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
@@ -273,6 +311,34 @@ impl Server {
     }
 }
 
+/// How long a server may take to answer.
+const START: Duration = Duration::from_secs(60);
+
+/// A server with its postmaster, for as long as this lives.
+pub(crate) struct Running {
+    child: Child,
+    data: PathBuf,
+    socket: PathBuf,
+}
+
+impl Running {
+    /// A new session.
+    pub(crate) fn connect(&self) -> std::io::Result<Client> {
+        Client::connect(&self.socket)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The first line of this file is the postmaster's process: ours may only have started it.
+        let pid = fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
+        if let Some(pid) = pid.lines().next() {
+            let _ = quietly(process::command("kill").args(["-QUIT", pid]), "");
+        }
+        let _ = self.child.wait();
+    }
+}
+
 /// The lines of a server's log that tell of failure, the first few.
 fn complaints(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
@@ -282,7 +348,7 @@ fn complaints(log: &Path) -> String {
 }
 
 /// A command of the user that may run a server.
-fn as_user(program: &Path) -> Command {
+pub(crate) fn as_user(program: &Path) -> Command {
     if !apt::is_root() {
         return process::command(program);
     }
@@ -294,7 +360,7 @@ fn as_user(program: &Path) -> Command {
 }
 
 /// Run without a word unless it fails.
-fn quietly(command: &mut Command, way_out: &str) -> Result<(), Trouble> {
+pub(crate) fn quietly(command: &mut Command, way_out: &str) -> Result<(), Trouble> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| Trouble::new(format!("{program}: {error}"), way_out))?;

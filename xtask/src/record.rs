@@ -6,6 +6,8 @@
 //! single-user mode and its `pg_shmem_allocations` is read. What comes of it is a file like those under
 //! `tests/servers`, which [`crate::conformance`] compares.
 
+mod contexts;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +16,15 @@ use pgscope_core::profile::parameters::{Parameter, Setting};
 use serde_json::{Map, Value, json};
 
 use crate::conformance;
+use crate::live::Live;
 use crate::oracle::random::Random;
 use crate::postgres::{self, Server};
 use crate::process;
 use crate::steps::{Outcome, Plan};
 use crate::trouble::Trouble;
 
+/// What backends are told to do.
+const STORIES: &str = "tests/servers/stories.sql";
 /// Where Debian and Ubuntu put the version that continuous integration compares with.
 const DEBIAN: &str = "/usr/lib/postgresql/15/bin";
 /// Megabytes up to which a server is really started.
@@ -32,6 +37,8 @@ pub(crate) struct Options {
     /// The folder of a server's programs; `None` is the packaged PostgreSQL 15.
     pub(crate) pg_bin: Option<String>,
     pub(crate) out: Option<String>,
+    /// About contexts, not shared memory.
+    pub(crate) contexts: bool,
     pub(crate) starts: u64,
     pub(crate) seed: u64,
 }
@@ -46,13 +53,18 @@ struct Found {
 
 /// Record, write and compare.
 pub(crate) fn run(options: Options) -> Result<(), String> {
-    let Options { pg_bin, out, starts, seed } = options;
+    let Options { pg_bin, out, contexts, starts, seed } = options;
     let bin = PathBuf::from(pg_bin.unwrap_or_else(|| DEBIAN.into()));
-    let out = out.map_or_else(
-        || process::root().join("target").join("record").join("shmem.json"),
-        PathBuf::from,
-    );
+    let name = if contexts { "contexts.json" } else { "shmem.json" };
+    let out =
+        out.map_or_else(|| process::root().join("target").join("record").join(name), PathBuf::from);
     let file = out.display().to_string();
+    if contexts {
+        Plan::new()
+            .step("stories of contexts", move |_: &mut (), _| tell(&bin, &out))
+            .run(&mut ())?;
+        return conformance::run(&[file]).map(drop);
+    }
     Plan::new()
         .step("PostgreSQL", move |found: &mut Found, _| find(found, &bin))
         .step(format!("{starts} starts from seed {seed}"), move |found, _| {
@@ -62,20 +74,36 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     conformance::run(&[file]).map(drop)
 }
 
+fn tell(bin: &Path, out: &Path) -> Outcome {
+    let (words, version) = known(bin)?;
+    let text = fs::read_to_string(process::root().join(STORIES));
+    let text = text.map_err(|error| Trouble::new(error.to_string(), "it is in the repository"))?;
+    let live = Live::start(bin, version)?;
+    let recorded = contexts::Stories::read(&text).record(&live, version.number(), &words)?;
+    write(out, &recorded)
+}
+
 fn find(found: &mut Found, bin: &Path) -> Outcome {
+    let (words, version) = known(bin)?;
+    found.version = Some(version);
+    found.server = Some(Server::bare(bin, version)?);
+    found.words = words.clone();
+    Ok(words)
+}
+
+/// What the server's program says it is.
+fn known(bin: &Path) -> Result<(String, Version), Trouble> {
     let way_out = "`--pg-bin DIR` with the folder of a server's programs, or\n\
                    `apt-get install postgresql-15` as root";
     let words = process::answer(process::command(bin.join("postgres")).arg("--version"));
     let words = words.ok_or_else(|| {
         Trouble::new(format!("there is no server's program in {}", bin.display()), way_out)
     })?;
-    found.words = words.replace("postgres (PostgreSQL)", "PostgreSQL");
-    let version = postgres::release(&found.words).and_then(Version::from_release);
-    let unknown = || Trouble::new(format!("the core does not know {}", found.words), way_out);
+    let words = words.replace("postgres (PostgreSQL)", "PostgreSQL");
+    let version = postgres::release(&words).and_then(Version::from_release);
+    let unknown = || Trouble::new(format!("the core does not know {words}"), way_out);
     let version = version.ok_or_else(unknown)?;
-    found.version = Some(version);
-    found.server = Some(Server::bare(bin, version)?);
-    Ok(found.words.clone())
+    Ok((words, version))
 }
 
 fn record(found: &mut Found, out: &Path, starts: u64, seed: u64) -> Outcome {
@@ -95,6 +123,10 @@ fn record(found: &mut Found, out: &Path, starts: u64, seed: u64) -> Outcome {
         "format": conformance::SHMEM, "version": version.number(), "server": found.words,
         "columns": ["name", "off", "size", "allocated_size"], "runs": runs,
     });
+    write(out, &recorded)
+}
+
+fn write(out: &Path, recorded: &Value) -> Outcome {
     let wrong = |error: std::io::Error| {
         Trouble::new(format!("{}: {error}", out.display()), "`--out FILE` names another file")
     };

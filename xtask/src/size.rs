@@ -3,7 +3,8 @@
 //! Counted is every file in dist/, compressed by brotli at its highest level as a web server would
 //! send it: wasm, JavaScript, CSS, HTML, icons, everything. That is a little more than any one visit
 //! transfers, and there is no way to hide a file from it: the three files that the page fetches behind
-//! its first picture (tests/e2e/tests/later.rs holds it to that) have budgets of their own.
+//! its first picture (tests/e2e/tests/later.rs holds it to that) have budgets of their own, and so has
+//! the one that only pages of others load, to embed this one (tests/e2e/tests/element.rs).
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,10 @@ const LATER: &str = "later_brotli_bytes";
 /// What counts for [`LATER`]; any other file is of the first load.
 const LATER_FILES: [&str; 2] = ["later.js", "later_bg.wasm"];
 const REST: &str = "rest_brotli_bytes";
+/// What a host's page loads for the custom element, and what it may weigh there.
+const ELEMENT_FILE: &str = "pg-scope.js";
+const ELEMENT: &str = "the custom element";
+const ELEMENT_BYTES: usize = 2_500;
 
 struct Weighed {
     name: String,
@@ -33,6 +38,7 @@ impl Weighed {
         match &*self.name {
             name if LATER_FILES.contains(&name) => LATER,
             name if rest::is_rest(name) => REST,
+            ELEMENT_FILE => ELEMENT,
             _ => FIRST_LOAD,
         }
     }
@@ -55,11 +61,18 @@ pub(crate) fn check(screen: &Screen) -> Outcome {
     screen.break_line();
     print!("{}", table(&weighed));
 
-    let kept = |key| {
+    let weight = |key| {
         let counted = weighed.iter().filter(|file| file.budget() == key);
-        within(counted.map(|file| file.brotli).sum(), read_budget(key)?, key)
+        counted.map(|file| file.brotli).sum::<usize>()
     };
+    let kept = |key| within(weight(key), read_budget(key)?, key);
     let (first, rest, later) = (kept(FIRST_LOAD)?, kept(REST)?, kept(LATER)?);
+    if weight(ELEMENT) > ELEMENT_BYTES {
+        return Err(Trouble::new(
+            format!("{ELEMENT_FILE} is larger than {ELEMENT_BYTES} bytes compressed"),
+            "it is for pages of others: make it do less",
+        ));
+    }
     Ok(format!("{first}; the rest: {rest}; links: {later}"))
 }
 
@@ -123,7 +136,11 @@ fn compressed(content: &[u8]) -> std::io::Result<usize> {
 fn table(weighed: &[Weighed]) -> String {
     let mut text = format!("      {:>10} {:>10}  file\n", "bytes", "brotli");
     for file @ Weighed { name, raw, brotli } in weighed {
-        let later = if file.budget() == FIRST_LOAD { "" } else { " (later)" };
+        let later = match file.budget() {
+            FIRST_LOAD => "",
+            ELEMENT => " (in pages of others)",
+            _ => " (later)",
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "      {raw:>10} {brotli:>10}  {name}{later}");
     }

@@ -139,6 +139,9 @@ pub enum Error {
     InFailedTransaction,
     /// A statement that only makes sense after BEGIN (`RequireTransactionBlock`).
     NoTransactionBlock(&'static str),
+    /// A statement that can't be part of a transaction with others (`PreventInTransactionBlock`): its
+    /// name, and where it was met.
+    ActiveTransaction(&'static str, &'static str),
     /// A savepoint that the transaction doesn't have (`ReleaseSavepoint`).
     NoSuchSavepoint(Name),
     /// The backend waits for a lock, and can do nothing else.
@@ -267,6 +270,8 @@ pub enum ErrorCode {
     DataCorrupted,
     /// `ERRCODE_NO_ACTIVE_SQL_TRANSACTION`, 25P01.
     NoActiveTransaction,
+    /// `ERRCODE_ACTIVE_SQL_TRANSACTION`, 25001.
+    ActiveTransaction,
     /// `ERRCODE_IN_FAILED_SQL_TRANSACTION`, 25P02.
     InFailedTransaction,
     /// `ERRCODE_S_E_INVALID_SPECIFICATION`, 3B001.
@@ -325,6 +330,7 @@ impl Error {
             Error::ShortRead { .. } => ErrorCode::DataCorrupted,
             Error::InFailedTransaction => ErrorCode::InFailedTransaction,
             Error::NoTransactionBlock(_) => ErrorCode::NoActiveTransaction,
+            Error::ActiveTransaction(..) => ErrorCode::ActiveTransaction,
             Error::NoSuchSavepoint(_) => ErrorCode::InvalidSavepoint,
             Error::Session(error) => error.code(),
             Error::Setting(error) => error.code(),
@@ -482,6 +488,7 @@ impl ErrorCode {
             ErrorCode::FeatureNotSupported => Some("0A000"),
             ErrorCode::DataCorrupted => Some("XX001"),
             ErrorCode::NoActiveTransaction => Some("25P01"),
+            ErrorCode::ActiveTransaction => Some("25001"),
             ErrorCode::InFailedTransaction => Some("25P02"),
             ErrorCode::InvalidSavepoint => Some("3B001"),
             ErrorCode::LockNotAvailable => Some("55P03"),
@@ -592,6 +599,7 @@ impl fmt::Display for Error {
             Error::NoTransactionBlock(statement) => {
                 write!(f, "{statement} can only be used in transaction blocks")
             }
+            Error::ActiveTransaction(statement, place) => write!(f, "{statement} cannot {place}"),
             Error::BackendWaits { tag, mode } => {
                 write!(f, "the backend waits for {} on {tag}", mode.name())
             }

@@ -5,9 +5,12 @@
 //! have the keys 1, 2, 3 ..., hashed as integers are. Files are counted and not written.
 
 mod hash;
+mod hashagg;
+mod simplehash;
 mod tuplesort;
 
 pub(crate) use hash::{HashNode, HashTable};
+pub(crate) use hashagg::{AggNode, HashAgg};
 pub(crate) use tuplesort::{Tuplesort, Wanted};
 
 use crate::error::Fallible;
@@ -32,15 +35,19 @@ pub(crate) enum NodeState {
     Sort(Tuplesort),
     /// A Hash below a hash join.
     Hash(HashTable),
+    /// A hashed aggregate.
+    Agg(HashAgg),
 }
 
 impl Node {
-    /// The context that goes when the node ends; what is below it goes too.
-    pub(crate) fn context(&self) -> Addr {
-        match &self.state {
-            NodeState::Sort(sort) => sort.main,
-            NodeState::Hash(hash) => hash.hash_cxt,
-        }
+    /// The contexts that go when the node ends; what is below them goes too.
+    pub(crate) fn contexts(&self) -> impl Iterator<Item = Addr> + use<> {
+        let contexts = match &self.state {
+            NodeState::Sort(sort) => [sort.main, Addr::NULL, Addr::NULL],
+            NodeState::Hash(hash) => [hash.hash_cxt, Addr::NULL, Addr::NULL],
+            NodeState::Agg(agg) => agg.contexts(),
+        };
+        contexts.into_iter().filter(|context| !context.is_null())
     }
 }
 

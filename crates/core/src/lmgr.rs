@@ -11,6 +11,7 @@
 
 mod acquire;
 mod deadlock;
+mod entries;
 mod fastpath;
 mod local;
 mod prepare;
@@ -26,6 +27,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use deadlock::DeadlockEdge;
+pub(crate) use entries::{LockEntry, ProcLockEntry};
 pub use local::Owner;
 pub use status::{LockRow, LockTable};
 pub use tag::{LockMethod, LockMode, LockTag, LockTagType, modes};
@@ -35,6 +37,7 @@ use crate::profile::{LmgrProfile, Profile};
 use fastpath::FastPath;
 use local::LocalLocks;
 use room::LockRoom;
+pub(crate) use table::partition as lock_partition;
 use table::{Lock, ProcLock};
 
 /// Partitions of the lock tables (`NUM_LOCK_PARTITIONS`).
@@ -94,8 +97,10 @@ pub enum DeadlockFound {
 struct Proc {
     fast_path: FastPath,
     local: LocalLocks,
-    /// Its PROCLOCKs, by partition, in order (`myProcLocks`).
-    proc_locks: [Vec<LockTag>; PARTITIONS],
+    /// Its PROCLOCKs, by partition, in the order in which they came (`myProcLocks`).
+    proc_locks: [BTreeMap<u64, LockTag>; PARTITIONS],
+    /// What virtual transactions are called by: its own number, in 15 its `BackendId`.
+    virtual_number: u32,
     wait: Option<Wait>,
     /// A prepared transaction's stand-in.
     prepared: bool,
@@ -125,6 +130,8 @@ pub struct LockManager {
     /// Strong locks that are held or wanted, by partition (`FastPathStrongRelationLocks`).
     strong: BTreeMap<u32, u32>,
     procs: BTreeMap<ProcNumber, Proc>,
+    /// Entries that the shared tables have had.
+    births: u64,
     awakened: Vec<ProcNumber>,
     watched: bool,
     events: Vec<LockEvent>,
@@ -148,6 +155,7 @@ impl LockManager {
             room: LockRoom::new(max, settings.free_shared_memory, profile.fixed_tables),
             strong: BTreeMap::new(),
             procs: BTreeMap::new(),
+            births: 0,
             awakened: Vec::new(),
             watched: false,
             events: Vec::new(),
@@ -160,8 +168,13 @@ impl LockManager {
     pub fn attach(&mut self) -> ProcNumber {
         let free = (0..).map(ProcNumber).find(|number| !self.procs.contains_key(number));
         let number = free.unwrap_or(ProcNumber(u32::MAX));
-        self.procs.insert(number, Proc::new(self.groups));
+        self.attach_as(number, number.0);
         number
+    }
+
+    /// A process takes this free number; its virtual transactions are called by the other one.
+    pub fn attach_as(&mut self, number: ProcNumber, virtual_number: u32) {
+        self.procs.insert(number, Proc { virtual_number, ..Proc::new(self.groups) });
     }
 
     /// A process ends: it leaves its queue and releases everything (`ProcKill`,
@@ -242,7 +255,8 @@ impl Proc {
         Proc {
             fast_path: FastPath::new(groups),
             local: LocalLocks::default(),
-            proc_locks: std::array::from_fn(|_| Vec::new()),
+            proc_locks: std::array::from_fn(|_| BTreeMap::new()),
+            virtual_number: 0,
             wait: None,
             prepared: false,
         }

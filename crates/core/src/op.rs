@@ -568,7 +568,9 @@ impl Op {
         Self::Read { backend, rel, block, mode, strategy: None, dirty: None, pin: None }
     }
 
-    /// Who reads what, if it is a [plain read](Self::plain_read).
+    /// Who reads what, if it is a read as [`Op::plain_read`] makes it: its pin goes at once, and it
+    /// changes nothing.
+    #[inline(always)]
     pub fn as_plain_read(&self) -> Option<(BackendId, RelId, BlockNumber)> {
         match *self {
             Self::Read {

@@ -14,6 +14,7 @@ mod pg18;
 mod pg19;
 mod process;
 mod processes;
+mod procs;
 mod routines;
 pub mod segment;
 mod shmem;
@@ -28,6 +29,7 @@ pub use mmgr::{
 };
 pub use process::{BackendType, ProcessProfile};
 pub use processes::ProcessCount;
+pub use procs::{Field, HeaderValue, ProcProfile, ProcValue};
 pub use routines::Renamed;
 pub use shmem::{ContentLock, ShmemProfile};
 pub use views::ViewColumns;

@@ -1,4 +1,4 @@
-//! What sorts and hash joins come to within `work_mem`, beside what EXPLAIN ANALYZE and
+//! What sorts, hash joins and hashed aggregates come to within `work_mem`, beside what EXPLAIN ANALYZE and
 //! `trace_sort` of a PostgreSQL 15.20 said of the same rows.
 
 use pgscope_core::event::{Event, SortMethod, WorkEvent};
@@ -67,9 +67,42 @@ fn batches_and_buckets_grow_where_the_planner_expected_less() {
     assert_eq!(hash(4096, 1.0, 10, 5000), (8192, 1, 240));
 }
 
+/// Groups, and kB, of `SELECT k, count(*) FROM generate_series(1, n) k GROUP BY k`, for which the
+/// planner expects 200 groups.
+fn aggregate(work_mem: u32, multiplier: f64, groups: u32) -> (u64, u64) {
+    let begin = SessionOp::AggBegin {
+        work_mem: Some(work_mem),
+        multiplier: Some(multiplier),
+        estimate: 200,
+        width: 4,
+        transitions: 1,
+    };
+    match work(&mut querying(), [begin, SessionOp::AggPut { groups }, SessionOp::AggFilled]).last()
+    {
+        Some(&WorkEvent::AggFilled { groups, peak_kb, .. }) => (groups, peak_kb),
+        other => panic!("the aggregate is not done: {other:?}"),
+    }
+}
+
+#[test]
+fn aggregates_take_what_the_server_said() {
+    assert_eq!(aggregate(4096, 8.0, 1000), (1000, 209));
+    assert_eq!(aggregate(4096, 8.0, 2000), (2000, 385));
+    assert_eq!(aggregate(4096, 8.0, 5000), (5000, 737));
+    assert_eq!(aggregate(4096, 8.0, 20_000), (20_000, 2593));
+    assert_eq!(aggregate(4096, 8.0, 100_000), (100_000, 14_113));
+}
+
+#[test]
+fn an_aggregate_beyond_work_mem_takes_no_more_groups() {
+    // EXPLAIN says 109 kB, of a later batch that has 8 kB more to read its file.
+    assert_eq!(aggregate(64, 1.0, 2000).1, 109 - 8);
+    assert_eq!(aggregate(64, 1.0, 2000).0, aggregate(64, 1.0, 20_000).0);
+}
+
 /// What a sort of 20,000 rows of three columns, each of 60 bytes as a tuple, comes to.
 fn sort(work_mem: u32, bound: Option<u32>) -> Vec<WorkEvent> {
-    let begin = SessionOp::SortBegin { work_mem: Some(work_mem), bound, length: 60 };
+    let begin = SessionOp::SortBegin { work_mem: Some(work_mem), bound, datum: false, length: 60 };
     let ops = [begin, SessionOp::SortPut { rows: 20_000 }, SessionOp::SortPerform];
     work(&mut querying(), ops)
 }

@@ -13,6 +13,7 @@ mod memory;
 mod names;
 mod pages;
 mod pgbench;
+mod plpgsql;
 mod session;
 mod statement;
 

@@ -15,6 +15,7 @@ mod lesson;
 mod local;
 mod locks;
 mod memory;
+mod plpgsql;
 mod session;
 mod show;
 mod waits;
@@ -27,6 +28,7 @@ use pgscope_core::event::{BufferEvent, MemoryEvent, Tick};
 use pgscope_core::ids::BackendId;
 use pgscope_core::op::{Name, Op};
 use pgscope_core::profile::Version;
+use pgscope_core::server::{Backend, Skipped};
 use pgscope_core::{Error, Event, Server};
 
 use crate::history::History;
@@ -167,7 +169,20 @@ pub fn narrate(history: &History) -> Narration {
         StepKind::Ask(question) => lesson::question(&mut narration, question),
         StepKind::Op(op) if history.was_skipped() => {
             let who = op.backend().map_or("the server", |backend| scene.backend(backend));
-            let words = format!("An error has ended {who}'s statement: this is not executed.");
+            let skipped = op.backend().and_then(|id| scene.server.backend(id));
+            let words = match skipped.map(Backend::skipped).unwrap_or_default() {
+                Skipped::Statement => {
+                    format!("An error has ended {who}'s statement: this is not executed.")
+                }
+                Skipped::Block => {
+                    format!(
+                        "An error has ended the block of {who}'s function: this is not executed."
+                    )
+                }
+                Skipped::Handler => {
+                    format!("{who}'s block had no error: its exception part is not executed.")
+                }
+            };
             narration.say(Tone::Plain, words);
         }
         StepKind::Op(op) => {

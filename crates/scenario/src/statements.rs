@@ -478,6 +478,14 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
          the planner expects, chunks of 32 kB that fill up, and twice the batches when there is more than work_mem times \
          hash_mem_multiplier, the session's unless they are written. Leaves out skew buckets, the files, and the batches after the first.",
         "alice: query { hash rows=2000 width=4 work_mem=64kB }", |it| it.hash()),
+    statement("hash aggregate", By::Backend,
+        "hash aggregate groups=NUMBER width=NUMBER [aggregates=NUMBER] [estimate=NUMBER] [work_mem=SIZE] [hash_mem_multiplier=NUMBER]",
+        "An aggregate with a hash table, in the braces of a query, that gets a row each of groups with the keys 1, 2, 3 ...: \
+         buckets for as many groups as the planner expects, twice as many when they are too full, and a tuple with the states of its aggregates, \
+         one unless it is written, for each group. When there is more than work_mem times hash_mem_multiplier allows, the session's unless they are \
+         written, rows of other groups go to files. Where a query begins with it, its contexts are made when the executor starts, as a server's are. Leaves out states that are not passed by \
+         value, the files, and what is read back from them.",
+        "alice: query { hash aggregate groups=3000 width=4 work_mem=64kB }", |it| it.hash_aggregate()),
     statement("create temp table", By::Backend,
         "create temp table NAME pages=NUMBER",
         "The client sends CREATE TEMP TABLE: a utility command with its portal; the table is the backend's own, as with \
@@ -495,6 +503,37 @@ const ALL: &[(StatementInfo, StatementReference)] = &[
         "spi { STATEMENTS }",
         "A function connects to SPI, in the braces of `query`, `tuple` or `do`: SPI Proc is current until it finishes.",
         "alice: query { tuple { spi { palloc 100 in \"SPI Exec\" as row } } }", |it| it.spi()),
+    statement("plpgsql", By::Backend,
+        "plpgsql [NAME] { STATEMENTS }",
+        "A PL/pgSQL function runs, in the braces of `query`, `tuple` or `do`: it connects to SPI, and has an ExecutorState below \
+         TopTransactionContext, which all functions share until the transaction ends, with an ExprContext for its expressions. \
+         When it is called first it is compiled into a context that stays. Without a name it is a DO block, whose ExecutorState is \
+         its own. Leaves out its variables, and the plans of its statements.",
+        "alice: query { tuple { plpgsql f { perform { palloc 64 as row } } } }", |it| it.plpgsql()),
+    statement("block", By::Backend,
+        "block { STATEMENTS exception { STATEMENTS } }",
+        "In the braces of `plpgsql`, BEGIN ... EXCEPTION ... END: the statements run in a subtransaction of their own. An `error` \
+         in them, or in what they call, rolls that back, and the exception part goes on; without an error it is passed over. \
+         Leaves out conditions: it takes any `error`.",
+        "alice: query { plpgsql f { block { perform { error \"division by zero\" }; exception { palloc 64 } } } }", |it| it.exception_block()),
+    statement("exception", By::Backend,
+        "exception { STATEMENTS }",
+        "The exception part of a block, last in its braces: it runs if an error has ended the block's statements, whose data it has \
+         at hand in PLpgSQL per-statement data.",
+        "alice: do { plpgsql { block { error \"no\"; exception { error \"nor this\" } } } }", |it| it.exception()),
+    statement("perform", By::Backend,
+        "perform { STATEMENTS }",
+        "In the braces of `plpgsql`: a query that SPI executes, in an ExecutorState below SPI Exec.",
+        "alice: query { plpgsql f { perform { tuple { palloc 64 } } } }", |it| it.perform()),
+    statement("return query", By::Backend,
+        "return query { STATEMENTS }",
+        "The same as `perform`, whose rows go to the function's result: what takes them is in PLpgSQL per-statement data.",
+        "alice: query { plpgsql f { return query { palloc 64 } } }", |it| it.return_query()),
+    statement("for query", By::Backend,
+        "for query { STATEMENTS }",
+        "In the braces of `plpgsql`, FOR ... IN SELECT ... LOOP: the query has a portal of its own while what is in the braces \
+         happens, once; write `repeat` in them for more rows.",
+        "alice: query { plpgsql f { for query { repeat 3 { perform { palloc 64 } } } } }", |it| it.for_query()),
     statement("call", By::Backend,
         "call NAME { STATEMENTS }",
         "Call a function: what it allocates goes to its own context, which is gone on return. PostgreSQL has no context that is named FunctionCallContext: what comes near are the ExprContext of `tuple` and the SPI Proc of `spi`.",

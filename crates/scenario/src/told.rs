@@ -107,6 +107,15 @@ fn work_event(event: &WorkEvent) -> Told {
             .number("batches", batches)
             .number("peak_kb", peak_kb),
         WorkEvent::HashAllowed { bytes } => new("hash_allowed").number("bytes", bytes),
+        WorkEvent::AggSized { buckets } => new("agg_sized").number("buckets", buckets),
+        WorkEvent::AggGrew { buckets } => new("agg_grew").number("buckets", buckets),
+        WorkEvent::AggSpills { groups, partitions } => {
+            new("agg_spills").number("groups", groups).number("partitions", partitions)
+        }
+        WorkEvent::AggFilled { groups, spilled, peak_kb } => new("agg_filled")
+            .number("groups", groups)
+            .number("spilled", spilled)
+            .number("peak_kb", peak_kb),
     }
 }
 

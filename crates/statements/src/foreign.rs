@@ -125,6 +125,7 @@ impl Database {
             relation: parent.oid,
             strength: RowLock::KeyShare,
             policy: WaitPolicy::Block,
+            follow_updates: true,
             then: Rc::new(move |_, _, locked| match locked {
                 Locked::Yes(_) => Ok(Vec::new()),
                 Locked::Skipped | Locked::Gone => Err(missing.clone()),

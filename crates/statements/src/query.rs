@@ -389,6 +389,7 @@ impl Database {
             relation: oid,
             strength: locking.strength,
             policy: locking.policy,
+            follow_updates: true,
             then: Rc::new(move |db, sid, locked| match locked {
                 Locked::Yes(now) => {
                     let newer = if now == tid { newer } else { Some((oid, now)) };

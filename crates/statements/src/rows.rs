@@ -34,6 +34,9 @@ pub(crate) struct LockRow {
     pub(crate) relation: u32,
     pub(crate) strength: RowLock,
     pub(crate) policy: WaitPolicy,
+    /// After a wait for who has updated the version, the next ones are locked too
+    /// (`TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS`), as a query does that locks rows.
+    pub(crate) follow_updates: bool,
     pub(crate) then: Then,
 }
 
@@ -122,11 +125,71 @@ impl Database {
                     let context = self.place(sid, "locking", relation.oid, tid);
                     steps.extend(Self::wait_for_xids(&xids, context));
                     let have = have || take;
+                    let next = self.updated_version(relation.filenode, tid);
+                    if let Some(next) = next.filter(|_| request.follow_updates) {
+                        let request = Rc::clone(&request);
+                        steps.push(act(move |db, sid| {
+                            let xid = db.assign_xid(sid);
+                            db.lock_updated_tuple(sid, Rc::clone(&request), next, xid)
+                        }));
+                    }
                     steps
                         .push(act(move |db, sid| db.lock_row(sid, Rc::clone(&request), tid, have)));
                     Ok(steps)
                 }
             },
+        }
+    }
+
+    /// The next version, if somebody who is still under way has updated this one.
+    fn updated_version(&self, filenode: u32, tid: Tid) -> Option<Tid> {
+        let tuple = self.heaps.get(&filenode)?.tuple(tid)?;
+        let updating = |it: &Locker| it.update && self.in_progress(it.xid);
+        tuple.next.filter(|_| tuple.lockers.iter().any(updating))
+    }
+
+    /// Lock a version that an update made, and those that came of it
+    /// (`heap_lock_updated_tuple_rec`).
+    fn lock_updated_tuple(
+        &mut self,
+        sid: SessionId,
+        request: Rc<LockRow>,
+        tid: Tid,
+        xid: u32,
+    ) -> Stepped {
+        let relation = self.get(sid, request.relation)?;
+        let tuple = self.heaps.get(&relation.filenode).and_then(|heap| heap.tuple(tid));
+        let Some(tuple) = tuple.filter(|it| !self.aborted(it.xmin)) else { return Ok(Vec::new()) };
+        let strength = request.strength;
+        let own = |it: &Locker| self.is_own(sid, it.xid);
+        let mut others = tuple.lockers.iter().filter(|it| !own(it));
+        let mut conflicting = others.clone().filter(|it| it.strength.conflicts_with(strength));
+        if let Some(other) = conflicting.find(|it| self.in_progress(it.xid)) {
+            let name = relation.name.clone();
+            let (block, offset) = tid;
+            let context = format!(
+                "while locking updated version ({block},{offset}) of tuple in relation \"{name}\""
+            );
+            let mut steps = Self::wait_for_xids(&[other.xid], context);
+            steps.push(act(move |db, sid| {
+                db.lock_updated_tuple(sid, Rc::clone(&request), tid, xid)
+            }));
+            return Ok(steps);
+        }
+        let gone = |it: &Locker| it.update && self.committed(it.xid).is_some();
+        if others.any(|it| gone(it) && it.strength.conflicts_with(strength)) {
+            return Ok(Vec::new());
+        }
+        let held = tuple.lockers.iter().any(|it| own(it) && it.strength >= strength);
+        let updated = tuple.lockers.iter().any(|it| it.update && !self.aborted(it.xid));
+        let next = tuple.next.filter(|_| updated);
+        let cid = self.snapshot(sid).1;
+        if let Some(tuple) = self.heap(relation.filenode).tuple_mut(tid).filter(|_| !held) {
+            tuple.lockers.push(Locker { xid, strength, update: false, cid });
+        }
+        match next {
+            Some(next) => self.lock_updated_tuple(sid, request, next, xid),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -244,6 +307,7 @@ impl Database {
                     relation: relation.oid,
                     strength,
                     policy: WaitPolicy::Block,
+                    follow_updates: false,
                     then: Rc::new(move |db, sid, locked| match locked {
                         Locked::Yes(now) => db.recheck(sid, Rc::clone(&again), now),
                         Locked::Skipped | Locked::Gone => Ok(Vec::new()),

@@ -48,6 +48,8 @@ pub(crate) struct Transaction {
     pub(crate) isolation: Isolation,
     /// Commits before this one are seen; of a statement, or of the whole transaction.
     pub(crate) snapshot: Option<u64>,
+    /// It has had one (`FirstSnapshotSet`).
+    had_snapshot: bool,
     /// A snapshot is held between statements, as by a cursor.
     pub(crate) holds_snapshot: bool,
     pub(crate) cid: u32,
@@ -71,9 +73,27 @@ impl Transaction {
             overlay: Overlay::new(),
             isolation,
             snapshot: None,
+            had_snapshot: false,
             holds_snapshot: false,
             cid: 0,
         }
+    }
+
+    /// `check_XactIsoLevel`: the level can't be changed once anything was read.
+    fn set_isolation(&mut self, isolation: Isolation) -> Result<(), SqlError> {
+        if self.isolation != isolation {
+            let wrong = match (self.had_snapshot, self.levels.len()) {
+                (true, _) => Some("must be called before any query"),
+                (false, 2..) => Some("must not be called in a subtransaction"),
+                _ => None,
+            };
+            if let Some(wrong) = wrong {
+                let message = format!("SET TRANSACTION ISOLATION LEVEL {wrong}");
+                return Err(SqlError::new("25001", message));
+            }
+        }
+        self.isolation = isolation;
+        Ok(())
     }
 
     fn xids(&self) -> Vec<u32> {
@@ -137,6 +157,7 @@ impl Database {
     pub(crate) fn take_snapshot(&mut self, sid: SessionId) {
         let commits = self.commits;
         let Some(transaction) = self.transaction_mut(sid) else { return };
+        transaction.had_snapshot = true;
         if transaction.isolation == Isolation::ReadCommitted || transaction.snapshot.is_none() {
             transaction.snapshot = Some(commits);
         }
@@ -350,8 +371,9 @@ impl Database {
                     self.notice(sid, "WARNING: there is already a transaction in progress");
                 }
                 if let Some(transaction) = self.transaction_mut(sid) {
+                    let isolation = isolation.unwrap_or(transaction.isolation);
+                    transaction.set_isolation(isolation)?;
                     transaction.block = true;
-                    transaction.isolation = isolation.unwrap_or(transaction.isolation);
                 }
                 "BEGIN"
             }

@@ -17,6 +17,7 @@ pub mod later;
 pub mod observe;
 pub mod picture;
 pub mod rest;
+pub mod reveal;
 pub mod storage;
 pub mod theme;
 pub mod told;

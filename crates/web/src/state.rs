@@ -9,6 +9,7 @@
 //! - [`compose`]: the statements that the buttons write
 //! - [`timeline`]: a history of any length, summed up in a bounded number of columns
 //! - [`guide`]: the scenario of a first visit
+//! - [`versions`]: the same scenario on every version
 //! - `words`: the small types that actions are made of
 
 pub mod breaks;
@@ -17,6 +18,7 @@ pub mod guide;
 pub mod question;
 pub mod run;
 pub mod timeline;
+pub mod versions;
 mod words;
 
 pub use words::{Activity, Dialog, Move, Notice, Pane, SPEEDS, Theme};
@@ -25,6 +27,7 @@ use std::rc::Rc;
 
 use pgscope_core::ids::{BackendId, BufferId};
 use pgscope_core::memory::Addr;
+use pgscope_core::profile::Version;
 use pgscope_scenario::Position;
 use pgscope_scenario::link::Link;
 use pgscope_scenario::{Diagnostic, Pick, Ran, compile, markdown};
@@ -235,6 +238,12 @@ impl State {
         }
         let comment = self.text.lines().find_map(|line| line.trim().strip_prefix("--"));
         comment.map(|comment| comment.trim_matches(['-', ' '])).unwrap_or_default().to_owned()
+    }
+
+    /// The version of PostgreSQL that it runs on.
+    pub fn version(&self) -> Version {
+        let program = self.view.as_ref().map(|view| &view.program);
+        program.map(|program| program.config()).unwrap_or_default().version
     }
 
     /// What the reader answered to this question.

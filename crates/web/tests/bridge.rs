@@ -20,10 +20,12 @@ wasm_bindgen_test_configure!(run_in_browser);
 
 #[wasm_bindgen_test]
 fn the_query_says_how_to_show() {
-    let shown = Query { embed: true, memory: true, theme: Some(Theme::Light) };
+    let shown = Query { embed: true, memory: true, theme: Some(Theme::Light), ..Query::default() };
     assert_eq!(Query::parse("?embed&panel=memory&theme=light"), shown);
     assert_eq!(Query::parse("embed=1"), Query { embed: true, ..Query::default() });
-    assert_eq!(Query::parse("?theme=pink&x=%ff"), Query::default());
+    assert_eq!(Query::parse("?theme=pink&x=%ff&at=-1&id=x&height=3"), Query::default());
+    let hosted = Query::parse("?embed=&id=3&at=12&height=auto");
+    assert_eq!((hosted.auto, hosted.at, hosted.id), (true, Some(12), Some(3)));
 }
 
 #[wasm_bindgen_test]

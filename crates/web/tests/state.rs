@@ -155,6 +155,10 @@ fn every_button_writes_a_statement_that_runs() {
         Kind::Lock,
         Kind::Set,
         Kind::Sleep,
+        Kind::Seqscan,
+        Kind::Advisory,
+        Kind::Prepare,
+        Kind::Execute,
     ];
     assert!(BUTTONS.iter().all(|button| order.contains(&button.kind)));
     let mut state = page("");

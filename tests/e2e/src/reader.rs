@@ -42,6 +42,8 @@ pub enum Window {
     Desktop,
     /// 390 by 844, with touch.
     Phone,
+    /// 360 by 740, with touch: as narrow as the page promises to be right.
+    SmallPhone,
     /// Width and height of your choice.
     Exactly(u32, u32),
 }
@@ -85,6 +87,7 @@ impl Reader {
         let (width, height, mobile) = match window {
             Window::Desktop => (1440, 900, false),
             Window::Phone => (390, 844, true),
+            Window::SmallPhone => (360, 740, true),
             Window::Exactly(width, height) => (width, height, false),
         };
         // By the DevTools protocol, because a window of the system cannot be as narrow as a phone.
@@ -286,10 +289,17 @@ impl Reader {
         Ok(messages)
     }
 
+    /// The errors so far, which are forgotten with that: for a test that causes them.
+    pub async fn take_console_errors(&self) -> Result<Vec<String>> {
+        let errors = self.console_errors().await?;
+        self.console.borrow_mut().clear();
+        Ok(errors)
+    }
+
     /// Takes a picture of the window as WebP once the page is drawn.
     pub async fn photograph_small(&self, path: &Path) -> Result<()> {
         self.until_drawn().await?;
-        let wish = json!({ "format": "webp", "quality": 80 });
+        let wish = json!({ "format": "webp", "quality": 65 });
         let picture = self.ask("Page.captureScreenshot", wish).await?;
         let bytes = Base64::decode_vec(picture["data"].as_str().unwrap_or_default())?;
         if let Some(folder) = path.parent() {

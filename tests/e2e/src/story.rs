@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use pgscope_core::ids::BufferId;
+use pgscope_core::server::Backend;
 use pgscope_core::views;
 use pgscope_scenario::{History, Mark, Position, compile, narrate};
 
@@ -54,16 +56,21 @@ impl Story {
     pub fn after(&mut self, op: u64) -> Moment {
         self.0.seek(Position { op, event: 0 });
         let server = self.0.server();
+        let hand = BufferId(server.pool().strategy().hand());
         let buffers = views::buffers(server).map(|row| {
             let Some(tag) = row.tag else { return format!("buffer {}: empty", row.buffer) };
             let table = &server.pool().smgr.relation(tag.rel).expect("a table").name;
+            let pins = |(_, it): &(_, &Backend)| it.buffers.pins.get(row.buffer) > 0;
+            let who: Vec<_> = server.backends().filter(pins).map(|(_, it)| &*it.name).collect();
             format!(
-                "buffer {}: {table} block {}, usage count {}, {}, {}",
+                "buffer {}: {table} block {}, usage count {}, {}{}, {}{}",
                 row.buffer,
                 tag.block,
                 row.usage_count,
-                if row.pins > 0 { "pinned" } else { "not pinned" },
+                if row.pins > 0 { "pinned by " } else { "not pinned" },
+                who.join(", "),
                 if row.dirty { "dirty" } else { "clean" },
+                if row.buffer == hand { ", the hand is here" } else { "" },
             )
         });
         Moment { buffers: buffers.collect(), narration: narrate(&self.0).text() }
@@ -81,7 +88,7 @@ impl Story {
 pub async fn seen(reader: &Reader) -> Result<Moment> {
     let labels = reader
         .script(
-            "return [...document.querySelectorAll('[role=option] > title')]
+            "return [...document.querySelectorAll('[role=gridcell] > title')]
                 .map(title => title.textContent)",
         )
         .await?;
@@ -89,7 +96,10 @@ pub async fn seen(reader: &Reader) -> Result<Moment> {
     let plain = |label: &serde_json::Value| {
         // The place on the freelist is for the ear only.
         let label = label.as_str().unwrap_or_default();
-        label.split(", number").next().unwrap_or_default().to_owned()
+        match label.contains(": empty") {
+            true => label.split(',').next().unwrap_or_default().to_owned(),
+            false => label.to_owned(),
+        }
     };
     Ok(Moment {
         buffers: labels.iter().map(plain).collect(),

@@ -121,3 +121,61 @@ fn an_example_is_one_choice_and_the_way_back_another() {
         Ok(())
     });
 }
+
+#[test]
+fn contexts_are_a_tree_for_keys_and_ears() {
+    run("contexts_are_a_tree_for_keys_and_ears", async |bench| {
+        let reader = bench.reader(Window::Desktop).await?;
+        reader.visit("").await?;
+        let scenario = "backend a\na: create context Outer\na: create context Inner in Outer\n\
+                        a: create context Innermost in Inner\na: palloc 100 in Innermost as x";
+        reader.write(EDITOR, scenario).await?;
+        reader.until_text("#position", |text| text.contains("of 5")).await?;
+        reader.press("button", "To end").await?;
+        reader.by_role("tree", "Memory contexts").await?;
+        reader.press("treeitem", "Innermost…").await?;
+        let told = async |wanted: [&str; 3]| {
+            let ask =
+                "const it = document.activeElement; return [it.textContent.trim().split(/\\s/)[0],
+                it.ariaLevel, it.ariaExpanded ?? 'no family']";
+            let wanted = serde_json::json!(wanted);
+            reader
+                .until("the focus", async || match reader.script(ask).await? {
+                    found if found == wanted => Ok(()),
+                    found => Err(format!("{found} is not {wanted}").into()),
+                })
+                .await
+        };
+        reader
+            .script(
+                "document.querySelector('[role=treeitem][tabindex=\"0\"]').focus(); return null",
+            )
+            .await?;
+        told(["Innermost", "5", "no family"]).await?;
+        // Left goes to the parent, closes it, and goes to the next; right opens it again.
+        reader.keys(Key::Left + "").await?;
+        told(["Inner", "4", "true"]).await?;
+        reader.keys(Key::Left + "").await?;
+        told(["Inner+1", "4", "false"]).await?;
+        assert_eq!(
+            count(&reader, "//*[@role='treeitem'][starts-with(@aria-label, 'Innermost')]").await?,
+            0
+        );
+        reader.keys(Key::Left + "").await?;
+        told(["Outer", "3", "true"]).await?;
+        reader.keys(Key::Right + "").await?;
+        told(["Inner+1", "4", "false"]).await?;
+        reader.keys(Key::Right + "").await?;
+        told(["Inner", "4", "true"]).await?;
+        reader.keys(Key::Right + "").await?;
+        told(["Innermost", "5", "no family"]).await?;
+        // What the machine turns to is seen, even in a closed family.
+        reader.keys(Key::Home + "").await?;
+        reader.keys(Key::Left + "").await?;
+        reader.until_text(".ctx-tree", |text| !text.contains("Outer")).await?;
+        reader.press("button", "Back").await?;
+        reader.press("button", "To end").await?;
+        reader.until_text(".ctx-tree", |text| text.contains("Innermost")).await?;
+        Ok(())
+    });
+}

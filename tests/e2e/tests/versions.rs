@@ -65,3 +65,44 @@ fn a_version_brings_its_own_bytes() {
         Ok(())
     });
 }
+
+#[test]
+fn all_versions_stand_side_by_side_with_where_they_part() {
+    run("all_versions_stand_side_by_side_with_where_they_part", async |bench| {
+        let reader = bench.reader(Window::Desktop).await?;
+        reader.visit("").await?;
+        reader.write(EDITOR, SCENARIO).await?;
+        reader.until_text("#position", |text| text.contains("of 5")).await?;
+        reader.find(".chip.version option[value=all]").await?.click().await?;
+        reader.by_role("table", "Versions").await?;
+        let rows = reader.driver().find_all(By::Css("table[aria-label=Versions] tbody tr")).await?;
+        assert_eq!(rows.len(), 4);
+        assert!(
+            rows[2].text().await?.starts_with("18, yours 0 1 0 0 "),
+            "{}",
+            rows[2].text().await?
+        );
+        // 19 has no freelist: the very first read goes another way.
+        let nineteen = reader.text(".partings:last-of-type").await?;
+        assert!(nineteen.starts_with("PostgreSQL 19: "), "{nineteen}");
+        assert!(nineteen.contains("line 4, operation 3"), "{nineteen}");
+        assert!(nineteen.contains("freelist"), "{nineteen}");
+        reader.press("button", "Use 17").await?;
+        let script = format!("return document.querySelector({EDITOR:?}).value.split('\\n')[0]");
+        reader
+            .until("the version in the script", async || {
+                let now = reader.script(&script).await?;
+                if now == "server 17" { Ok(()) } else { Err(format!("it is {now}").into()) }
+            })
+            .await?;
+        reader.until_text("table[aria-label=Versions]", |text| text.contains("17, yours")).await?;
+        reader
+            .driver()
+            .find(By::XPath("//*[contains(@class, 'partings')]//button"))
+            .await?
+            .click()
+            .await?;
+        reader.until_text("#position", |text| text.starts_with("op ")).await?;
+        Ok(())
+    });
+}

@@ -6,11 +6,14 @@
 //! it claims must be those of the real backend, in their order, below the same parents, and
 //! those whose content it models must be of the same size, with as much free space.
 
+mod function;
 mod rows;
+mod schema;
 mod sql;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use pgscope_core::ids::{BackendId, Name, RelId};
 use pgscope_core::op::{PlanCacheMode, PlanChoice, Preparation, SessionOp, TransactionStmt};
@@ -21,13 +24,15 @@ use serde_json::Value;
 
 use super::record::Stop;
 use super::trace::unpack;
+use function::{Reading, Telling};
 use rows::Shown;
+use schema::Schema;
 use sql::InForce;
 
 const BACKEND: BackendId = BackendId(0);
 
 /// Contexts that a backend of the core has wherever a real one has them.
-const CLAIMED: [&str; 25] = [
+const CLAIMED: [&str; 30] = [
     "TopMemoryContext",
     "ErrorContext",
     "GUCMemoryContext",
@@ -53,16 +58,23 @@ const CLAIMED: [&str; 25] = [
     "HashBatchContext",
     "HashSpillContext",
     "unnamed prepared statement",
+    "HashAgg meta context",
+    "HashAgg table context",
+    "HashAgg hashed tuples",
+    "PL/pgSQL function",
+    "PLpgSQL per-statement data",
 ];
 /// Those that it has below these alone: other modules make some of the same name elsewhere.
-const CLAIMED_BELOW: [(&str, &str); 4] = [
+const CLAIMED_BELOW: [(&str, &str); 6] = [
     ("ExecutorState", "PortalContext"),
+    ("ExecutorState", "TopTransactionContext"),
+    ("ExecutorState", "SPI Exec"),
     ("tuplestore tuples", "PortalHoldContext"),
     ("SPI Proc", "TopTransactionContext"),
     ("SPI Exec", "TopTransactionContext"),
 ];
 /// Those of which it knows everything that is in them, whatever the statement.
-const MODELLED: [&str; 8] = [
+const MODELLED: [&str; 10] = [
     "ErrorContext",
     "TransactionAbortContext",
     "TopPortalContext",
@@ -71,6 +83,8 @@ const MODELLED: [&str; 8] = [
     "WAL record construction",
     "printtup",
     "HashBatchContext",
+    "HashAgg table context",
+    "HashAgg hashed tuples",
 ];
 /// And those of which it does while the backend is idle, outside of a transaction.
 const MODELLED_IDLE: [&str; 2] = ["MessageContext", "TopTransactionContext"];
@@ -104,10 +118,11 @@ pub(super) fn replay(file: &Value) -> Result<Vec<Told>, String> {
     let version = version.ok_or("the core doesn't know the stories' version")?;
     let columns = file["columns"].as_array().ok_or("the stories have no columns")?;
     let stories = file["stories"].as_array().ok_or("there are no stories")?;
-    Ok(stories.iter().map(|story| tell(story, columns, version)).collect())
+    let schema = Rc::new(Schema::read(file["schema"].as_str().unwrap_or_default()));
+    Ok(stories.iter().map(|story| tell(story, columns, &schema, version)).collect())
 }
 
-fn tell(story: &Value, columns: &[Value], version: Version) -> Told {
+fn tell(story: &Value, columns: &[Value], schema: &Rc<Schema>, version: Version) -> Told {
     let mut told = Told {
         version: version.number().into(),
         name: story["name"].as_str().unwrap_or_default().to_owned(),
@@ -121,6 +136,7 @@ fn tell(story: &Value, columns: &[Value], version: Version) -> Told {
         Ok(server) => Teller {
             server,
             version,
+            schema: schema.clone(),
             columns,
             compared: 0,
             wal_grew: false,
@@ -137,7 +153,7 @@ fn tell(story: &Value, columns: &[Value], version: Version) -> Told {
     teller.server.log_mut().off();
     let unstable = story["unstable_steps"].as_array().map_or(&[][..], Vec::as_slice);
     let mut result = teller
-        .apply(&sql::schema())
+        .apply(&schema.ops())
         .and_then(|()| teller.apply(&[Op::Connect { backend: BACKEND, name: "story".into() }]));
     for (number, step) in steps.iter().enumerate() {
         let stable = !unstable.iter().any(|it| it.as_u64() == Some(number as u64));
@@ -160,6 +176,7 @@ fn tell(story: &Value, columns: &[Value], version: Version) -> Told {
 struct Teller<'a> {
     server: Server,
     version: Version,
+    schema: Rc<Schema>,
     columns: &'a [Value],
     compared: u64,
     /// A command may have logged many pages at once, for which the working areas grow
@@ -192,17 +209,17 @@ impl Teller<'_> {
         match step["step"].as_str().unwrap_or_default() {
             "view" => {
                 let rows = rows::of_view(&step["rows"], self.columns)?;
-                self.begin(sql, Some(self.columns.len()))?;
-                let in_function = sql.contains("orders_");
-                if sql.contains("orders_exc") {
-                    return Err(Stop::Unsupported("a PL/pgSQL block with an exception".into()));
-                }
-                if in_function {
-                    self.apply(&[Op::SpiConnect { backend: BACKEND }])?;
-                }
-                self.compare(&rows, stable, &[&MODELLED[..], &["PortalContext"]].concat())?;
-                if in_function {
-                    self.apply(&[Op::SpiFinish { backend: BACKEND }])?;
+                let within = self.reads_within(sql);
+                self.start(sql, Some(self.columns.len()))?;
+                let reading = Some(Reading { rows: &rows, stable, read: false });
+                let mut telling = Telling { reading, ..Telling::default() };
+                self.calls(sql, &mut telling)?;
+                match telling.reading.is_some_and(|reading| reading.read) {
+                    read if read != within => {
+                        return Err(Stop::Differs("the view is not read where it was".into()));
+                    }
+                    true => {}
+                    false => self.compare_view(&rows, stable)?,
                 }
                 self.end()
             }
@@ -282,7 +299,7 @@ impl Teller<'_> {
 
     /// A cursor's statement opens its tables before the cursor is there.
     fn open_later(&mut self, sql: &str) -> Result<(), Stop> {
-        for open in sql::opens(sql, self.version) {
+        for open in sql::opens(&self.schema, sql, self.version) {
             self.session(open)?;
         }
         Ok(())
@@ -290,7 +307,7 @@ impl Teller<'_> {
 
     fn preparation(&mut self, name: Name, sql: &str) -> Preparation {
         let (_, params) = sql::named(sql);
-        let rel: Option<RelId> = sql::tables(sql).first().copied();
+        let rel: Option<RelId> = self.schema.opens(sql).first().map(|opened| opened.table);
         self.texts.push(rows::cut(sql));
         Preparation { name, text: sql.into(), rel, params, generic_cost: 0.0 }
     }
@@ -306,6 +323,13 @@ impl Teller<'_> {
             Err(error) => error,
             Ok(_) => {
                 self.open_later(sql)?;
+                if self.schema.calls(sql).next().is_some() {
+                    self.apply(&[Op::QueryRun { backend: BACKEND, columns: Some(1) }])?;
+                    let mut telling = Telling { error: message, ..Telling::default() };
+                    if self.calls(sql, &mut telling)? {
+                        return Ok(());
+                    }
+                }
                 let session = SessionOp::Error(message.into());
                 let raised = self.server.apply(&Op::Session { backend: BACKEND, session });
                 raised.err().unwrap_or(Error::Stopped)
@@ -341,19 +365,35 @@ impl Teller<'_> {
         self.session(SessionOp::Sync)
     }
 
+    /// A statement as far as its first row, functions with it.
     fn begin(&mut self, sql: &str, columns: Option<usize>) -> Result<(), Stop> {
+        self.start(sql, columns)?;
+        self.calls(sql, &mut Telling::default()).map(drop)
+    }
+
+    fn start(&mut self, sql: &str, columns: Option<usize>) -> Result<(), Stop> {
         let columns = columns.and_then(|columns| u16::try_from(columns).ok());
         self.apply(&[Op::QueryBegin { backend: BACKEND }])?;
-        self.open_later(sql)?;
-        self.apply(&[Op::QueryRun { backend: BACKEND, columns }])?;
-        match columns {
-            Some(_) => self.nodes(sql),
-            None => Ok(()),
+        if !sql.starts_with("DO ") {
+            self.open_later(sql)?;
         }
+        if columns.is_none() {
+            return self.apply(&[Op::QueryRun { backend: BACKEND, columns }]);
+        }
+        let (planned, run) = sql::nodes(BACKEND, sql, (&self.schema, self.version), self.settings);
+        self.apply(&planned)?;
+        self.apply(&[Op::QueryRun { backend: BACKEND, columns }])?;
+        self.apply(&run)
     }
 
     fn nodes(&mut self, sql: &str) -> Result<(), Stop> {
-        self.apply(&sql::nodes(BACKEND, sql, self.version, self.settings))
+        let (planned, run) = sql::nodes(BACKEND, sql, (&self.schema, self.version), self.settings);
+        self.apply(&planned)?;
+        self.apply(&run)
+    }
+
+    fn compare_view(&mut self, rows: &[Shown], stable: bool) -> Result<(), Stop> {
+        self.compare(rows, stable, &[&MODELLED[..], &["PortalContext"]].concat())
     }
 
     fn end(&mut self) -> Result<(), Stop> {
@@ -367,7 +407,9 @@ impl Teller<'_> {
             // Those that the client made; functions and triggers have others.
             "CachedPlan" | "CachedPlanSource" => self.texts.contains(&row.ident),
             "CachedPlanQuery" => above().is_some_and(|above| self.texts.contains(&above.ident)),
-            "index info" => sql::is_index(&row.ident),
+            "index info" => self.schema.is_index(&row.ident),
+            // Those of PL/pgSQL's expressions: other queries have as many as their nodes want.
+            "ExprContext" => above().is_some_and(|above| above.parent == "TopTransactionContext"),
             name => CLAIMED.contains(&name) || CLAIMED_BELOW.contains(&(name, row.parent.as_str())),
         }
     }

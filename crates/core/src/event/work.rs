@@ -90,6 +90,33 @@ pub enum WorkEvent {
         /// Bytes.
         bytes: u64,
     },
+    /// A hashed aggregate's table was sized (`hash_choose_num_buckets`).
+    AggSized {
+        /// Its buckets.
+        buckets: u64,
+    },
+    /// It grew (`SH_GROW`).
+    AggGrew {
+        /// How many buckets there are.
+        buckets: u64,
+    },
+    /// It is as large as it may be: from now on rows of other groups are written out
+    /// (`hash_agg_enter_spill_mode`).
+    AggSpills {
+        /// The groups that it has.
+        groups: u64,
+        /// The files.
+        partitions: u64,
+    },
+    /// All rows have come.
+    AggFilled {
+        /// Groups in memory.
+        groups: u64,
+        /// Rows that were written out.
+        spilled: u64,
+        /// `Memory Usage` in kB, as far as this batch goes.
+        peak_kb: u64,
+    },
 }
 
 /// `TuplesortMethod`, as EXPLAIN names them.

@@ -34,6 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) length: u32,
     /// Only so many tuples are wanted.
     pub(crate) bound: Option<u32>,
+    /// It sorts the values of one column.
+    pub(crate) datum: bool,
     /// `TUPLESORT_RANDOMACCESS`: a cursor can go backwards, so the result must be on one tape.
     pub(crate) random_access: bool,
 }
@@ -117,8 +119,13 @@ impl Tuplesort {
     pub(crate) fn put(&mut self, process: &mut Process<'_>) -> Fallible<()> {
         let length = u64::from(self.wanted.length);
         let tuple = process.memory_context_alloc(self.tuples, length, false)?;
-        let by_length = self.wanted.bound.is_none() && process.profile.work.bump_tuples();
-        let space = if by_length { maxalign(length) as i64 } else { process.chunk_space(tuple) };
+        let by_length = process.profile.work.bump_tuples();
+        let space = match self.wanted {
+            // tuplesort_putdatum says that they take nothing.
+            Wanted { datum: true, .. } if by_length => 0,
+            Wanted { bound: None, .. } if by_length => maxalign(length) as i64,
+            _ => process.chunk_space(tuple),
+        };
         self.rows += 1;
         self.avail_mem -= space;
         self.tuple_mem += space;

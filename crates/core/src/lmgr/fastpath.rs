@@ -215,10 +215,15 @@ impl LockManager {
     pub(super) fn end_virtual_transaction(&mut self, number: ProcNumber) {
         let Some(proc) = self.procs.get_mut(&number) else { return };
         let Some(vxid) = proc.fast_path.vxid.take() else { return };
+        let tag = LockTag::virtual_transaction(proc.virtual_number, vxid);
         if !std::mem::take(&mut proc.fast_path.vxid_lock) {
-            let tag = LockTag::virtual_transaction(number.0, vxid);
             self.refind_and_release(number, tag, LockMode::Exclusive);
         }
+    }
+
+    /// What a process's virtual transactions are called by.
+    pub fn virtual_number(&self, proc: ProcNumber) -> Option<u32> {
+        Some(self.procs.get(&proc)?.virtual_number)
     }
 
     /// The virtual transaction that a process is in.
@@ -235,8 +240,8 @@ impl LockManager {
         other: ProcNumber,
         number: u32,
     ) -> Acquired {
-        let tag = LockTag::virtual_transaction(other.0, number);
         let Some(theirs) = self.procs.get_mut(&other) else { return Acquired::Granted };
+        let tag = LockTag::virtual_transaction(theirs.virtual_number, number);
         if theirs.fast_path.vxid != Some(number) {
             return Acquired::Granted;
         }

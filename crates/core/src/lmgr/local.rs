@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{LockMode, LockTag};
+use super::{LockMethod, LockMode, LockTag};
 
 /// On whose behalf a lock is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,11 +16,20 @@ pub enum Owner {
     Level(u32),
 }
 
+/// How often an owner has a lock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owned {
+    pub(super) owner: Owner,
+    pub(super) count: u64,
+    /// Its place among all that owners took.
+    taken: u64,
+}
+
 /// A lock held in one mode (`LOCALLOCK`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct LocalLock {
     /// How often, by owner.
-    pub(super) owners: Vec<(Owner, u64)>,
+    pub(super) owners: Vec<Owned>,
     /// It counts among the strong locks (`holdsStrongLockCount`).
     pub(super) strong: bool,
     /// It is known to be in the shared table; one taken by the fast path is not, even if
@@ -30,26 +39,11 @@ pub(super) struct LocalLock {
 
 impl LocalLock {
     pub(super) fn total(&self) -> u64 {
-        self.owners.iter().map(|(_, count)| count).sum()
+        self.owners.iter().map(|owned| owned.count).sum()
     }
 
     pub(super) fn of(&self, owner: Owner) -> u64 {
-        self.owners.iter().find(|(of, _)| *of == owner).map_or(0, |(_, count)| *count)
-    }
-
-    /// One more for this owner (`GrantLockLocal`).
-    pub(super) fn add(&mut self, owner: Owner, more: u64) {
-        match self.owners.iter_mut().find(|(of, _)| *of == owner) {
-            Some((_, count)) => *count += more,
-            None => self.owners.push((owner, more)),
-        }
-    }
-
-    pub(super) fn subtract_one(&mut self, owner: Owner) {
-        if let Some((_, count)) = self.owners.iter_mut().find(|(of, _)| *of == owner) {
-            *count = count.saturating_sub(1);
-        }
-        self.owners.retain(|(_, count)| *count > 0);
+        self.owners.iter().find(|owned| owned.owner == owner).map_or(0, |owned| owned.count)
     }
 }
 
@@ -59,42 +53,110 @@ pub(super) struct LocalLocks {
     pub(super) held: BTreeMap<(LockTag, LockMode), LocalLock>,
     /// What each owner took, in order, for release the other way round
     /// (`ResourceOwnerRememberLock`).
-    pub(super) taken: Vec<(Owner, LockTag, LockMode)>,
+    taken: BTreeMap<(Owner, u64), (LockTag, LockMode)>,
+    /// Locks that owners have taken so far.
+    count: u64,
 }
 
 impl LocalLocks {
-    /// Count a lock that is held.
+    /// Count a lock that is held (`GrantLockLocal`).
     pub(super) fn grant(&mut self, owner: Owner, tag: LockTag, mode: LockMode) {
         let lock = self.held.entry((tag, mode)).or_default();
-        if lock.of(owner) == 0 {
-            self.taken.push((owner, tag, mode));
+        if let Some(owned) = lock.owners.iter_mut().find(|owned| owned.owner == owner) {
+            owned.count += 1;
+            return;
         }
-        lock.add(owner, 1);
+        lock.owners.push(Owned { owner, count: 1, taken: self.count });
+        self.taken.insert((owner, self.count), (tag, mode));
+        self.count += 1;
     }
 
-    /// Forget that an owner took it.
-    pub(super) fn forget(&mut self, owner: Owner, tag: LockTag, mode: LockMode) {
-        let this = (owner, tag, mode);
-        if let Some(at) = self.taken.iter().rposition(|taken| *taken == this) {
-            self.taken.remove(at);
+    /// One less for this owner; how often all owners have it still. Nothing if this one has not.
+    pub(super) fn subtract_one(
+        &mut self,
+        owner: Owner,
+        tag: LockTag,
+        mode: LockMode,
+    ) -> Option<u64> {
+        let lock = self.held.get_mut(&(tag, mode))?;
+        let at = lock.owners.iter().position(|owned| owned.owner == owner)?;
+        lock.owners[at].count -= 1;
+        if lock.owners[at].count == 0 {
+            let gone = lock.owners.remove(at);
+            self.taken.remove(&(owner, gone.taken));
         }
+        Some(lock.total())
+    }
+
+    /// What an owner took, the last first. It has them no more.
+    pub(super) fn take_from(&mut self, owner: Owner) -> Vec<(LockTag, LockMode)> {
+        let theirs = self.taken.range((owner, 0)..=(owner, u64::MAX)).rev();
+        let theirs: Vec<(u64, (LockTag, LockMode))> =
+            theirs.map(|((_, taken), key)| (*taken, *key)).collect();
+        for (taken, key) in &theirs {
+            self.taken.remove(&(owner, *taken));
+            if let Some(lock) = self.held.get_mut(key) {
+                lock.owners.retain(|owned| owned.owner != owner);
+            }
+        }
+        theirs.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// Forget the locks of a method, those of the owner `stays` left out; returned are those that nobody
+    /// has any more.
+    pub(super) fn forget(
+        &mut self,
+        method: LockMethod,
+        stays: Option<Owner>,
+    ) -> Vec<(LockTag, LockMode, LocalLock)> {
+        let (mut gone, taken) = (Vec::new(), &mut self.taken);
+        self.held.retain(|&(tag, mode), lock| {
+            if tag.method != method {
+                return true;
+            }
+            lock.owners.retain(|owned| {
+                let kept = stays == Some(owned.owner);
+                if !kept {
+                    taken.remove(&(owned.owner, owned.taken));
+                }
+                kept
+            });
+            let held = !lock.owners.is_empty();
+            if !held {
+                gone.push((tag, mode, std::mem::take(lock)));
+            }
+            held
+        });
+        gone
     }
 
     /// A subtransaction's locks become its parent's (`LockReassignCurrentOwner`).
     pub(super) fn reassign(&mut self, from: Owner, to: Owner) {
-        for lock in self.held.values_mut() {
-            let count = lock.of(from);
-            if count > 0 {
-                lock.owners.retain(|(owner, _)| *owner != from);
-                lock.add(to, count);
+        let theirs = self.taken.range((from, 0)..=(from, u64::MAX));
+        let theirs: Vec<_> = theirs.map(|((_, taken), key)| (*taken, *key)).collect();
+        for (taken, key) in theirs {
+            self.taken.remove(&(from, taken));
+            let Some(lock) = self.held.get_mut(&key) else { continue };
+            let Some(at) = lock.owners.iter().position(|owned| owned.owner == from) else {
+                continue;
+            };
+            let child = lock.owners.remove(at);
+            match lock.owners.iter_mut().find(|owned| owned.owner == to) {
+                Some(parent) => parent.count += child.count,
+                None => {
+                    lock.owners.push(Owned { owner: to, ..child });
+                    self.taken.insert((to, taken), key);
+                }
             }
         }
-        for (owner, ..) in &mut self.taken {
-            if *owner == from {
-                *owner = to;
-            }
+    }
+
+    /// Remove a lock, whoever has it.
+    pub(super) fn remove(&mut self, tag: LockTag, mode: LockMode) -> Option<LocalLock> {
+        let lock = self.held.remove(&(tag, mode))?;
+        for Owned { owner, taken, .. } in &lock.owners {
+            self.taken.remove(&(*owner, *taken));
         }
-        let mut seen = std::collections::BTreeSet::new();
-        self.taken.retain(|taken| seen.insert(*taken));
+        Some(lock)
     }
 }

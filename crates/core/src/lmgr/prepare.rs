@@ -2,7 +2,7 @@
 //!
 //! PostgreSQL: `AtPrepare_Locks`, `PostPrepare_Locks`, `lock_twophase_postcommit` (`lock.c`).
 
-use super::table::partition;
+use super::table::{ProcLock, partition};
 use super::{LockManager, LockMethod, LockTag, LockTagType, Owner, Proc, ProcNumber};
 
 impl LockManager {
@@ -12,8 +12,8 @@ impl LockManager {
         let Some(proc) = self.procs.get(&proc) else { return false };
         let mut seen = std::collections::BTreeMap::<LockTag, u8>::new();
         for ((tag, _), local) in &proc.local.held {
-            for (owner, _) in &local.owners {
-                *seen.entry(*tag).or_default() |= if *owner == Owner::Session { 1 } else { 2 };
+            for owned in &local.owners {
+                *seen.entry(*tag).or_default() |= if owned.owner == Owner::Session { 1 } else { 2 };
             }
         }
         seen.values().any(|both| *both == 3)
@@ -25,7 +25,7 @@ impl LockManager {
         let held = &self.procs.get(&number)?.local.held;
         let ours: Vec<_> = held
             .iter()
-            .filter(|(_, local)| local.owners.iter().any(|(owner, _)| *owner != Owner::Session))
+            .filter(|(_, local)| local.owners.iter().any(|owned| owned.owner != Owner::Session))
             .map(|(key, local)| (*key, local.in_table))
             .filter(|((tag, _), _)| tag.kind != LockTagType::VirtualTransaction)
             .collect();
@@ -38,13 +38,12 @@ impl LockManager {
         let stand_in = self.attach();
         let mut dummy = Proc { prepared: true, ..Proc::new(1) };
         for &((tag, mode), _) in &ours {
-            if let Some(local) = self.procs.get_mut(&number)?.local.held.remove(&(tag, mode)) {
+            if let Some(local) = self.procs.get_mut(&number)?.local.remove(tag, mode) {
                 dummy
                     .local
                     .held
                     .insert((tag, mode), super::local::LocalLock { in_table: true, ..local });
             }
-            self.procs.get_mut(&number)?.local.taken.retain(|(_, of, _)| *of != tag);
             self.pass_proclock(number, stand_in, tag, &mut dummy);
         }
         self.procs.insert(stand_in, dummy);
@@ -54,15 +53,17 @@ impl LockManager {
 
     fn pass_proclock(&mut self, from: ProcNumber, to: ProcNumber, tag: LockTag, dummy: &mut Proc) {
         let Some(proclock) = self.proclocks.remove(&(tag, from)) else { return };
-        self.proclocks.insert((tag, to), proclock);
+        let born = self.births;
+        self.births += 1;
+        self.proclocks.insert((tag, to), ProcLock { born, ..proclock });
         if let Some(lock) = self.locks.get_mut(&tag) {
             for holder in lock.proc_locks.iter_mut().filter(|holder| **holder == from) {
                 *holder = to;
             }
         }
         if let Some(proc) = self.procs.get_mut(&from) {
-            proc.proc_locks[partition(&tag)].retain(|held| *held != tag);
+            proc.proc_locks[partition(&tag)].remove(&proclock.born);
         }
-        dummy.proc_locks[partition(&tag)].push(tag);
+        dummy.proc_locks[partition(&tag)].insert(born, tag);
     }
 }

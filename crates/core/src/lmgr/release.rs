@@ -3,6 +3,7 @@
 //! PostgreSQL: `LockRelease`, `LockReleaseAll`, `LockReleaseSession`, `LockReleaseCurrentOwner`,
 //! `LockRefindAndRelease` (`lock.c`).
 
+use super::local::LocalLock;
 use super::{LockManager, LockMethod, LockMode, LockTag, Owner, PARTITIONS, ProcNumber};
 
 impl LockManager {
@@ -16,16 +17,8 @@ impl LockManager {
         mode: LockMode,
     ) -> bool {
         let Some(proc) = self.procs.get_mut(&number) else { return false };
-        let Some(local) = proc.local.held.get_mut(&(tag, mode)) else { return false };
-        if local.of(owner) == 0 {
-            return false;
-        }
-        local.subtract_one(owner);
-        let (left, rest) = (local.of(owner), local.total());
+        let Some(left) = proc.local.subtract_one(owner, tag, mode) else { return false };
         if left == 0 {
-            proc.local.forget(owner, tag, mode);
-        }
-        if rest == 0 {
             self.drop_local(number, tag, mode);
         }
         true
@@ -34,7 +27,7 @@ impl LockManager {
     /// Remove the local entry and what it stands for.
     fn drop_local(&mut self, number: ProcNumber, tag: LockTag, mode: LockMode) {
         let Some(proc) = self.procs.get_mut(&number) else { return };
-        let Some(local) = proc.local.held.remove(&(tag, mode)) else { return };
+        let Some(local) = proc.local.remove(tag, mode) else { return };
         if local.strong {
             self.end_strong_lock(tag);
         }
@@ -52,15 +45,10 @@ impl LockManager {
 
     /// Release what a (sub)transaction took, last first (`LockReleaseCurrentOwner`).
     pub fn release_owner(&mut self, number: ProcNumber, owner: Owner) {
-        let Some(proc) = self.procs.get(&number) else { return };
-        let theirs = proc.local.taken.iter().filter(|(of, ..)| *of == owner);
-        let theirs: Vec<_> = theirs.copied().collect();
-        for (_, tag, mode) in theirs.into_iter().rev() {
-            let Some(proc) = self.procs.get_mut(&number) else { return };
-            proc.local.forget(owner, tag, mode);
-            let Some(local) = proc.local.held.get_mut(&(tag, mode)) else { continue };
-            local.owners.retain(|(of, _)| *of != owner);
-            if local.total() == 0 {
+        let Some(proc) = self.procs.get_mut(&number) else { return };
+        for (tag, mode) in proc.local.take_from(owner) {
+            let Some(proc) = self.procs.get(&number) else { return };
+            if proc.local.held.get(&(tag, mode)).is_some_and(|lock| lock.total() == 0) {
                 self.drop_local(number, tag, mode);
             }
         }
@@ -79,22 +67,8 @@ impl LockManager {
             self.end_virtual_transaction(number);
         }
         let Some(proc) = self.procs.get_mut(&number) else { return };
-        let going = |(owner, tag, _): &(Owner, LockTag, LockMode)| {
-            tag.method == method && (all || *owner != Owner::Session)
-        };
-        proc.local.taken.retain(|taken| !going(taken));
-        let mut gone = Vec::new();
-        proc.local.held.retain(|(tag, mode), local| {
-            if tag.method != method {
-                return true;
-            }
-            local.owners.retain(|(owner, _)| !all && *owner == Owner::Session);
-            if local.total() == 0 {
-                gone.push((*tag, *mode, local.strong, local.in_table));
-            }
-            local.total() > 0
-        });
-        for &(tag, mode, strong, in_table) in &gone {
+        let stays = (!all).then_some(Owner::Session);
+        for (tag, mode, LocalLock { strong, in_table, .. }) in proc.local.forget(method, stays) {
             if strong {
                 self.end_strong_lock(tag);
             }
@@ -108,7 +82,7 @@ impl LockManager {
         }
         for partition in 0..PARTITIONS {
             let Some(proc) = self.procs.get(&number) else { return };
-            for tag in proc.proc_locks[partition].clone() {
+            for tag in proc.proc_locks[partition].values().copied().collect::<Vec<_>>() {
                 if tag.method == method {
                     self.release_marked(number, tag, all);
                 }

@@ -51,7 +51,7 @@ impl LockManager {
                 }
             }
             if let Some(number) = process.fast_path.virtual_lock() {
-                let tag = LockTag::virtual_transaction(proc.0, number);
+                let tag = LockTag::virtual_transaction(process.virtual_number, number);
                 let mode = LockMode::Exclusive;
                 rows.push(LockRow { proc, tag, mode, granted: true, fastpath: true });
             }

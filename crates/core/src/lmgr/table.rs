@@ -11,6 +11,8 @@ use crate::event::LockEvent;
 /// A locked object (`LOCK`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lock {
+    /// Which entry of the shared tables it was, in the order of all.
+    pub(super) born: u64,
     /// Modes that somebody holds.
     pub(super) grant_mask: u16,
     /// Modes that somebody waits for.
@@ -27,11 +29,14 @@ pub(super) struct Lock {
 /// One process's hold on a locked object (`PROCLOCK`).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ProcLock {
+    /// As its LOCK has it.
+    pub(super) born: u64,
     pub(super) hold_mask: u16,
     pub(super) release_mask: u16,
 }
 
-pub(super) fn partition(tag: &LockTag) -> usize {
+/// Which partition of the tables a tag is in (`LockHashPartition`).
+pub(crate) fn partition(tag: &LockTag) -> usize {
     tag.hash_code() as usize % PARTITIONS
 }
 
@@ -58,10 +63,13 @@ impl LockManager {
                 }
                 return false;
             }
-            entry.insert(ProcLock::default());
-            self.locks.entry(tag).or_default().proc_locks.push(proc);
+            let born = self.births + 1;
+            self.births += 2;
+            entry.insert(ProcLock { born, ..ProcLock::default() });
+            let fresh = || Lock { born: born - 1, ..Lock::default() };
+            self.locks.entry(tag).or_insert_with(fresh).proc_locks.push(proc);
             if let Some(proc) = self.procs.get_mut(&proc) {
-                proc.proc_locks[partition(&tag)].push(tag);
+                proc.proc_locks[partition(&tag)].insert(born, tag);
             }
             self.emit(LockEvent::Entered { proc, tag, lock: new });
         }
@@ -135,16 +143,16 @@ impl LockManager {
     /// Remove entries that nothing needs any more, and awaken who can be.
     pub(super) fn clean_up_lock(&mut self, proc: ProcNumber, tag: LockTag, wakeup: bool) {
         let hash = tag.hash_code();
-        let empty =
-            self.proclocks.get(&(tag, proc)).is_some_and(|proclock| proclock.hold_mask == 0);
-        if empty {
+        let gone = self.proclocks.get(&(tag, proc)).filter(|proclock| proclock.hold_mask == 0);
+        let gone = gone.map(|proclock| proclock.born);
+        if let Some(born) = gone {
             self.proclocks.remove(&(tag, proc));
             self.room.proclock.give(hash);
             if let Some(lock) = self.locks.get_mut(&tag) {
                 lock.proc_locks.retain(|holder| *holder != proc);
             }
             if let Some(proc) = self.procs.get_mut(&proc) {
-                proc.proc_locks[partition(&tag)].retain(|held| *held != tag);
+                proc.proc_locks[partition(&tag)].remove(&born);
             }
         }
         let unused = |lock: &Lock| {
@@ -155,7 +163,7 @@ impl LockManager {
             self.locks.remove(&tag);
             self.room.lock.give(hash);
         }
-        if empty {
+        if gone.is_some() {
             self.emit(LockEvent::Removed { proc, tag, lock: unused });
         }
         if wakeup && !unused {

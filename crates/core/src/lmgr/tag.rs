@@ -222,10 +222,15 @@ impl LockTag {
 
     /// The hash that PostgreSQL computes of the tag's sixteen bytes (`LockTagHashCode`).
     pub fn hash_code(&self) -> u32 {
+        super::room::hash_bytes(self.words())
+    }
+
+    /// Its sixteen bytes.
+    pub(crate) fn words(&self) -> [u32; 4] {
         let last = u32::from(self.field4)
             | u32::from(self.kind as u8) << 16
             | u32::from(self.method as u8) << 24;
-        super::room::hash_bytes([self.field1, self.field2, self.field3, last])
+        [self.field1, self.field2, self.field3, last]
     }
 }
 

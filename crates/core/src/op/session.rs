@@ -63,6 +63,8 @@ pub enum SessionOp {
         work_mem: Option<u32>,
         /// `LIMIT`: a bounded sort.
         bound: Option<u32>,
+        /// `tuplesort_begin_datum`: one column, whose values are sorted without tuples around them.
+        datum: bool,
         /// `t_len` of each tuple.
         length: u32,
     },
@@ -93,6 +95,50 @@ pub enum SessionOp {
     },
     /// The end of `MultiExecPrivateHash`.
     HashBuilt,
+    /// `ExecInitAgg` of a hashed aggregate in the running query.
+    AggBegin {
+        /// `work_mem` in kB; the session's without it.
+        work_mem: Option<u32>,
+        /// `hash_mem_multiplier`; the session's without it.
+        multiplier: Option<f64>,
+        /// Groups that the planner expects.
+        estimate: u32,
+        /// Bytes of a key.
+        width: u32,
+        /// Aggregates, whose states are passed by value.
+        transitions: u32,
+    },
+    /// The aggregate gets rows, each of a new group; their keys are integers that count up.
+    AggPut {
+        /// How many.
+        groups: u32,
+    },
+    /// The end of `agg_fill_hash_table`.
+    AggFilled,
+    /// A PL/pgSQL function is called, by its signature; without one it is a DO block.
+    FunctionBegin(Name),
+    /// It returns.
+    FunctionEnd,
+    /// A PL/pgSQL block with an exception part begins.
+    BlockBegin,
+    /// Its statements end, and its exception part begins.
+    BlockException,
+    /// Its exception part ends.
+    BlockEnd,
+    /// A PL/pgSQL statement has SPI execute a query.
+    SpiQueryBegin {
+        /// RETURN QUERY; otherwise PERFORM.
+        returns: bool,
+    },
+    /// The query ends.
+    SpiQueryEnd {
+        /// RETURN QUERY; otherwise PERFORM.
+        returns: bool,
+    },
+    /// A PL/pgSQL loop over a query's rows opens its portal.
+    LoopBegin,
+    /// It closes that.
+    LoopEnd,
 }
 
 impl SessionOp {
@@ -110,6 +156,18 @@ impl SessionOp {
                 | Self::HashBegin { .. }
                 | Self::HashInsert { .. }
                 | Self::HashBuilt
+                | Self::AggBegin { .. }
+                | Self::AggPut { .. }
+                | Self::AggFilled
+                | Self::FunctionBegin(_)
+                | Self::FunctionEnd
+                | Self::BlockBegin
+                | Self::BlockException
+                | Self::BlockEnd
+                | Self::SpiQueryBegin { .. }
+                | Self::SpiQueryEnd { .. }
+                | Self::LoopBegin
+                | Self::LoopEnd
         )
     }
 }

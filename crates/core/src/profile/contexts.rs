@@ -14,6 +14,8 @@ pub struct BackendProfile {
     pub start: &'static [StartStep],
     /// What becomes of `TopTransactionContext` when its transaction ends.
     pub transaction_end: TransactionEnd,
+    /// PL/pgSQL functions are compiled into `CacheMemoryContext`, else into `TopMemoryContext`.
+    pub functions_in_cache: bool,
     /// `sizeof(PortalData)`.
     pub portal: u64,
     /// `sizeof(QueryDesc)`.

@@ -43,6 +43,7 @@ const MMGR: MmgrProfile =
 const BACKEND: BackendProfile = BackendProfile {
     start: &START,
     transaction_end: TransactionEnd::Delete,
+    functions_in_cache: false,
     portal: 232,
     query_desc: 112,
     local_buffer_align: 0,

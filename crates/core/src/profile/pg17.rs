@@ -17,6 +17,7 @@ pub(super) static PROFILE: Profile = Profile {
     backend: BackendProfile {
         start: &START,
         transaction_end: TransactionEnd::Delete,
+        functions_in_cache: false,
         portal: 232,
         query_desc: 112,
         local_buffer_align: 4096,

@@ -17,6 +17,7 @@ pub(super) static PROFILE: Profile = Profile {
     backend: BackendProfile {
         start: &START,
         transaction_end: TransactionEnd::Reset,
+        functions_in_cache: true,
         portal: 224,
         query_desc: 112,
         local_buffer_align: 4096,

@@ -18,6 +18,7 @@ pub(super) static PROFILE: Profile = Profile {
     backend: BackendProfile {
         start: &START,
         transaction_end: TransactionEnd::Reset,
+        functions_in_cache: true,
         portal: 224,
         query_desc: 112,
         local_buffer_align: 4096,
@@ -38,7 +39,7 @@ pub(super) static PROFILE: Profile = Profile {
         local_flush_counted: true,
         processes: ProcessCount::OF_18,
     },
-    work: &super::WorkProfile::OF_18,
+    work: &super::WorkProfile::OF_19,
     shmem: ShmemProfile::WIDE_STATE,
     lmgr: LmgrProfile::OF_19,
     views: &super::views::OF_18,

@@ -49,6 +49,8 @@ pub struct ProcessProfile {
     /// The lists of free slots are stacks: the last slot is the first to be taken, and so is the one given
     /// back last. Later they are queues.
     pub stack: bool,
+    /// Virtual transactions are called by a `BackendId`; later by the number of the `PGPROC`.
+    pub backend_ids: bool,
     /// I/O workers are started before all others, if `io_method` wants them.
     pub io_workers: bool,
     /// What an ordinary role is told whose connection would be one of those kept back.
@@ -60,13 +62,18 @@ const FOR_SUPERUSERS: &str =
 
 static STACK: ProcessProfile = ProcessProfile {
     stack: true,
+    backend_ids: true,
     io_workers: false,
     reserved: "remaining connection slots are reserved for non-replication superuser connections",
 };
-static QUEUE: ProcessProfile =
-    ProcessProfile { stack: false, io_workers: false, reserved: FOR_SUPERUSERS };
+static QUEUE: ProcessProfile = ProcessProfile {
+    stack: false,
+    backend_ids: false,
+    io_workers: false,
+    reserved: FOR_SUPERUSERS,
+};
 static IO_WORKERS: ProcessProfile =
-    ProcessProfile { stack: false, io_workers: true, reserved: FOR_SUPERUSERS };
+    ProcessProfile { stack: false, backend_ids: false, io_workers: true, reserved: FOR_SUPERUSERS };
 
 impl Version {
     /// What is particular to this version's processes.

@@ -11,6 +11,8 @@ pub struct WorkProfile {
     pub hash_spill_context: bool,
     /// A hash join weighs its batches' file buffers against a larger table.
     pub fewer_batches: bool,
+    /// The context that a hashed aggregate has its groups in, if it is one of their own.
+    pub hashed_tuples: Option<&'static str>,
     /// A tuplestore has its tuples in a context of their own.
     pub tuplestore_context: bool,
 }
@@ -25,12 +27,19 @@ impl WorkProfile {
         sort_tuples: GENERATION,
         hash_spill_context: false,
         fewer_batches: false,
+        hashed_tuples: None,
         tuplestore_context: false,
     };
     pub(super) const OF_17: Self =
         Self { sort_tuples: BUMP, hash_spill_context: true, ..Self::OF_15 };
-    pub(super) const OF_18: Self =
-        Self { fewer_batches: true, tuplestore_context: true, ..Self::OF_17 };
+    pub(super) const OF_18: Self = Self {
+        fewer_batches: true,
+        hashed_tuples: Some("HashAgg table context"),
+        tuplestore_context: true,
+        ..Self::OF_17
+    };
+    pub(super) const OF_19: Self =
+        Self { hashed_tuples: Some("HashAgg hashed tuples"), ..Self::OF_18 };
 
     /// Where a tuplestore's tuples are, if they have a context.
     pub(crate) fn tuplestore(&self) -> Option<Allocator> {

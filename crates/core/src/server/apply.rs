@@ -6,6 +6,7 @@ mod families;
 mod local;
 mod locks;
 mod misuse;
+mod plpgsql;
 mod portals;
 mod prepare;
 mod query;
@@ -112,15 +113,13 @@ impl Server {
                 self.palloc_at_hand(backend, context, size, chunk)
             }
             Op::Pfree { backend, chunk } if SHORT_WAYS => self.pfree_at_hand(backend, chunk),
-            _ if self.log.is_off() => match op.as_plain_read() {
-                Some((backend, rel, block)) => {
-                    match self.read_unobserved(backend, rel, &[block], |_| ()) {
-                        (1, buffer) => Ok(Buffer::Shared(buffer).into()),
-                        _ => self.apply_watched(op),
-                    }
+            Op::Read { .. } if self.log.is_off() => {
+                let read = op.as_plain_read();
+                match read.map(|(id, rel, block)| self.read_unobserved(id, rel, &[block], |_| ())) {
+                    Some((1, buffer)) => Ok(Buffer::Shared(buffer).into()),
+                    _ => self.apply_watched(op),
                 }
-                None => self.apply_watched(op),
-            },
+            }
             _ => self.apply_watched(op),
         }
     }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::guc::Gucs;
 use super::locks::LockState;
-use super::session::Session;
+use super::session::{Session, Skipped};
 use super::variables::{ChunkVar, ContextVar, Variables};
 use crate::access::AccessState;
 use crate::bufmgr::LocalBufferState;
@@ -51,6 +51,8 @@ pub struct ClientProcess {
     pub pid: u32,
     /// Its `PGPROC`.
     pub proc: u32,
+    /// What its virtual transactions are called by: its `PGPROC`, in 15 its `BackendId`.
+    pub number: u32,
 }
 
 /// What a backend waits for. Until that ends it can do nothing.
@@ -131,6 +133,25 @@ impl Backend {
         self.end.is_none() && self.waits.is_none() && self.session.unwound == 0
     }
 
+    /// What of its statement has begun and not ended: the statement, what it calls, their queries, tuples
+    /// and blocks.
+    pub(super) fn open_frames(&self) -> usize {
+        let Session { tuple, spi, plpgsql, .. } = &self.session;
+        let queries = spi.iter().filter(|connection| connection.query.is_some()).count();
+        let own = plpgsql.blocks.len() + plpgsql.loops.len();
+        1 + tuple.len() + spi.len() + queries + own + self.calls.len()
+    }
+
+    /// Why what comes next is not executed, or what came last was not.
+    pub fn skipped(&self) -> Skipped {
+        self.session.skipped
+    }
+
+    /// What comes next is not executed.
+    pub fn skips(&self) -> bool {
+        self.session.unwound > 0
+    }
+
     /// The number that its process has or had.
     pub fn last_pid(&self) -> u32 {
         self.process.pid
@@ -199,6 +220,12 @@ impl Backend {
     /// Whether its client has sent BEGIN, and no COMMIT or ROLLBACK yet.
     pub fn is_transaction_block(&self) -> bool {
         self.session.in_block
+    }
+
+    /// The names of its prepared statements, but for the unnamed one.
+    pub fn prepared_statements(&self) -> impl Iterator<Item = &str> {
+        let names = self.session.plans.sources.iter().map(|source| &*source.name);
+        names.filter(|name| !name.is_empty())
     }
 
     /// Whether it is in a transaction.

@@ -41,7 +41,9 @@ impl Server {
             }
             Op::Unpin { backend, pin } => {
                 let buffer = self.pinned(backend, pin)?;
-                self.backend_mut(backend)?.set_pin(pin, None)?;
+                let owner = self.backend_mut(backend)?;
+                owner.set_pin(pin, None)?;
+                owner.session.pins.retain(|(slot, _)| *slot != pin);
                 self.access(backend)?.release_buffer(buffer)?;
                 Ok(buffer.into())
             }
@@ -89,7 +91,14 @@ impl Server {
             access.mark_buffer_dirty(buffer, kind)?;
         }
         match pin {
-            Some(pin) => self.backend_mut(backend)?.set_pin(pin, Some(buffer))?,
+            Some(pin) => {
+                let backend = self.backend_mut(backend)?;
+                backend.set_pin(pin, Some(buffer))?;
+                let level = backend.session.levels.len();
+                if level > 0 {
+                    backend.session.pins.push((pin, level));
+                }
+            }
             None => access.release_buffer(buffer)?,
         }
         Ok(buffer.into())
@@ -116,6 +125,20 @@ impl Server {
             access.release_buffer(buffer)?;
         }
         Ok(Outcome::Range(Box::new(range)))
+    }
+
+    /// `ResourceOwnerRelease` of a level that is aborted: the pins that were kept in it.
+    pub(super) fn release_pins(&mut self, backend: BackendId) -> Result<(), Error> {
+        loop {
+            let session = &mut self.backend_mut(backend)?.session;
+            let level = session.levels.len();
+            let Some((pin, _)) = session.pins.pop_if(|(_, of)| *of >= level) else {
+                return Ok(());
+            };
+            let buffer = self.pinned(backend, pin)?;
+            self.backend_mut(backend)?.set_pin(pin, None)?;
+            self.access(backend)?.release_buffer(buffer)?;
+        }
     }
 
     pub(super) fn pinned(&mut self, backend: BackendId, pin: PinSlot) -> Result<Buffer, Error> {

@@ -5,6 +5,7 @@
 //! damaged: the postmaster tells all others to quit, lays it out anew, has the startup process read the log,
 //! and begins again. Numbers of processes count up from the postmaster's.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::backend::{Backend, ClientProcess};
@@ -50,6 +51,8 @@ pub(super) struct Postmaster {
     next_pid: u32,
     children: Vec<Child>,
     procs: ProcGlobal,
+    /// The last transaction of each number that processes had (`nextLXID`).
+    transactions: BTreeMap<u32, u32>,
     /// What the configuration file says now.
     pub(super) file: Settings,
     /// What it said when it was last read.
@@ -63,6 +66,7 @@ impl Postmaster {
             next_pid: POSTMASTER_PID + 1,
             children: Vec::new(),
             procs: ProcGlobal::default(),
+            transactions: BTreeMap::new(),
             file: settings.clone(),
             read: settings.clone(),
         };
@@ -79,6 +83,7 @@ impl Postmaster {
         let profile = version.segment();
         let counts = Counts::new(profile, settings)?;
         self.procs = ProcGlobal::new(profile, &counts, version.processes().stack);
+        self.transactions.clear();
         Ok(())
     }
 
@@ -115,6 +120,16 @@ impl Postmaster {
         }
     }
 
+    /// The free slots of each list, whose slots end there.
+    pub(super) fn free_procs(&self, ends: [u64; 4]) -> [Vec<u32>; 4] {
+        self.procs.free_lists(ends[2] as u32..ends[3] as u32)
+    }
+
+    /// A process has had this slot, and given it back.
+    pub(super) fn has_returned(&self, proc: u32) -> bool {
+        self.procs.has_returned(proc)
+    }
+
     fn pid(&mut self) -> u32 {
         let pid = self.next_pid;
         self.next_pid += 1;
@@ -136,6 +151,8 @@ impl Server {
         let reserved =
             setting(Setting::SuperuserReservedConnections) + setting(Setting::ReservedConnections);
         let words = self.profile.version.processes().reserved;
+        let backend_id = self.lowest_backend_id();
+        let backend_ids = self.profile.version.processes().backend_ids;
         let postmaster = Rc::make_mut(&mut self.postmaster);
         let pid = postmaster.pid();
         let proc = postmaster.procs.take(ProcList::Client).ok_or(Error::TooManyClients)?;
@@ -143,7 +160,23 @@ impl Server {
             postmaster.procs.give_back(ProcList::Client, proc);
             return Err(Error::ReservedConnections(words));
         }
-        Ok(ClientProcess { pid, proc })
+        Ok(ClientProcess { pid, proc, number: if backend_ids { backend_id } else { proc } })
+    }
+
+    /// `SharedInvalBackendInit`: the lowest `BackendId` that nobody has. Those of the processes
+    /// that serve no client are taken before anyone connects; auxiliary ones have none.
+    fn lowest_backend_id(&self) -> u32 {
+        let children = self.postmaster.children.iter();
+        let first = 1 + children.filter(|it| it.list != ProcList::Auxiliary).count() as u32;
+        let taken = |id: u32| {
+            self.backends.iter().filter_map(Backend::process).any(|process| process.number == id)
+        };
+        (first..).find(|id| !taken(*id)).unwrap_or(first)
+    }
+
+    /// The transaction that the last process of this number had.
+    pub(super) fn last_transaction(&self, process: ClientProcess) -> u32 {
+        self.postmaster.transactions.get(&process.number).copied().unwrap_or(0)
     }
 
     /// That a backend is there to do something.
@@ -192,8 +225,9 @@ impl Server {
         let Some(backend) = self.backends.get_mut(usize::from(id.0)) else { return };
         self.pool.local_buffers -= backend.buffers.temp.nbuffers();
         if let Some(process) = backend.process() {
-            let procs = &mut Rc::make_mut(&mut self.postmaster).procs;
-            procs.give_back(ProcList::Client, process.proc);
+            let postmaster = Rc::make_mut(&mut self.postmaster);
+            postmaster.procs.give_back(ProcList::Client, process.proc);
+            postmaster.transactions.insert(process.number, backend.local_transaction());
         }
         backend.ended(LocalMemory::new(id), why);
         self.arena.forget(id);

@@ -108,6 +108,25 @@ impl ProcGlobal {
         }
     }
 
+    /// The free slots of each list, the one to be taken next first; of WAL senders, of which there are
+    /// none, those that lie in the range.
+    pub(super) fn free_lists(&self, wal_senders: Range<u32>) -> [Vec<u32>; 4] {
+        let senders = FreeList { fresh: wal_senders, returned: VecDeque::new() };
+        [&self.client, &self.autovacuum, &self.worker, &senders].map(|list| {
+            let (fresh, returned) = (list.fresh.clone(), list.returned.iter().copied());
+            match self.stack {
+                true => returned.rev().chain(fresh.rev()).collect(),
+                false => fresh.chain(returned).collect(),
+            }
+        })
+    }
+
+    /// A process has had this slot, and given it back.
+    pub(super) fn has_returned(&self, proc: u32) -> bool {
+        let lists = [&self.client, &self.autovacuum, &self.worker];
+        lists.iter().any(|list| list.returned.contains(&proc))
+    }
+
     /// `HaveNFreeProcs`
     pub(super) fn have_free_for_clients(&self, count: usize) -> bool {
         self.client.len() >= count

@@ -6,10 +6,13 @@
 //! structures of the buffer pool is [`ShmemLayout`](super::shmem::ShmemLayout)'s.
 
 mod counts;
-pub(super) mod lookup;
+pub(super) mod hash_tables;
+pub(super) mod proc_places;
 mod sizes;
 
 pub use counts::Counts;
+use hash_tables::HashTable;
+use proc_places::ProcPlaces;
 
 use super::settings::{INTEGER_RANGE_HINT, SettingError, Settings};
 use crate::profile::Version;
@@ -59,6 +62,19 @@ pub struct Segment {
     pub semaphores: u64,
     /// Bytes of a huge page.
     pub huge_page: u64,
+    /// Where the pieces of some structures lie.
+    places: Option<Places>,
+}
+
+/// Where the pieces of those structures lie that have bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Places {
+    pub(super) lookup: HashTable,
+    pub(super) lock: HashTable,
+    pub(super) proclock: HashTable,
+    pub(super) procs: ProcPlaces,
+    /// `FastPathStrongRelationLockData`
+    pub(super) strong: u64,
 }
 
 impl Segment {
@@ -77,6 +93,7 @@ impl Segment {
             total: 0,
             semaphores,
             huge_page: counts.huge_page(),
+            places: None,
         };
         match profile.allocator {
             Allocator::Estimated { slop } => {
@@ -85,6 +102,7 @@ impl Segment {
             }
             Allocator::Requested => segment.allocate_requested(profile, &counts),
         }
+        segment.places = Places::find(version, &counts, &segment.allocations);
         for (name, size) in [
             ("shared_memory_size", segment.shared_memory_size()),
             ("shared_memory_size_in_huge_pages", segment.shared_memory_size_in_huge_pages()),
@@ -152,6 +170,11 @@ impl Segment {
         }
     }
 
+    /// Where the pieces of structures lie.
+    pub(super) fn places(&self) -> Option<&Places> {
+        self.places.as_ref()
+    }
+
     /// What has no name.
     pub fn anonymous(&self) -> u64 {
         let named: u64 = self.allocations.iter().map(|it| it.allocated_size).sum();
@@ -171,6 +194,21 @@ impl Segment {
     /// `shared_memory_size_in_huge_pages`.
     pub fn shared_memory_size_in_huge_pages(&self) -> u64 {
         self.total / self.huge_page + 1
+    }
+}
+
+impl Places {
+    fn find(version: Version, counts: &Counts<'_>, allocations: &[Allocation]) -> Option<Self> {
+        let profile = version.segment();
+        let table = |name| HashTable::find(profile, counts, allocations, name);
+        let strong = |row: &&Allocation| row.name == "Fast Path Strong Relation Lock Data";
+        Some(Self {
+            lookup: table("Shared Buffer Lookup Table")?,
+            lock: table("LOCK hash")?,
+            proclock: table("PROCLOCK hash")?,
+            procs: ProcPlaces::find(profile, version.procs(), counts, allocations)?,
+            strong: allocations.iter().find(strong)?.off,
+        })
     }
 }
 

@@ -3,17 +3,19 @@
 //!
 //! [`Segment`] lays it out, from the allocator's header to the free rest; it begins at
 //! [`Addr::SHARED`]. The machine works on compact forms of what lies in it;
-//! [`ShmemLayout::read`] writes out the buffer pool's bytes when somebody looks. Everything else reads
-//! as zeros.
+//! [`ShmemLayout::read`] writes out the bytes of the buffer pool, of the lock tables and of the
+//! processes' slots when somebody looks. Everything else reads as zeros.
 
+mod dynahash;
 mod fields;
+mod lock_tables;
 mod lookup_table;
+mod procs;
 
 use std::rc::Rc;
 
 use super::page::render_page;
 use super::segment::Segment;
-use super::segment::lookup::LookupTable;
 use super::{Backend, Server};
 use crate::bufmgr::BLCKSZ;
 use crate::bufmgr::desc::BufferDesc;
@@ -64,7 +66,6 @@ pub struct ShmemLayout {
     sorted: Region,
     strategy: Region,
     io_waits: Region,
-    lookup: Rc<LookupTable>,
 }
 
 impl ShmemLayout {
@@ -88,10 +89,8 @@ impl ShmemLayout {
         blocks.size = u64::from(nbuffers) * BLCKSZ;
         let [descriptors, sorted] = [region(DESCRIPTORS)?, region(SORTED)?];
         let [strategy, io_waits] = [region(STRATEGY)?, region(IO_WAITS)?];
-        let lookup = segment.lookup_table(profile.version, nbuffers);
-        let lookup = Rc::new(lookup.ok_or(Error::Protocol("the segment has no lookup table"))?);
         let segment = Rc::new(segment);
-        Ok(Self { segment, descriptors, blocks, sorted, strategy, io_waits, lookup })
+        Ok(Self { segment, descriptors, blocks, sorted, strategy, io_waits })
     }
 
     /// What is where.
@@ -119,7 +118,7 @@ impl ShmemLayout {
     pub(super) fn read(&self, server: &Server, addr: Addr, out: &mut [u8]) {
         out.fill(0);
         let end = addr.offset(out.len() as u64);
-        let Self { descriptors, blocks, sorted, strategy, io_waits, lookup, .. } = self;
+        let Self { descriptors, blocks, sorted, strategy, io_waits, .. } = self;
         for buffer in items(descriptors, DESCRIPTOR, addr, end) {
             if let Some(desc) = server.pool.desc(buffer) {
                 let bytes = descriptor_bytes(server, buffer, &desc);
@@ -145,7 +144,11 @@ impl ShmemLayout {
             }
         }
         copy(out, addr, strategy.addr, &strategy_bytes(server));
-        lookup_table::read(server, lookup, addr, out);
+        if let Some(places) = self.segment.places() {
+            lookup_table::read(server, &places.lookup, addr, out);
+            lock_tables::read(server, places, addr, out);
+            procs::read(server, places, addr, out);
+        }
     }
 }
 

@@ -132,10 +132,12 @@ fn lock_row(server: &Server, row: &LockRow) -> Vec<String> {
         _ => [target[0], target[6], target[7], target[8]] = [one, two, three, four],
     }
     let id = server.backend_of(row.proc);
-    let lxid = id.and_then(|id| server.backend(id)).map(|it| it.local_transaction());
+    let locks = server.locks();
+    let number = locks.virtual_number(row.proc);
+    let lxid = locks.virtual_transaction(row.proc).unwrap_or(0);
     let mut cells = vec![kind.name().to_owned()];
     cells.extend(target);
-    cells.push(lxid.map_or_else(String::new, |lxid| format!("{}/{lxid}", row.proc.0)));
+    cells.push(number.map_or_else(String::new, |number| format!("{number}/{lxid}")));
     cells.push(id.map_or_else(String::new, |id| server.pid(id).to_string()));
     cells.push(row.mode.name().to_owned());
     cells.extend([row.granted, row.fastpath].map(|it| if it { "t" } else { "f" }.to_owned()));

@@ -1,4 +1,4 @@
-//! What a scenario says about cursors, prepared statements, sorts, hash tables and errors.
+//! What a scenario says about cursors, prepared statements, sorts, hash tables, PL/pgSQL and errors.
 
 use std::fmt;
 use std::rc::Rc;
@@ -84,6 +84,21 @@ pub enum Session {
         /// `hash_mem_multiplier`
         multiplier: Option<Quantity>,
     },
+    /// `hash aggregate groups=1000 width=4`
+    HashAggregate {
+        /// How many groups.
+        groups: u64,
+        /// Bytes of a key.
+        width: u64,
+        /// Aggregates.
+        aggregates: Option<u64>,
+        /// Groups that the planner expects.
+        estimate: Option<u64>,
+        /// `work_mem`
+        work_mem: Option<Quantity>,
+        /// `hash_mem_multiplier`
+        multiplier: Option<Quantity>,
+    },
     /// `simple query orders`
     SimpleQuery {
         /// The table.
@@ -99,6 +114,21 @@ pub enum Session {
         name: Name,
         /// Its pages.
         pages: u32,
+    },
+    /// `plpgsql f { … }`
+    Function(Option<Name>, Block),
+    /// `block { … }`
+    Block(Block),
+    /// `exception { … }`
+    Exception(Block),
+    /// `for query { … }`
+    ForQuery(Block),
+    /// `perform { … }` and `return query { … }`
+    Perform {
+        /// `return query`
+        returns: bool,
+        /// What happens while SPI executes it.
+        body: Block,
     },
 }
 
@@ -139,8 +169,15 @@ impl Session {
             Self::Sync => "sync",
             Self::Sort { .. } => "sort",
             Self::Hash { .. } => "hash",
+            Self::HashAggregate { .. } => "hash aggregate",
             Self::SimpleQuery { .. } => "simple query",
             Self::CreateTemp { .. } => "create temp table",
+            Self::Function(..) => "plpgsql",
+            Self::Block(_) => "block",
+            Self::Exception(_) => "exception",
+            Self::ForQuery(_) => "for query",
+            Self::Perform { returns: false, .. } => "perform",
+            Self::Perform { returns: true, .. } => "return query",
         }
     }
 
@@ -148,6 +185,11 @@ impl Session {
     pub fn block(&self) -> Option<&Block> {
         match self {
             Self::Fetch(_, body) | Self::Execute(_, _, body) | Self::Run(_, body) => body.as_ref(),
+            Self::Function(_, body)
+            | Self::Block(body)
+            | Self::Exception(body)
+            | Self::ForQuery(body)
+            | Self::Perform { body, .. } => Some(body),
             _ => None,
         }
     }
@@ -211,11 +253,21 @@ impl fmt::Display for Session {
                 Maybe(" work_mem=", work_mem).fmt(f)?;
                 Maybe(" hash_mem_multiplier=", multiplier).fmt(f)
             }
+            Self::HashAggregate { groups, width, aggregates, estimate, work_mem, multiplier } => {
+                write!(f, " groups={groups} width={width}{}", Maybe(" aggregates=", aggregates))?;
+                Maybe(" estimate=", estimate).fmt(f)?;
+                Maybe(" work_mem=", work_mem).fmt(f)?;
+                Maybe(" hash_mem_multiplier=", multiplier).fmt(f)
+            }
             Self::SimpleQuery { table, width, work_mem } => {
                 write!(f, " {table}{}", Maybe(" sort width=", width))?;
                 Maybe(" work_mem=", work_mem).fmt(f)
             }
             Self::CreateTemp { name, pages } => write!(f, " {name} pages={pages}"),
+            Self::Function(name, _) => Maybe(" ", name).fmt(f),
+            Self::Block(_) | Self::Exception(_) | Self::ForQuery(_) | Self::Perform { .. } => {
+                Ok(())
+            }
         }
     }
 }

@@ -6,10 +6,10 @@
 use std::rc::Rc;
 
 use pgscope_core::Op;
-use pgscope_core::op::TransactionStmt;
+use pgscope_core::op::{SessionOp, TransactionStmt};
 
 use super::{Checker, Compiled, Place};
-use crate::ast::{Action, Block, Item, Statement};
+use crate::ast::{Action, Block, Item, Session, Statement};
 use crate::diagnostic::{Problem, Span};
 use crate::program::{Body, Node, Sequence, StepKind};
 
@@ -24,12 +24,16 @@ pub(super) enum Within {
     Plan,
     /// A query.
     Query,
+    /// A query, at its beginning: what it begins with was made when its executor started.
+    Planned,
     /// A utility command.
     Utility,
     /// A query's tuple.
     Tuple,
     /// A connection to SPI.
     Spi,
+    /// A PL/pgSQL function, between its statements.
+    Plpgsql,
 }
 
 impl Checker {
@@ -74,13 +78,29 @@ impl Checker {
             _ => (Sequence::default(), span.line, &*body.items),
         };
         let within = if utility { Within::Utility } else { Within::Query };
+        let (aggregates, rest) = rest.split_at(if utility { 0 } else { leading_aggregates(rest) });
+        let begun: Vec<(u32, Option<SessionOp>)> = aggregates
+            .iter()
+            .filter_map(|item| match item {
+                Item::Statement(Statement { action: Action::Session(session), span, .. }) => {
+                    Some((span.line, self.agg_begin(session, *span)))
+                }
+                _ => None,
+            })
+            .collect();
+        let filled =
+            self.sequence(aggregates, Place { top: false, within: Within::Planned, ..place });
         let executed = self.sequence(rest, Place { top: false, within, ..place });
         let backend = place.backend.known()?;
         let mut frame = Frame::new(statement, span.line);
         frame.op(span.line, Op::QueryBegin { backend });
         frame.body(planned);
+        for (line, session) in begun {
+            frame.op(line, Op::Session { backend, session: session? });
+        }
         let columns = (!utility).then_some(1);
         frame.op(run_line, Op::QueryRun { backend, columns });
+        frame.body(filled);
         frame.body(executed);
         frame.op(body.close.line, Op::QueryEnd { backend });
         frame.compiled()
@@ -135,7 +155,13 @@ impl Checker {
     }
 
     /// A body between its beginning and its end.
-    fn framed(&mut self, ops: Option<[Op; 2]>, body: &Block, span: Span, place: Place) -> Compiled {
+    pub(super) fn framed(
+        &mut self,
+        ops: Option<[Op; 2]>,
+        body: &Block,
+        span: Span,
+        place: Place,
+    ) -> Compiled {
         let statement = self.statements.saturating_sub(1);
         let inner = self.inner(body, place);
         let [begin, end] = ops?;
@@ -157,6 +183,19 @@ impl Checker {
             self.problems.push(Problem::new(span, message).help("write it outside of the braces"));
         }
     }
+}
+
+/// With how many `hash aggregate` a query begins: their memory is there before the first row is asked
+/// for.
+fn leading_aggregates(items: &[Item]) -> usize {
+    let leads = |item: &Item| match item {
+        Item::Statement(Statement { action: Action::Session(session), backend: None, .. }) => {
+            matches!(**session, Session::HashAggregate { .. })
+        }
+        Item::Statement(_) => false,
+        _ => true,
+    };
+    items.iter().position(|item| !leads(item)).unwrap_or(items.len())
 }
 
 /// The steps of one statement.

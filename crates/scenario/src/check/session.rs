@@ -24,7 +24,16 @@ impl Checker {
     pub(super) fn session(&mut self, session: &Session, span: Span, place: Place) -> Compiled {
         let within_query = matches!(
             session,
-            Session::Open(_) | Session::Error(_) | Session::Sort { .. } | Session::Hash { .. }
+            Session::Open(_)
+                | Session::Error(_)
+                | Session::Sort { .. }
+                | Session::Hash { .. }
+                | Session::HashAggregate { .. }
+                | Session::Function(..)
+                | Session::Block(_)
+                | Session::Exception(_)
+                | Session::ForQuery(_)
+                | Session::Perform { .. }
         );
         if !within_query {
             self.sent_by_client(session.keyword(), span, place);
@@ -91,10 +100,9 @@ impl Checker {
                 };
                 let length = self.length(*width, span)?;
                 let work_mem = self.work_mem(work_mem)?;
-                let begin = SessionOp::SortBegin { work_mem, bound, length };
+                let begin = SessionOp::SortBegin { work_mem, bound, datum: false, length };
                 let put = SessionOp::SortPut { rows: 1 };
-                let steps = [begin, put, SessionOp::SortPerform];
-                self.node_frame(backend?, steps, *rows, span)
+                self.node_frame(backend?, Some(begin), put, SessionOp::SortPerform, *rows, span)
             }
             Session::Hash { rows, width, estimate, work_mem, multiplier } => {
                 let length = self.length(*width, span)?;
@@ -107,9 +115,23 @@ impl Checker {
                     length,
                 };
                 let insert = SessionOp::HashInsert { rows: 1 };
-                let steps = [begin, insert, SessionOp::HashBuilt];
-                self.node_frame(backend?, steps, *rows, span)
+                let built = SessionOp::HashBuilt;
+                self.node_frame(backend?, Some(begin), insert, built, *rows, span)
             }
+            Session::HashAggregate { groups, .. } => {
+                let begin = self.agg_begin(session, span)?;
+                let planned = place.within == Within::Planned;
+                let begin = (!planned).then_some(begin);
+                let put = SessionOp::AggPut { groups: 1 };
+                self.node_frame(backend?, begin, put, SessionOp::AggFilled, *groups, span)
+            }
+            Session::Function(name, body) => {
+                self.plpgsql(name.as_ref().map(|name| &*name.text), body, span, place)
+            }
+            Session::Block(body) => self.exception_block(body, span, place),
+            Session::Exception(body) => self.exception(body, span, place),
+            Session::ForQuery(body) => self.for_query(body, span, place),
+            Session::Perform { returns, body } => self.perform(*returns, body, span, place),
             Session::SimpleQuery { table, width, work_mem } => {
                 let rel = self.table_or_index(table, false)?;
                 let length = match width {
@@ -158,16 +180,37 @@ impl Checker {
         frame.compiled()
     }
 
+    /// The beginning of a `hash aggregate`.
+    pub(super) fn agg_begin(&mut self, session: &Session, span: Span) -> Option<SessionOp> {
+        let Session::HashAggregate { groups, width, aggregates, estimate, work_mem, multiplier } =
+            session
+        else {
+            return None;
+        };
+        let estimate = estimate.unwrap_or(*groups);
+        Some(SessionOp::AggBegin {
+            work_mem: self.work_mem(work_mem)?,
+            multiplier: multiplier.map(|multiplier| multiplier.value),
+            estimate: self.number_of(estimate, "groups", 10_000_000, span)?,
+            width: self.number_of(*width, "bytes a key", MAX_WIDTH, span)?,
+            transitions: self.number_of(aggregates.unwrap_or(1), "aggregates", 100, span)?,
+        })
+    }
+
     fn node_frame(
         &mut self,
         backend: BackendId,
-        [begin, row, end]: [SessionOp; 3],
+        begin: Option<SessionOp>,
+        row: SessionOp,
+        end: SessionOp,
         rows: u64,
         span: Span,
     ) -> Compiled {
         self.number_of(rows, "rows", u32::MAX.into(), span)?;
         let mut frame = Frame::new(self.statements.saturating_sub(1), span.line);
-        frame.op(span.line, Op::Session { backend, session: begin });
+        if let Some(session) = begin {
+            frame.op(span.line, Op::Session { backend, session });
+        }
         frame.times(Op::Session { backend, session: row }, rows);
         frame.op(span.line, Op::Session { backend, session: end });
         frame.compiled()
@@ -194,7 +237,8 @@ impl Checker {
         frame.op(line, session(SessionOp::Open(rel)));
         frame.op(line, Op::QueryRun { backend, columns: Some(1) });
         if let Some((length, work_mem)) = sort {
-            frame.op(line, session(SessionOp::SortBegin { work_mem, bound: None, length }));
+            let (bound, datum) = (None, false);
+            frame.op(line, session(SessionOp::SortBegin { work_mem, bound, datum, length }));
         }
         frame.op(line, Op::BulkBegin { backend, rel, bulk: Bulk::SeqScan });
         let pages = if size.is_some() { 1 } else { u32::MAX };

@@ -26,14 +26,15 @@ pub enum Mark {
     Error,
 }
 
-/// What a read came to.
-pub(super) fn mark_of_read(outcome: ReadOutcome) -> Mark {
-    match outcome {
-        ReadOutcome::Hit => Mark::Hit,
-        ReadOutcome::Loaded => Mark::Miss,
-        ReadOutcome::Evicted => Mark::Evict,
-        ReadOutcome::Written => Mark::Write,
-        ReadOutcome::PutOff | ReadOutcome::Ended => Mark::Other,
+impl From<ReadOutcome> for Mark {
+    fn from(outcome: ReadOutcome) -> Self {
+        match outcome {
+            ReadOutcome::Hit => Self::Hit,
+            ReadOutcome::Loaded => Self::Miss,
+            ReadOutcome::Evicted => Self::Evict,
+            ReadOutcome::Written => Self::Write,
+            ReadOutcome::PutOff | ReadOutcome::Ended => Self::Other,
+        }
     }
 }
 

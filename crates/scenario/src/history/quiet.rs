@@ -5,44 +5,10 @@ use std::rc::Rc;
 use pgscope_core::ids::{BackendId, BlockNumber, RelId};
 use pgscope_core::server::ReadOutcome;
 
-use super::marks::mark_of_read;
 use super::{History, Mark, Point};
 
 /// Steps at most that are executed together.
 const TOGETHER: u64 = 1024;
-
-impl Point {
-    /// Execute plain reads without events, up to the first that fails.
-    fn read(
-        &mut self,
-        backend: BackendId,
-        rel: RelId,
-        blocks: &[BlockNumber],
-        mut marks: Option<&mut Vec<Mark>>,
-    ) {
-        let server = Rc::make_mut(&mut self.server);
-        server.log_mut().off();
-        let (mut done, mut skipped) = (0, self.skipped);
-        let result = server.read_blocks(backend, rel, blocks, |outcome| {
-            done += 1;
-            skipped = outcome == ReadOutcome::Ended;
-            if let Some(marks) = &mut marks {
-                marks.push(mark_of_read(outcome));
-            }
-        });
-        server.log_mut().on();
-        self.error = result.err();
-        self.skipped = skipped && self.error.is_none();
-        if !self.skipped {
-            self.expected = self.error.clone();
-        }
-        if let (Some(_), Some(marks)) = (&self.error, marks) {
-            done += 1;
-            marks.push(Mark::Error);
-        }
-        self.op += done;
-    }
-}
 
 impl History {
     /// Plain reads before `until` whose events nobody will see, without events: all of a row of them
@@ -54,12 +20,12 @@ impl History {
         let end = until.min(due).saturating_sub(1);
         let mut blocks = Vec::new();
         while unknown && self.base.op < end {
-            let most = end.min(self.base.op + TOGETHER);
-            let Some((backend, rel)) = self.program.plain_reads(self.base.op, most, &mut blocks)
-            else {
+            let from = self.base.op;
+            let most = end.min(from + TOGETHER);
+            let Some((backend, rel)) = self.program.plain_reads(from, most, &mut blocks) else {
                 break;
             };
-            if self.program.plain_read(self.base.op + blocks.len() as u64).is_none() {
+            if self.program.plain_read(from + blocks.len() as u64).is_none() {
                 blocks.pop();
             }
             if blocks.is_empty() {
@@ -67,7 +33,6 @@ impl History {
             }
             self.event = 0;
             self.middle = None;
-            let from = self.base.op;
             self.base.read(backend, rel, &blocks, Some(&mut self.marks));
             self.snapshots.spend(self.base.op - from);
         }
@@ -86,7 +51,8 @@ impl History {
         }
     }
 
-    /// Complete several steps before `loud` together: plain reads that have happened before.
+    /// Complete several steps before `loud` together: plain reads that have happened before and
+    /// succeeded.
     pub(super) fn read_quietly(&mut self, loud: u64) -> bool {
         // As in `finish_quietly`.
         let known = (self.marks.len() as u64).saturating_sub(1);
@@ -105,5 +71,40 @@ impl History {
         self.base.read(backend, rel, &blocks, None);
         self.ahead = None;
         true
+    }
+}
+
+impl Point {
+    /// Execute plain reads without events, up to the first that fails; note what they came to.
+    fn read(
+        &mut self,
+        backend: BackendId,
+        rel: RelId,
+        blocks: &[BlockNumber],
+        mut marks: Option<&mut Vec<Mark>>,
+    ) {
+        let server = Rc::make_mut(&mut self.server);
+        server.log_mut().off();
+        let (mut done, mut skipped) = (0, self.skipped);
+        let result = server.read_blocks(backend, rel, blocks, |outcome| {
+            done += 1;
+            skipped = outcome == ReadOutcome::Ended;
+            if let Some(marks) = &mut marks {
+                marks.push(outcome.into());
+            }
+        });
+        server.log_mut().on();
+        self.error = result.err();
+        self.skipped = skipped && self.error.is_none();
+        if !self.skipped {
+            self.expected = self.error.clone();
+        }
+        if self.error.is_some() {
+            done += 1;
+            if let Some(marks) = marks {
+                marks.push(Mark::Error);
+            }
+        }
+        self.op += done;
     }
 }

@@ -165,7 +165,7 @@ pub(super) fn deleted(narration: &mut Narration, scene: &Scene<'_>) {
     narration.say(Tone::Plain, list);
 }
 
-fn current_again(narration: &mut Narration, scene: &Scene<'_>, backend: BackendId) {
+pub(super) fn current_again(narration: &mut Narration, scene: &Scene<'_>, backend: BackendId) {
     let current =
         scene.server.backend(backend).map(|backend| scene.name_of(backend.memory.current));
     narration.say(Tone::Plain, format!("{} is current again.", current.unwrap_or_default()));
@@ -241,7 +241,7 @@ pub(super) fn routine(
         _ => return None,
     };
     let name = scene.server.text(*name);
-    let makers = MAKERS.iter().chain(&super::work::MAKERS);
+    let makers = MAKERS.iter().chain(&super::work::MAKERS).chain(&super::plpgsql::MAKERS);
     let (_, creates, drops, file) = makers.into_iter().find(|maker| maker.0 == name)?;
     Some((if created { creates } else { drops }, file))
 }

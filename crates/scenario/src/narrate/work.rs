@@ -9,7 +9,7 @@ use pgscope_core::op::{Op, Preparation, SessionOp};
 
 use super::buffers::count;
 use super::session::deleted;
-use super::{Narration, Scene, Tone};
+use super::{Narration, Scene, Tone, plpgsql};
 
 const PLANCACHE: &str = "backend/utils/cache/plancache.c";
 const PREPARE: &str = "backend/commands/prepare.c";
@@ -18,11 +18,12 @@ const POSTGRES: &str = "backend/tcop/postgres.c";
 const PORTALMEM: &str = "backend/utils/mmgr/portalmem.c";
 const TUPLESORT: &str = "backend/utils/sort/tuplesort.c";
 const NODE_HASH: &str = "backend/executor/nodeHash.c";
+const NODE_AGG: &str = "backend/executor/nodeAgg.c";
 const RELCACHE: &str = "backend/utils/cache/relcache.c";
 
 /// A context, the routine that makes it, the one that ends it, and their file.
 #[rustfmt::skip]
-pub(super) const MAKERS: [(&str, &str, &str, &str); 13] = [
+pub(super) const MAKERS: [(&str, &str, &str, &str); 16] = [
     ("PortalHoldContext", "PortalCreateHoldStore", "PortalDrop", PORTALMEM),
     ("CachedPlanSource", "CreateCachedPlan", "DropCachedPlan", PLANCACHE),
     ("CachedPlanQuery", "CompleteCachedPlan", "RevalidateCachedQuery", PLANCACHE),
@@ -35,6 +36,9 @@ pub(super) const MAKERS: [(&str, &str, &str, &str); 13] = [
     ("HashTableContext", "ExecHashTableCreate", "ExecHashTableDestroy", NODE_HASH),
     ("HashBatchContext", "ExecHashTableCreate", "ExecHashTableDestroy", NODE_HASH),
     ("HashSpillContext", "ExecHashTableCreate", "ExecHashTableDestroy", NODE_HASH),
+    ("HashAgg meta context", "hash_create_memory", "ExecEndAgg", NODE_AGG),
+    ("HashAgg table context", "hash_create_memory", "ExecEndAgg", NODE_AGG),
+    ("HashAgg hashed tuples", "hash_create_memory", "ExecEndAgg", NODE_AGG),
     ("tuplestore tuples", "tuplestore_begin_common", "tuplestore_end",
         "backend/utils/sort/tuplestore.c"),
 ];
@@ -70,6 +74,12 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             format!("{who}'s hash table gets {}", count(*rows, "row"))
         }
         SessionOp::HashBuilt => format!("{who}'s hash table has all its rows"),
+        SessionOp::AggBegin { .. } => format!("{who}'s query aggregates by hash"),
+        SessionOp::AggPut { groups } => {
+            format!("{who}'s aggregate gets rows of {}", count(*groups, "group"))
+        }
+        SessionOp::AggFilled => format!("{who}'s aggregate has all its rows"),
+        other => return plpgsql::tell(narration, scene, *backend, other),
     };
     narration.say(Tone::Who, say);
     if scene.failed() {
@@ -80,6 +90,9 @@ pub(super) fn tell(narration: &mut Narration, scene: &Scene<'_>, op: &Op) {
             deleted(narration, scene);
         }
         return;
+    }
+    if matches!(session, SessionOp::Error(_)) {
+        return plpgsql::caught(narration, scene);
     }
     narration.say(Tone::Plain, more(session));
     let work: Vec<String> = scene.work_events().filter_map(event).collect();
@@ -146,6 +159,9 @@ fn more(session: &SessionOp) -> &'static str {
         SessionOp::HashBegin { .. } => {
             ": HashTableContext lives as long as the join, HashBatchContext in it as long as a batch."
         }
+        SessionOp::AggBegin { .. } => {
+            ": HashAgg meta context has the buckets; what is kept of a group goes to a context beside it."
+        }
         _ => ".",
     }
 }
@@ -210,6 +226,19 @@ fn event(event: WorkEvent) -> Option<String> {
             "That is more than it may have, but more batches would need more memory for their files: \
              it may have {bytes} bytes now."
         ),
+        WorkEvent::AggSized { buckets } => write!(text, "Buckets: {buckets}."),
+        WorkEvent::AggGrew { buckets } => {
+            write!(text, "The buckets are too full: there are {buckets} now.")
+        }
+        WorkEvent::AggSpills { groups, partitions } => write!(
+            text,
+            "With {groups} groups that is more than it may have: rows of other groups go to \
+             {partitions} files from now on."
+        ),
+        WorkEvent::AggFilled { groups, spilled, peak_kb } => write!(
+            text,
+            "Groups: {groups}, rows written out: {spilled}, memory usage: {peak_kb}kB."
+        ),
     };
     done.ok().map(|()| text)
 }
@@ -249,7 +278,12 @@ pub(super) fn whole_routine(op: &Op) -> Option<(&'static str, &'static str)> {
         SessionOp::HashBegin { .. } => ("ExecHashTableCreate", NODE_HASH),
         SessionOp::HashBuilt => ("MultiExecPrivateHash", NODE_HASH),
         SessionOp::SortPerform => ("tuplesort_performsort", TUPLESORT),
-        SessionOp::SortPut { .. } | SessionOp::HashInsert { .. } => return None,
+        SessionOp::AggBegin { .. } => ("ExecInitAgg", NODE_AGG),
+        SessionOp::AggFilled => ("agg_fill_hash_table", NODE_AGG),
+        SessionOp::SortPut { .. } | SessionOp::HashInsert { .. } | SessionOp::AggPut { .. } => {
+            return None;
+        }
+        other => return plpgsql::whole_routine(other),
     })
 }
 
@@ -270,5 +304,9 @@ pub(super) fn routine(event: &WorkEvent) -> (&'static str, &'static str) {
         WorkEvent::HashBatches { .. } => ("ExecHashIncreaseNumBatches", NODE_HASH),
         WorkEvent::HashDone { .. } => ("MultiExecPrivateHash", NODE_HASH),
         WorkEvent::HashAllowed { .. } => ("ExecHashIncreaseBatchSize", NODE_HASH),
+        WorkEvent::AggSized { .. } => ("build_hash_table", NODE_AGG),
+        WorkEvent::AggGrew { .. } => ("SH_GROW", "include/lib/simplehash.h"),
+        WorkEvent::AggSpills { .. } => ("hash_agg_enter_spill_mode", NODE_AGG),
+        WorkEvent::AggFilled { .. } => ("hash_agg_update_metrics", NODE_AGG),
     }
 }

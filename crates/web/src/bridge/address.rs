@@ -4,6 +4,9 @@
 //! https://…/pgscope/?embed&panel=memory&theme=light#s1=…
 //! ```
 //!
+//! An embed's host may say more: `at=12` stands after so many operations, whatever the link says;
+//! `height=auto` is as high as its picture and not as its frame; `id=3` comes with all that it tells.
+//!
 //! An embed never changes its own address; that is up to whoever calls [`keep`].
 
 use std::rc::Rc;
@@ -26,16 +29,26 @@ pub struct Query {
     pub memory: bool,
     /// The theme, whatever the reader's system prefers.
     pub theme: Option<Theme>,
+    /// The embed is as high as what it shows.
+    pub auto: bool,
+    /// How many operations are done to begin with.
+    pub at: Option<u64>,
+    /// What the embed's host calls it.
+    pub id: Option<u32>,
 }
 
 impl Query {
     /// What follows the question mark of an address, with or without it.
     pub fn parse(search: &str) -> Self {
         let Ok(words) = UrlSearchParams::new_with_str(search) else { return Self::default() };
+        let number = |name| words.get(name).and_then(|number| number.parse().ok());
         Self {
             embed: words.has("embed"),
             memory: words.get("panel").is_some_and(|panel| panel == "memory"),
             theme: words.get("theme").and_then(|theme| Theme::named(&theme)),
+            auto: words.get("height").is_some_and(|height| height == "auto"),
+            at: number("at"),
+            id: number("id").and_then(|id| id.try_into().ok()),
         }
     }
 }

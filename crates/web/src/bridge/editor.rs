@@ -18,6 +18,29 @@ pub(super) fn exec_command(document: &Document, command: &str, argument: &str) -
     done.is_some_and(|done| done.is_truthy())
 }
 
+/// The caret's place in the field's text, in bytes; none while something is selected.
+pub fn caret(field: &HtmlTextAreaElement) -> Option<usize> {
+    let (start, end) = (field.selection_start().ok()??, field.selection_end().ok()??);
+    let text = field.value();
+    let mut units = 0;
+    let at = text.char_indices().find(|(_, letter)| {
+        let here = units >= end;
+        units += u32::try_from(letter.len_utf16()).unwrap_or_default();
+        here
+    });
+    (start == end).then(|| at.map_or(text.len(), |(at, _)| at))
+}
+
+/// Type `put` over what stands behind the last `length` units before the caret.
+pub fn complete(field: &HtmlTextAreaElement, length: usize, put: &str) {
+    let (Some(document), Ok(Some(caret))) = (document(), field.selection_end()) else { return };
+    let start = caret.saturating_sub(u32::try_from(length).unwrap_or_default());
+    // The field has the focus, since the reader types in it.
+    if field.set_selection_range(start, caret).is_ok() {
+        exec_command(&document, "insertText", put);
+    }
+}
+
 /// More lines than any button writes.
 const FAR: usize = 40;
 

@@ -1,6 +1,7 @@
 //! What an embed tells the page that holds it, by `postMessage`.
 //!
-//! Plain objects, each with `source: "pgscope"` and a `type`:
+//! Plain objects, each with `source: "pgscope"`, a `type`, and the `id` that the host's address gave
+//! it, if any:
 //!
 //! | type | fields |
 //! |---|---|
@@ -16,7 +17,7 @@ use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 
 use super::told::Plain;
-use super::window;
+use super::{address, window};
 
 /// Something to tell the host.
 #[derive(Debug, Serialize)]
@@ -50,13 +51,15 @@ pub enum Message {
 #[derive(Serialize)]
 struct Envelope<'a> {
     source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u32>,
     #[serde(flatten)]
     message: &'a Message,
 }
 
 /// Tell the host.
 pub fn tell(message: &Message) {
-    let envelope = Envelope { source: "pgscope", message };
+    let envelope = Envelope { source: "pgscope", id: address::query().id, message };
     let Ok(plain) = envelope.serialize(&Serializer::json_compatible()) else { return };
     let parent = window().and_then(|window| window.parent().ok().flatten());
     if let Some(parent) = parent {

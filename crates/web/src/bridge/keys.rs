@@ -34,9 +34,14 @@ pub const KEYS: &[(&str, &str)] = &[
     ("F9", "mark the line to stop at it, or not"),
     ("F8", "run to the next stop"),
     ("+ −", "faster, slower"),
+    ("Enter", "on a buffer: its card; arrows go from one to the next"),
+    ("+ − 0", "on a buffer of a large pool: nearer, farther, all of it"),
     ("t", "dark, light"),
     ("z", "large type, for a projector"),
     ("1 2 3 4 5", "buffers, views, bytes, locks, map"),
+    ("0", "every version side by side"),
+    ("Ctrl+Space", "in the script: what may stand here"),
+    ("Tab", "in the script: take the first of it"),
     ("Esc", "leave the script or a dialog"),
     ("?", "this list"),
 ];
@@ -59,6 +64,7 @@ pub fn wish(key: &str, shift: bool) -> Option<Wish> {
         "-" => Some(Wish::Speed(-1)),
         "t" => Some(Wish::Theme),
         "z" => Some(Wish::Act(Action::Projector)),
+        "0" => Some(Wish::Act(Action::Show(Some(Dialog::Versions)))),
         "1" => Some(Wish::Act(Action::Pane(Pane::Buffers))),
         "2" => Some(Wish::Act(Action::Pane(Pane::Views))),
         "3" => Some(Wish::Act(Action::Pane(Pane::Bytes))),
@@ -107,10 +113,8 @@ fn uses(element: &Element, key: &str) -> bool {
     }
     let arrows = key.starts_with("Arrow") || key == "Home" || key == "End";
     match key {
-        " " => is(
-            "button, a, summary, select, [role=treeitem], [role=gridcell], [role=option], [role=tab]",
-        ),
-        _ if arrows => is("select, [role=tree], [role=grid], [role=listbox], [role=tablist]"),
+        " " => is("button, a, summary, select, [role=treeitem], [role=gridcell], [role=tab]"),
+        _ if arrows => is("select, [role=tree], [role=grid], [role=tablist]"),
         _ => is("select"),
     }
 }

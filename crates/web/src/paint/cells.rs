@@ -62,3 +62,20 @@ pub fn cell(server: &Server, buffer: BufferId) -> Option<Cell> {
     }
     Some(cell)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use pgscope_scenario::{History, Position, compile};
+
+    use super::*;
+
+    /// A pool of 128 buffers, some of them in use: two relations, pins, dirty pages, a freelist.
+    pub(crate) fn busy() -> std::rc::Rc<Server> {
+        let text = "server 17 shared_buffers=1MB\ntable t pages=90\ntable u pages=9\nbackend a\n\
+                    a: read t 0..60\na: read t 3 hold as p\na: update u 0..5\na: read t zipf(1.1) times 9";
+        let program = compile(text).expect("it can run");
+        let mut history = History::new(program.into()).expect("it starts");
+        history.seek(Position { op: history.len(), event: 0 });
+        std::rc::Rc::clone(history.server())
+    }
+}

@@ -119,6 +119,10 @@ impl HeapStory {
             MemoryEvent::BlockReused { .. } => self.step("found", "the block kept empty".into()),
             MemoryEvent::BlockAllocated { block, size, dedicated, .. } => {
                 self.blocks.push(block);
+                if dedicated {
+                    self.search.clear();
+                    self.step("missed", "too large to share a block".into());
+                }
                 self.step("new", format!("new block of {}", words::bytes(size)));
                 let own = if dedicated { ", for one chunk alone" } else { "" };
                 self.say("new", format!("new block from malloc: {}{own}", words::bytes(size)));

@@ -3,7 +3,7 @@
 use pgscope_core::Server;
 use pgscope_core::ids::{BackendId, BufferId, BufferTag};
 
-use super::cells::{Cell, FAR, NEAR};
+use super::cells::{self, Cell, FAR, NEAR};
 use super::relations;
 
 /// Bytes as PostgreSQL's settings write them: "8 kB", "5.1 kB", "96 bytes".
@@ -90,6 +90,28 @@ pub fn pinned_by(server: &Server, buffer: BufferId) -> Option<String> {
     Some(text)
 }
 
+/// A buffer in one line, and whether the hand is there; `None` beyond the pool.
+pub fn of_buffer(server: &Server, at: BufferId) -> Option<String> {
+    Some(with_hand(server, at, buffer(server, at, &cells::cell(server, at)?)))
+}
+
+/// What is said of a buffer, and whether the hand is there.
+pub fn with_hand(server: &Server, at: BufferId, words: String) -> String {
+    let is_next = server.pool().strategy().hand() == at.0;
+    if is_next { words + ", the hand is here" } else { words }
+}
+
+/// The pool in one line, with its hand.
+pub fn pool(server: &Server) -> String {
+    let (pool, strategy) = (server.pool(), server.pool().strategy());
+    format!(
+        "Shared buffers, {}; hand at buffer {}, pass {}",
+        thousands(pool.nbuffers().into()),
+        BufferId(strategy.hand()),
+        strategy.passes() + 1,
+    )
+}
+
 /// A buffer in one line, as a screen reader says it.
 pub fn buffer(server: &Server, buffer: BufferId, cell: &Cell) -> String {
     let Some(tag) = cell.tag else {
@@ -112,8 +134,8 @@ pub fn buffer(server: &Server, buffer: BufferId, cell: &Cell) -> String {
         cell.usage,
         match cell.pins {
             0 => "not pinned".into(),
-            1 => "pinned".into(),
-            pins => format!("pinned by {pins} backends"),
+            _ =>
+                pinned_by(server, buffer).map_or("pinned".into(), |who| format!("pinned by {who}")),
         },
         if cell.dirty { "dirty" } else { "clean" },
         if cell.valid { "" } else { ", not read yet" },

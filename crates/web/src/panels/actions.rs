@@ -90,6 +90,7 @@ fn missing(draft: &Draft) -> String {
     match empty.map(|field| field.blank) {
         Some(Blank::Chunk) => "there is no chunk with a name here: palloc one first".into(),
         Some(Blank::Pin) => "there is no pin here: pin a page first".into(),
+        Some(Blank::Prepared) => "there is no prepared statement here: prepare one first".into(),
         Some(Blank::Context) => "there is no context of the scenario's own here".into(),
         _ => String::new(),
     }
@@ -111,7 +112,8 @@ fn form(
             let oninput = Callback::from(move |event: InputEvent| {
                 set(&event.target_unchecked_into::<HtmlInputElement>().value());
             });
-            let inputmode = matches!(blank, Blank::Page | Blank::Size).then_some("numeric");
+            let inputmode =
+                matches!(blank, Blank::Page | Blank::Size | Blank::Key).then_some("numeric");
             html! {
                 <label key={name}>{ name }
                     <input type="text" value={field.value.clone()} {oninput} {inputmode}

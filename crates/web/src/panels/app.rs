@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
+use pgscope_scenario::link::Link;
 use yew::prelude::*;
 
 use crate::bridge::address::Query;
@@ -40,7 +41,11 @@ pub fn mount() {
     let packed = fragment.is_some() || matches!(kept, Some(Kept::Packed(_)));
     let render = move |later: Option<Later>| {
         let open = |fragment: &str| address::open(later.as_ref(), fragment);
-        let mut link = rescued.map(Ok).or_else(|| fragment.as_deref().map(open));
+        let at = |link: Link| match query.at {
+            Some(op) => Link { op, event: 0, ..link },
+            None => link,
+        };
+        let mut link = rescued.map(Ok).or_else(|| fragment.as_deref().map(|it| open(it).map(at)));
         let left = match kept {
             Some(Kept::Whole(link)) => Some(link),
             Some(Kept::Packed(fragment)) => {
@@ -86,6 +91,7 @@ pub fn App(props: &AppProps) -> Html {
     effects::use_clockwork(&state, &act);
     effects::use_theme(&state, query, &act);
     effects::use_projector(&state);
+    effects::use_looks(&state);
     effects::use_links(&act);
     effects::use_files(query, &act);
     effects::use_keys(&state, query, &act);
@@ -95,7 +101,7 @@ pub fn App(props: &AppProps) -> Html {
 
     let shown = (*state).clone();
     if query.embed {
-        html! { <Embed state={shown} memory={query.memory} {act} /> }
+        html! { <Embed state={shown} {query} {act} /> }
     } else {
         html! { <Page state={shown} {parts} {act} /> }
     }

@@ -8,9 +8,12 @@ mod card;
 mod hand;
 mod legend;
 mod lists;
+mod motion;
 mod ring;
 mod sector;
 pub(super) mod writers;
+
+use std::rc::Rc;
 
 use pgscope_core::ids::BufferId;
 use pgscope_core::memory::Addr;
@@ -22,6 +25,7 @@ use crate::frame::Frame;
 use crate::paint::polar::Shapes;
 use crate::paint::story::Story;
 use crate::panels::grid::Grid;
+use motion::Motion;
 
 /// Buffers that still fit around a dial.
 const MOST_ON_A_DIAL: u32 = 64;
@@ -49,6 +53,9 @@ pub fn Dial(props: &DialProps) -> Html {
     let ring = pool.nbuffers() <= MOST_ON_A_DIAL;
     let shapes = use_memo(pool.nbuffers().min(MOST_ON_A_DIAL), |n| Shapes::new(*n));
     let cursor = use_state(|| 0);
+    let before = use_mut_ref(|| None::<Rc<Story>>);
+    let known = before.replace(Some(Rc::clone(&story)));
+    let (motion, is_first) = (Motion::new(known.as_deref(), &story), known.is_none());
     let root = use_node_ref();
     use_effect_with(root.clone(), |root| {
         let watch = root.cast::<HtmlElement>().and_then(keep_room);
@@ -59,7 +66,7 @@ pub fn Dial(props: &DialProps) -> Html {
         <div class={classes!("dial", (!ring).then_some("as-grid"))} ref={root}>
             <div class="dial-stage">
                 if ring {
-                    { ring::ring(props, selected, &story, &shapes, &cursor) }
+                    { ring::ring(props, selected, (&story, motion, is_first), &shapes, &cursor) }
                 } else {
                     <Grid frame={frame.clone()} story={story.clone()} {selected} {on_select} />
                 }

@@ -1,10 +1,14 @@
 //! The dialogs: the keys, the link where the clipboard is closed, the code that embeds.
 
+use std::rc::Rc;
+
+use pgscope_core::profile::Version;
 use pgscope_scenario::limits::CHATS_CUT;
 use web_sys::{HtmlDialogElement, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use super::icons;
+use super::versions::Versions;
 use crate::bridge::address;
 use crate::bridge::clipboard;
 use crate::bridge::keys::KEYS;
@@ -22,6 +26,12 @@ pub struct DialogsProps {
     pub link: AttrValue,
     /// The scenario's title.
     pub title: AttrValue,
+    /// The scenario.
+    pub text: Rc<str>,
+    /// How many of its operations are done.
+    pub op: u64,
+    /// The version that it runs on.
+    pub version: Version,
     /// To close it.
     pub act: Callback<Action>,
 }
@@ -60,8 +70,7 @@ pub fn copy_link(state: &State, act: &Callback<Action>) {
 pub fn Dialogs(props: &DialogsProps) -> Html {
     let DialogsProps { dialog, link, act, .. } = props;
     let element = use_node_ref();
-    let panel = use_state(String::new);
-    let theme = use_state(String::new);
+    let wish = use_state(Wish::default);
     let opened = element.clone();
     use_effect_with(*dialog, move |_| {
         if let Some(dialog) = opened.cast::<HtmlDialogElement>() {
@@ -83,7 +92,8 @@ pub fn Dialogs(props: &DialogsProps) -> Html {
     let (heading, body) = match dialog {
         Dialog::Keys => ("Keys", keys()),
         Dialog::Link => ("Link", link_field(link)),
-        Dialog::Embed => ("Embed", embed_code(props, &panel, &theme)),
+        Dialog::Embed => ("Embed", embed_code(props, &wish)),
+        Dialog::Versions => ("Versions", versions(props)),
     };
     html! {
         <dialog ref={element} {onclose} onclick={beside} aria-labelledby="dialog-heading">
@@ -97,6 +107,15 @@ pub fn Dialogs(props: &DialogsProps) -> Html {
                 { body }
             </div>
         </dialog>
+    }
+}
+
+fn versions(DialogsProps { text, version, act, .. }: &DialogsProps) -> Html {
+    html! {
+        <>
+            <p>{ "This scenario on each version that pgscope knows. What differs from yours is marked." }</p>
+            <Versions text={AttrValue::from(Rc::clone(text))} own={*version} act={act.clone()} />
+        </>
     }
 }
 
@@ -129,11 +148,22 @@ fn link_field(link: &AttrValue) -> Html {
     }
 }
 
+/// What can be chosen of the code that embeds; nothing is the usual.
+#[derive(Clone, Default)]
+struct Wish {
+    kind: String,
+    panel: String,
+    theme: String,
+}
+
 /// The iframe's code, for a page about this scenario.
-fn snippet(link: &str, title: &str, panel: &str, theme: &str) -> String {
+fn iframe(link: &str, title: &str, wish: &Wish) -> String {
     let (page, fragment) = link.split_once('#').unwrap_or((link, ""));
-    let panel = if panel.is_empty() { String::new() } else { format!("&amp;panel={panel}") };
-    let theme = if theme.is_empty() { String::new() } else { format!("&amp;theme={theme}") };
+    let query = |name, value: &str| match value {
+        "" => String::new(),
+        value => ["&amp;", name, "=", value].concat(),
+    };
+    let (panel, theme) = (query("panel", &wish.panel), query("theme", &wish.theme));
     let title: String = title.chars().filter(|c| !matches!(c, '"' | '<' | '>' | '&')).collect();
     format!(
         "<iframe src=\"{page}?embed{panel}{theme}#{fragment}\"\n  title=\"pgscope: {title}\" \
@@ -143,17 +173,41 @@ fn snippet(link: &str, title: &str, panel: &str, theme: &str) -> String {
     )
 }
 
+/// The custom element's code: the script, that can be read and changed where it stands.
+fn element(DialogsProps { link, text, op, .. }: &DialogsProps, wish: &Wish) -> String {
+    let (page, fragment) = link.split_once('#').unwrap_or((link, ""));
+    let folder = page.rfind('/').and_then(|end| page.get(..=end)).unwrap_or_default();
+    let attribute = |name, value: &str| match value {
+        "" => String::new(),
+        value => [" ", name, "=\"", value, "\""].concat(),
+    };
+    let (panel, theme) = (attribute("panel", &wish.panel), attribute("theme", &wish.theme));
+    // In a script element these would be HTML's: then the link has the text.
+    let (source, body) = if text.contains("</") || text.contains("<!--") {
+        (attribute("src", &["#", fragment].concat()), String::new())
+    } else {
+        let body = ["<script type=\"text/pgscope\">\n", text.trim_end(), "\n</script>"].concat();
+        (attribute("at", &op.to_string()), body)
+    };
+    format!(
+        "<script src=\"{folder}pg-scope.js\" defer></script>\n\
+         <pg-scope height=\"520\"{panel}{theme}{source}>{body}</pg-scope>"
+    )
+}
+
 /// The code that embeds, with what can be chosen of it.
-fn embed_code(
-    DialogsProps { link, title, act, .. }: &DialogsProps,
-    panel: &UseStateHandle<String>,
-    theme: &UseStateHandle<String>,
-) -> Html {
-    let code = snippet(link, title, panel, theme);
-    let set = |state: &UseStateHandle<String>| {
-        let state = state.clone();
+fn embed_code(props: &DialogsProps, wish: &UseStateHandle<Wish>) -> Html {
+    let DialogsProps { link, title, act, .. } = props;
+    let code = match wish.kind.is_empty() {
+        true => iframe(link, title, wish),
+        false => element(props, wish),
+    };
+    let set = |change: fn(&mut Wish, String)| {
+        let wish = wish.clone();
         Callback::from(move |event: Event| {
-            state.set(event.target_unchecked_into::<HtmlSelectElement>().value());
+            let mut next = (*wish).clone();
+            change(&mut next, event.target_unchecked_into::<HtmlSelectElement>().value());
+            wish.set(next);
         })
     };
     let copy = {
@@ -170,20 +224,17 @@ fn embed_code(
         <>
             <p>{ "Put this where the page about it has its HTML. It opens where you stand now." }</p>
             <div class="options">
-                <label>{ "picture" }
-                    <select onchange={set(panel)}>
-                        <option value="">{ "shared memory" }</option>
-                        <option value="memory">{ "local memory" }</option>
-                    </select>
-                </label>
-                <label>{ "theme" }
-                    <select onchange={set(theme)}>
-                        <option value="">{ "as the reader's system" }</option>
-                        <option value="light">{ "light" }</option>
-                        <option value="dark">{ "dark" }</option>
-                    </select>
-                </label>
+                { choice("code", &wish.kind, set(|wish, kind| wish.kind = kind),
+                    &[("", "iframe"), ("element", "custom element")]) }
+                { choice("picture", &wish.panel, set(|wish, panel| wish.panel = panel),
+                    &[("", "shared memory"), ("memory", "local memory")]) }
+                { choice("theme", &wish.theme, set(|wish, theme| wish.theme = theme),
+                    &[("", "as the reader's system"), ("light", "light"), ("dark", "dark")]) }
             </div>
+            if !wish.kind.is_empty() {
+                <p class="dim">{ "The first line once on a page, the second wherever one is wanted: the scenario \
+                    stands in it to be read and changed." }</p>
+            }
             <textarea readonly=true rows="7" aria-label="Embed code" value={code} spellcheck="false" />
             <button type="button" class="primary" onclick={copy}>{ "Copy code" }</button>
             <h3>{ "The picture alone" }</h3>
@@ -196,6 +247,19 @@ fn embed_code(
             </div>
         </>
     }
+}
+
+/// One of a few values, by its label. Which one is chosen is said of each: the last is put in first.
+fn choice(
+    label: &'static str,
+    chosen: &str,
+    onchange: Callback<Event>,
+    offered: &[(&'static str, &'static str)],
+) -> Html {
+    let options = offered.iter().map(|&(value, name)| {
+        html! { <option {value} selected={value == chosen}>{ name }</option> }
+    });
+    html! { <label>{ label }<select {onchange}>{ for options }</select></label> }
 }
 
 /// A button that saves the picture, or says why there is none.

@@ -13,7 +13,8 @@ use pgscope_scenario::{Class, Diagnostic, highlight_line};
 use web_sys::{HtmlElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
-use crate::bridge::editor;
+use super::complete::{self, Offered, Pressed};
+use crate::bridge::{editor, reveal};
 use crate::paint::groups::{Group, Groups};
 use crate::state::{Action, Move};
 
@@ -199,17 +200,33 @@ pub fn Editor(props: &EditorProps) -> Html {
         }
     });
 
+    let offered = use_state_eq(|| None::<Offered>);
+    // What was chosen comes back as input too, and may be gone on from.
+    let chosen = use_mut_ref(|| false);
     let on_edit = act.reform(|text: String| Action::Edit(text.into()));
-    let oninput = Callback::from(move |event: InputEvent| {
-        if !*writing.borrow() {
-            let field: HtmlTextAreaElement = event.target_unchecked_into();
-            on_edit.emit(field.value());
-        }
-    });
+    let oninput = {
+        let (offered, chosen) = (offered.setter(), Rc::clone(&chosen));
+        Callback::from(move |event: InputEvent| {
+            if !*writing.borrow() {
+                let field: HtmlTextAreaElement = event.target_unchecked_into();
+                on_edit.emit(field.value());
+                offered.set(Offered::at_caret(&field, chosen.replace(false)));
+            }
+        })
+    };
     // Escape gives the keys back to the page; those for breakpoints work here too.
     let pressed = act.clone();
+    let (state, accepted) = (offered.clone(), Rc::clone(&chosen));
     let onkeydown = Callback::from(move |event: KeyboardEvent| {
         let field: HtmlTextAreaElement = event.target_unchecked_into();
+        match complete::pressed(&event, (*state).as_ref(), &field) {
+            Pressed::Shows(next) => return state.set(next),
+            Pressed::Takes(place) => {
+                accepted.replace(true);
+                return complete::take((*state).as_ref(), place, &field);
+            }
+            Pressed::Else => {}
+        }
         match event.key().as_str() {
             "Escape" => {
                 let _ = field.blur();
@@ -250,8 +267,36 @@ pub fn Editor(props: &EditorProps) -> Html {
     let current = line.map(|line| format!("--at: {}", line.saturating_sub(1)));
     let mark = current.map(|at| html! { <div class="current" style={at} /> });
     let digits = count.to_string().len();
+    let close = {
+        let offered = offered.setter();
+        Callback::from(move |()| offered.set(None))
+    };
+    let take = {
+        let (offered, field, chosen) = (offered.clone(), field.clone(), Rc::clone(&chosen));
+        Callback::from(move |place: usize| {
+            if let Some(field) = field.cast::<HtmlTextAreaElement>() {
+                chosen.replace(true);
+                complete::take((*offered).as_ref(), place, &field);
+            }
+        })
+    };
+    let onscroll = {
+        let (offered, field) = (offered.clone(), field.clone());
+        Callback::from(move |_: Event| {
+            let shown = offered.as_ref().zip(field.cast::<HtmlTextAreaElement>());
+            if let Some((shown, field)) = shown {
+                offered.set(shown.scrolled(&field));
+            }
+        })
+    };
+    let active = offered.as_ref().and_then(|it| it.active).map(complete::id);
+    use_effect_with(active.clone(), |active| {
+        if let Some(active) = active {
+            reveal::reveal(&["#", active].concat());
+        }
+    });
     html! {
-        <div class="editor" ref={scroller} style={format!("--digits: {}", digits.max(2))}>
+        <div class="editor" ref={scroller.clone()} {onscroll} style={format!("--digits: {}", digits.max(2))}>
             <div class="gutter" aria-hidden="true" {onclick}>
                 { mark.clone() }
                 { (*gutter).clone() }
@@ -260,7 +305,12 @@ pub fn Editor(props: &EditorProps) -> Html {
                 { mark }
                 <div class="paint" aria-hidden="true">{ (*paint).clone() }</div>
                 <textarea ref={field} aria-label="Scenario" spellcheck="false" autocomplete="off"
-                    autocapitalize="off" wrap="off" rows="1" {oninput} {onkeydown} />
+                    autocapitalize="off" wrap="off" rows="1" {oninput} {onkeydown}
+                    aria-autocomplete="list" aria-controls={offered.is_some().then_some("completions")}
+                    aria-activedescendant={active} onblur={close.reform(|_: FocusEvent| ())}
+                    onwheel={close.reform(|_: WheelEvent| ())}
+                    onpointerdown={close.reform(|_: PointerEvent| ())} />
+                if let Some(offered) = &*offered { { complete::list(offered, &take) } }
             </div>
         </div>
     }

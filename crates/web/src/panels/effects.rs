@@ -8,7 +8,9 @@ use yew::prelude::*;
 
 use crate::bridge::address::{self, Query};
 use crate::bridge::keys::{self, Wish};
-use crate::bridge::{announce_ready, clock, crash, drafts, files, later, rest, storage, theme};
+use crate::bridge::{
+    announce_ready, clock, crash, drafts, files, later, rest, reveal, storage, theme,
+};
 use crate::panels::files::open;
 use crate::state::{Action, Activity, Notice, SPEEDS, State};
 
@@ -167,6 +169,22 @@ pub fn use_memory_of_the_script(state: &State, query: Query) {
 #[hook]
 pub fn use_projector(state: &State) {
     use_effect_with(state.projector, |&on| theme::enlarge(on));
+}
+
+/// On a phone, what was asked for is scrolled to: the card of a buffer, another pane.
+#[hook]
+pub fn use_looks(state: &State) {
+    use_effect_with(state.selected, |selected| {
+        if selected.is_some() {
+            reveal::reveal_in_one_column(".buffer-card");
+        }
+    });
+    let first = use_mut_ref(|| true);
+    use_effect_with(state.pane, move |_| {
+        if !first.replace(false) {
+            reveal::reveal_in_one_column(".shared > header");
+        }
+    });
 }
 
 /// Name the tab after the scenario.

@@ -11,6 +11,7 @@ use super::notice::notices;
 use super::page::{local, shared};
 use super::question::question;
 use super::transport::transport;
+use crate::bridge::address::Query;
 use crate::bridge::host::{Message, tell};
 use crate::bridge::told::Plain;
 use crate::bridge::{address, observe};
@@ -21,8 +22,8 @@ use crate::state::{Action, Activity, State};
 pub struct EmbedProps {
     /// Everything.
     pub state: State,
-    /// Local memory instead of the buffer pool.
-    pub memory: bool,
+    /// How its host wants it.
+    pub query: Query,
     /// To change it.
     pub act: Callback<Action>,
 }
@@ -37,7 +38,7 @@ impl PartialEq for EmbedProps {
 /// The embed.
 #[component]
 pub fn Embed(props: &EmbedProps) -> Html {
-    let EmbedProps { state, memory, act } = props;
+    let EmbedProps { state, query, act } = props;
     let root = use_node_ref();
 
     let watched = root.clone();
@@ -58,7 +59,7 @@ pub fn Embed(props: &EmbedProps) -> Html {
 
     let whole = address::of(&state.link(), "");
     html! {
-        <div class="embed" ref={root}>
+        <div class={classes!("embed", query.auto.then_some("auto"))} ref={root}>
             <header class="top">
                 <h1 class="brand">{ icons::logo() }<span>{ "pgscope" }</span></h1>
                 <a href={whole} target="_blank" rel="noopener">
@@ -69,7 +70,7 @@ pub fn Embed(props: &EmbedProps) -> Html {
             <Glossary />
             if let Some(view) = &state.view {
                 <main>
-                    { if *memory { local(state, view, act) } else { shared(state, view, act, false) } }
+                    { if query.memory { local(state, view, act) } else { shared(state, view, act, false) } }
                 </main>
                 <footer class="story">
                     { sentence(view, state.activity == Activity::Resting) }

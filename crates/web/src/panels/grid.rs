@@ -1,23 +1,37 @@
-//! The grid of buffers: pools beyond the dial's size, on one canvas.
+//! The grid of buffers: pools beyond the dial's size, on one canvas, from as near as the reader likes.
 //!
-//! The canvas is painted anew when the frame, its size or the theme changes. What the pointer
-//! or the keyboard does only moves marks above it, so hovering paints nothing.
+//! On the canvas only cells with another look than before are drawn ([`canvas`]). What the pointer or
+//! the keyboard does moves marks above it ([`marks`]), so hovering paints nothing. For the keyboard and
+//! for those who listen it is a grid with roving focus, of which only the cells exist that have the
+//! focus or had it before ([`cells`]).
 
+mod canvas;
+mod cards;
+mod cells;
+mod marks;
+mod overview;
+mod pointer;
+
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use pgscope_core::ids::BufferId;
-use wasm_bindgen::{Clamped, JsCast};
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
+use web_sys::HtmlCanvasElement;
 use yew::prelude::*;
 
-use super::dial::writers::writers;
 use super::theme::{palette, use_size, use_theme};
 use crate::frame::Frame;
-use crate::paint::cells::{self, Cell};
-use crate::paint::grid::{Layout, Palette, Pixels};
+use crate::paint::grid::layout::{Camera, Layout};
 use crate::paint::short::Short;
 use crate::paint::story::Story;
 use crate::paint::words;
+use canvas::{Painted, Style};
+use overview::Overview;
+
+/// The largest cell, in CSS pixels.
+const LARGEST: f64 = 104.0;
+/// How much nearer a press of a key or a button goes.
+const STEP: f64 = 1.5;
 
 /// What the grid is given.
 #[derive(Clone, Properties)]
@@ -40,190 +54,221 @@ impl PartialEq for GridProps {
     }
 }
 
-/// The buffers as cells: colour by relation, brightness by usage count.
+/// What is seen, and how to see something else: shared by the keys, the pointer and the buttons.
+#[derive(Clone)]
+struct Sight {
+    /// All cells at once.
+    fit: Layout,
+    /// The largest pitch.
+    most: u32,
+    /// What is seen; ahead of what is drawn while events come faster than pictures.
+    camera: Rc<RefCell<Camera>>,
+    /// To draw what is seen.
+    show: UseStateSetter<Camera>,
+}
+
+impl Sight {
+    fn layout(&self) -> Layout {
+        self.camera.borrow().layout(self.fit, self.most)
+    }
+
+    fn turn(&self, to: impl FnOnce(Camera) -> Camera) {
+        let camera = to(*self.camera.borrow());
+        *self.camera.borrow_mut() = camera;
+        self.show.set(camera);
+    }
+
+    /// So many times nearer to a pixel of the picture.
+    fn nearer(&self, times: f64, at: (f64, f64)) {
+        self.turn(|camera| camera.nearer(self.fit, self.most, times, at));
+    }
+
+    /// The same to a buffer if it is in the picture, else to the picture's middle.
+    fn nearer_to(&self, times: f64, buffer: Option<BufferId>) {
+        let layout = self.layout();
+        let (x, y) = match buffer.filter(|buffer| layout.shows(*buffer)) {
+            Some(buffer) => layout.middle(buffer),
+            None => (i64::from(layout.width / 2), i64::from(layout.height / 2)),
+        };
+        self.nearer(times, (x as f64, y as f64));
+    }
+}
+
+/// The buffers as cells: colour by relation, depth by usage count, and from near what the dial shows.
 #[function_component]
 pub fn Grid(props: &GridProps) -> Html {
     let GridProps { frame, story, selected, on_select } = props;
-    let n = frame.server.pool().nbuffers();
+    let server = &frame.server;
+    let n = server.pool().nbuffers();
     // What the cells may take is measured on an empty box, so that the picture can be smaller.
     let (ruler, canvas) = (use_node_ref(), use_node_ref());
     let size = use_size(ruler.clone());
     let theme = use_theme();
     let hover = use_state_eq(|| None::<BufferId>);
+    let cursor = use_state_eq(|| (BufferId(0), BufferId(0)));
+    let held = use_state_eq(|| false);
     let ratio = web_sys::window().map_or(1.0, |window| window.device_pixel_ratio()).clamp(1.0, 3.0);
     let device = |length: u32| (f64::from(length) * ratio) as u32;
-    let layout = Layout::fit(n, device(size.0), device(size.1));
+
+    let shown = use_state_eq(|| Camera::WHOLE);
+    let camera = use_mut_ref(|| Camera::WHOLE);
+    *camera.borrow_mut() = *shown;
+    let sight = Sight {
+        fit: Layout::fit(n, device(size.0), device(size.1)),
+        most: (LARGEST * ratio) as u32,
+        camera,
+        show: shown.setter(),
+    };
+    let layout = sight.layout();
+    let is_whole = layout == sight.fit;
 
     // To ask for the theme's colours lays the page out: once for each theme.
-    let colours = use_mut_ref(|| None::<(u32, Palette)>);
-    use_effect_with((frame.clone(), story.clone(), layout, theme), {
-        let canvas = canvas.clone();
-        move |(frame, story, layout, theme)| {
-            if size.0 > 0
-                && let Some(canvas) = canvas.cast::<HtmlCanvasElement>()
-            {
-                let known = colours.borrow().filter(|(of, _)| of == theme);
-                let palette = known.map_or_else(|| palette(&canvas), |(_, palette)| palette);
-                *colours.borrow_mut() = Some((*theme, palette));
-                draw(&canvas, &palette, frame, story, *layout);
+    let style = use_mut_ref(|| None::<(u32, Rc<Style>)>);
+    let painted = use_mut_ref(Painted::default);
+    use_effect_with((frame.clone(), layout, theme, size.0 > 0), {
+        let (canvas, story, style) = (canvas.clone(), Rc::clone(story), Rc::clone(&style));
+        move |(frame, layout, theme, is_there)| {
+            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| *is_there) {
+                let style = known_style(&style, &canvas, *theme, ratio);
+                painted.borrow_mut().draw(&canvas, &style, frame, &story, *layout);
             }
         }
     });
-
-    let at = {
-        move |event: &MouseEvent| {
-            let (x, y) = (f64::from(event.offset_x()) * ratio, f64::from(event.offset_y()) * ratio);
-            layout.buffer_at(x.max(0.0) as u32, y.max(0.0) as u32)
-        }
-    };
-    let onmousemove = {
-        let hover = hover.clone();
-        Callback::from(move |event: MouseEvent| hover.set(at(&event)))
-    };
-    let onmouseleave = {
-        let hover = hover.clone();
-        Callback::from(move |_: MouseEvent| hover.set(None))
-    };
-    let onclick = {
-        let (on_select, selected, focused) = (on_select.clone(), *selected, canvas.clone());
-        Callback::from(move |event: MouseEvent| {
-            on_select.emit(at(&event).filter(|buffer| selected != Some(*buffer)));
-            if let Some(canvas) = focused.cast::<HtmlCanvasElement>() {
-                // Arrows go on from where the pointer chose; a canvas without focus only stays.
-                let _ = canvas.focus();
+    let wanted = use_mut_ref(|| false);
+    use_effect_with(cursor.0, {
+        let wanted = Rc::clone(&wanted);
+        move |buffer| {
+            if wanted.replace(false) {
+                cells::focus(*buffer);
             }
+        }
+    });
+    pointer::use_wheel(&canvas, &sight, ratio);
+
+    let go = {
+        let (cursor, wanted, sight) = (cursor.clone(), Rc::clone(&wanted), sight.clone());
+        let hover = hover.clone();
+        Callback::from(move |buffer: BufferId| {
+            *wanted.borrow_mut() = true;
+            // Words follow the keyboard, even with the pointer resting on another buffer.
+            hover.set(None);
+            cursor.set((buffer, cursor.0));
+            sight.turn(|camera| camera.showing(sight.fit, sight.most, buffer));
         })
     };
-    let onkeydown = {
-        // The words follow the keyboard, even with the pointer resting on another buffer.
-        let (hover, on_select) = (hover.clone(), on_select.clone());
-        let on_key = Callback::from(move |chosen| {
-            hover.set(None);
-            on_select.emit(chosen);
-        });
-        keys(n, layout.columns, *selected, &on_key)
+    let grip = use_mut_ref(pointer::Grip::default);
+    let on_choice = {
+        let (on_select, selected, go) = (on_select.clone(), *selected, go.clone());
+        Callback::from(move |buffer: Option<BufferId>| {
+            on_select.emit(buffer.filter(|buffer| selected != Some(*buffer)));
+            // Arrows go on from where the pointer chose.
+            buffer.iter().for_each(|buffer| go.emit(*buffer));
+        })
     };
+    let pointer = pointer::Pointer::new(&grip, &sight, ratio, &hover, on_choice);
 
-    let described = hover.or(*selected);
-    let words = described.and_then(|buffer| {
-        cells::cell(&frame.server, buffer).map(|cell| words::buffer(&frame.server, buffer, &cell))
-    });
-    let strategy = frame.server.pool().strategy();
-    let mark = |buffer: BufferId, class: &'static str| {
-        let ((x, y), side) = (layout.place(buffer), layout.pitch - layout.gap);
-        let px = |length: u32| Short(f64::from(length) / ratio);
-        let style = format!(
-            "left:{:.3}px;top:{:.3}px;width:{side:.3}px;height:{side:.3}px",
-            px(x),
-            px(y),
-            side = px(side)
-        );
-        html! { <span class={classes!("grid-mark", class)} {style}></span> }
+    let described = hover.or(held.then_some(cursor.0)).or(*selected);
+    let words = described.and_then(|buffer| words::of_buffer(server, buffer));
+    let strategy = server.pool().strategy();
+    let px = |length: u32| Short(f64::from(length) / ratio);
+    let css = format!("width:{:.3}px;height:{:.3}px", px(layout.width), px(layout.height));
+    let centre = held.then_some(cursor.0).or(*selected);
+    let on_look = {
+        let sight = sight.clone();
+        Callback::from(move |(x, y): (f64, f64)| {
+            sight.turn(|camera| Camera { x, y, ..camera }.moved(sight.fit, sight.most, (0.0, 0.0)));
+        })
     };
-    let css = format!(
-        "width:{:.3}px;height:{:.3}px",
-        Short(f64::from(layout.width) / ratio),
-        Short(f64::from(layout.height) / ratio)
-    );
+    let style = style.borrow().as_ref().map(|(_, style)| Rc::clone(style));
     html! {
         <div class="grid">
-            <p class="grid-hand">
-                { "hand at buffer " }<strong>{ words::thousands(u64::from(strategy.hand()) + 1) }</strong>
-                { format!(" · pass {} · {}", strategy.passes() + 1, words::count(strategy.allocs().into(), "alloc")) }
-            </p>
+            <div class="grid-head">
+                <p class="grid-hand">
+                    { "hand at buffer " }<strong>{ words::thousands(u64::from(strategy.hand()) + 1) }</strong>
+                    { format!(" · pass {} · {}", strategy.passes() + 1, words::count(strategy.allocs().into(), "alloc")) }
+                </p>
+                { zoom(&sight, centre, BufferId(strategy.hand())) }
+            </div>
             <div class="grid-ruler" ref={ruler} aria-hidden="true"></div>
             <div class="grid-stage">
-                <div class="grid-sheet" style={css.clone()}>
+                <div class={classes!("grid-sheet", (!is_whole).then_some("near"))} style={css.clone()}>
                     <canvas ref={canvas} width={layout.width.to_string()} height={layout.height.to_string()}
-                        style={css} tabindex="0" role="application"
-                        aria-label={format!("Grid of {} shared buffers. Arrow keys choose a buffer.",
-                            words::thousands(n.into()))}
-                        {onclick} {onkeydown} {onmousemove} {onmouseleave}></canvas>
+                        style={css} aria-hidden="true"
+                        onclick={pointer.click()} onpointerdown={pointer.down()} onpointermove={pointer.moved()}
+                        onpointerup={pointer.up()} onpointercancel={pointer.up()} onpointerleave={pointer.leave()} />
                     // Apart from the canvas: when marks come and go, it must stay the same node.
-                    <div>
-                        { mark(BufferId(strategy.hand()), "at-hand") }
-                        { for writers(&frame.server, story).map(|(class, _, at)| mark(at, class)) }
-                        { for hover.map(|buffer| mark(buffer, "hovered")) }
-                        { for selected.map(|buffer| mark(buffer, "selected")) }
-                    </div>
+                    { marks::marks(server, story, layout, ratio, *hover, *selected) }
+                    { cells::cells(props, layout, ratio, *cursor, &go, &sight, &held) }
+                    { marks::flags(server, story, layout, ratio, &sight) }
+                    if let Some(style) = style.filter(|_| !is_whole) {
+                        <Overview frame={frame.clone()} story={Rc::clone(story)} {style} {theme}
+                            fit={sight.fit} {layout} {on_look} />
+                    }
                 </div>
             </div>
-            <p class="grid-words" aria-live={if hover.is_none() { "polite" } else { "off" }}>
+            <p class="grid-words" aria-hidden="true">
                 { words.unwrap_or_else(|| "Point at a buffer, or choose one with the arrow keys.".into()) }
             </p>
         </div>
     }
 }
 
-/// Arrows move the selection, Home and End go to the ends, Escape takes it back.
-fn keys(
-    n: u32,
-    columns: u32,
-    selected: Option<BufferId>,
-    on_select: &Callback<Option<BufferId>>,
-) -> Callback<KeyboardEvent> {
-    let on_select = on_select.clone();
-    Callback::from(move |event: KeyboardEvent| {
-        if event.ctrl_key() || event.alt_key() || event.meta_key() {
-            return;
-        }
-        let to = match (event.key().as_str(), selected.map(|buffer| buffer.0)) {
-            ("Escape", Some(_)) => None,
-            ("Home", _) => Some(0),
-            ("End", _) => Some(n - 1),
-            ("ArrowRight" | "ArrowDown" | "ArrowLeft" | "ArrowUp", None) => Some(0),
-            ("ArrowRight", Some(at)) => Some((at + 1).min(n - 1)),
-            ("ArrowLeft", Some(at)) => Some(at.saturating_sub(1)),
-            ("ArrowDown", Some(at)) if at + columns < n => Some(at + columns),
-            ("ArrowUp", Some(at)) if at >= columns => Some(at - columns),
-            ("ArrowDown" | "ArrowUp", Some(at)) => Some(at),
-            _ => return,
-        };
-        event.prevent_default();
-        on_select.emit(to.map(BufferId));
-    })
-}
-
-fn draw(
+/// The style of a theme; asked for once.
+fn known_style(
+    known: &RefCell<Option<(u32, Rc<Style>)>>,
     canvas: &HtmlCanvasElement,
-    palette: &Palette,
-    frame: &Frame,
-    story: &Story,
-    layout: Layout,
-) {
-    let descs = frame.server.pool().descs();
-    let mut pixels = Pixels::paint(layout, palette, descs.map(|(_, desc)| Cell::of(&desc)));
-    light(&mut pixels, palette, story, layout);
-    let context = canvas.get_context("2d").ok().flatten();
-    let context = context.and_then(|context| context.dyn_into::<CanvasRenderingContext2d>().ok());
-    let bytes = Clamped(pixels.bytes());
-    let image = ImageData::new_with_u8_clamped_array_and_sh(bytes, layout.width, layout.height);
-    if let (Some(context), Ok(image)) = (context, image) {
-        // A canvas without room shows nothing: there is nothing to do about it.
-        let _ = context.put_image_data(&image, 0.0, 0.0);
+    theme: u32,
+    ratio: f64,
+) -> Rc<Style> {
+    let found = known.borrow().clone().filter(|(of, style)| *of == theme && style.ratio == ratio);
+    let (_, style) = found.unwrap_or_else(|| {
+        let (palette, face) = palette(canvas);
+        (theme, Rc::new(Style { palette, face, ratio }))
+    });
+    *known.borrow_mut() = Some((theme, Rc::clone(&style)));
+    style
+}
+
+/// Nearer and farther, all cells at once, and to the hand.
+fn zoom(sight: &Sight, centre: Option<BufferId>, hand: BufferId) -> Html {
+    let layout = sight.layout();
+    let (is_whole, is_nearest) = (layout == sight.fit, layout.pitch >= sight.most);
+    let button = |label: &'static str,
+                  title: &'static str,
+                  sign: &'static str,
+                  off: bool,
+                  to: Callback<MouseEvent>| {
+        html! {
+            <button type="button" aria-label={label} {title} disabled={off} onclick={to}>{ sign }</button>
+        }
+    };
+    let step = |times: f64| {
+        let sight = sight.clone();
+        Callback::from(move |_: MouseEvent| sight.nearer_to(times, centre))
+    };
+    let whole = {
+        let sight = sight.clone();
+        Callback::from(move |_: MouseEvent| sight.turn(|_| Camera::WHOLE))
+    };
+    let to_hand = {
+        let sight = sight.clone();
+        Callback::from(move |_: MouseEvent| sight.turn(|camera| to_buffer(&sight, camera, hand)))
+    };
+    let times = f64::from(layout.pitch) / f64::from(sight.fit.pitch);
+    html! {
+        <div class="grid-zoom" role="group" aria-label="Zoom">
+            { button("Zoom out", "farther (−)", "−", is_whole, step(1.0 / STEP)) }
+            <output aria-label="Zoom factor">{ format!("{}×", Short(times)) }</output>
+            { button("Zoom in", "nearer (+)", "+", is_nearest, step(STEP)) }
+            { button("Whole pool", "all buffers (0)", "all", is_whole, whole) }
+            { button("To the hand", "where the hand is, from near", "hand", false, to_hand) }
+        </div>
     }
 }
 
-/// What the operation did, as outlines.
-fn light(pixels: &mut Pixels, palette: &Palette, story: &Story, layout: Layout) {
-    let thick = (layout.pitch / 8).clamp(1, 3);
-    for (buffer, deed) in &story.deeds {
-        let colour = match deed.class() {
-            "passed" => palette.pin,
-            "lowered" => palette.miss,
-            "taken" => palette.evict,
-            "popped" | "written" => palette.accent,
-            _ => palette.line,
-        };
-        pixels.outline(*buffer, colour, 1);
-    }
-    let lit = [story.hit, story.victim, story.arriving.map(|page| page.buffer)];
-    for buffer in lit.into_iter().flatten() {
-        let colour = match story.glow(buffer) {
-            Some("hit") => palette.hit,
-            Some("victim") => palette.evict,
-            _ => palette.miss,
-        };
-        pixels.outline(buffer, colour, thick);
-    }
+/// A buffer in the middle, from as near as it takes to read it.
+fn to_buffer(sight: &Sight, camera: Camera, buffer: BufferId) -> Camera {
+    let readable = f64::from(sight.most) * 0.6 / f64::from(sight.fit.pitch);
+    let camera = Camera { zoom: camera.zoom.max(readable), ..camera };
+    camera.towards(sight.fit, buffer).moved(sight.fit, sight.most, (0.0, 0.0))
 }

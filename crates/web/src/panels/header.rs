@@ -19,6 +19,9 @@ const SIZES: [(u32, &str); 7] = [
     (16_384, "128MB"),
 ];
 
+/// The value of the choice that is none.
+const COMPARE: &str = "all";
+
 /// A size as PostgreSQL's `SHOW` prints it.
 fn size(buffers: u32) -> String {
     let kb = u64::from(buffers) * 8;
@@ -40,17 +43,29 @@ pub fn header(
     let program = state.view.as_ref().map(|view| &view.program);
     let config = program.map(|program| program.config()).unwrap_or_default();
     let (title, buffers) = (state.title().to_owned(), config.shared_buffers);
-    let choose = |setting| {
-        act.reform(move |event: Event| {
-            let select = event.target_unchecked_into::<HtmlSelectElement>();
-            Action::Server(setting, select.value().into())
-        })
-    };
+    let on_size = act.reform(|event: Event| {
+        let select = event.target_unchecked_into::<HtmlSelectElement>();
+        Action::Server(Setting::SharedBuffers, select.value().into())
+    });
     let versions = Version::OFFERED.iter().map(|version| {
         let number = version.number().to_string();
         let selected = *version == config.version;
         html! { <option value={number.clone()} {selected}>{ number }</option> }
     });
+    // Not a version, but a look at all of them.
+    let on_version = {
+        let (act, own) = (act.clone(), config.version.number().to_string());
+        Callback::from(move |event: Event| {
+            let select = event.target_unchecked_into::<HtmlSelectElement>();
+            act.emit(match select.value().as_str() {
+                COMPARE => {
+                    select.set_value(&own);
+                    Action::Show(Some(Dialog::Versions))
+                }
+                number => Action::Server(Setting::Version, number.into()),
+            });
+        })
+    };
     let offered = SIZES.iter().any(|(count, _)| *count == buffers);
     let sizes = SIZES.iter().map(|&(count, name)| {
         html! { <option value={name} selected={count == buffers}>{ name }</option> }
@@ -69,11 +84,14 @@ pub fn header(
             <h1>{ if title.is_empty() { "Untitled scenario".into() } else { title } }</h1>
             <label class="chip version" title="PostgreSQL">
                 <span>{ "PostgreSQL" }</span>
-                <select aria-label="PostgreSQL" onchange={choose(Setting::Version)}>{ for versions }</select>
+                <select aria-label="PostgreSQL" onchange={on_version}>
+                    { for versions }
+                    <option value={COMPARE}>{ "Compare all" }</option>
+                </select>
             </label>
             <label class="chip buffers">
                 <span>{ "shared_buffers" }</span>
-                <select onchange={choose(Setting::SharedBuffers)}>
+                <select aria-label="shared_buffers" onchange={on_size}>
                     if !offered { <option selected=true>{ size(buffers) }</option> }
                     { for sizes }
                 </select>

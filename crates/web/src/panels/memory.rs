@@ -43,6 +43,20 @@ pub struct MemoryProps {
     pub on_chunk: Callback<Option<Addr>>,
 }
 
+/// What the reader opened, closed and points at, none of which the machine knows.
+#[derive(Clone, Default, PartialEq)]
+struct Looks {
+    /// Contexts with which the scenario has nothing to do are shown too.
+    unfolded: bool,
+    /// Contexts whose children are not.
+    closed: Rc<[Addr]>,
+    /// The chunk under the pointer.
+    pointed: Option<Addr>,
+}
+
+/// The same, to be changed.
+type Looked = UseStateHandle<Looks>;
+
 /// What the parts of the panel share.
 #[derive(Clone)]
 struct View {
@@ -99,7 +113,7 @@ impl View {
 /// Local memory: contexts, blocks, chunks.
 #[function_component]
 pub fn Memory(props: &MemoryProps) -> Html {
-    let unfolded = use_state(|| false);
+    let looks = use_state_eq(Looks::default);
     let replay = {
         let frame = props.frame.clone();
         use_memo((frame.serial, shown(props)), move |(_, backend)| {
@@ -124,10 +138,10 @@ pub fn Memory(props: &MemoryProps) -> Html {
                     { format!("{} in {}", words::bytes(total), words::count(view.rows.len() as u64, "context")) }
                 </span>
             </div>
-            { tree::tree(&view, &unfolded, &props.on_open) }
+            { tree::tree(&view, &looks, &props.on_open) }
             { search(&view.story) }
             { notes(&view.story) }
-            { opened(&view, props) }
+            { opened(&view, props, &looks) }
             { opened_chunk }
             { costs::comparison(&view) }
         </div>
@@ -187,10 +201,12 @@ fn notes(story: &HeapStory) -> Html {
     }
 }
 
-fn opened(view: &View, props: &MemoryProps) -> Html {
+fn opened(view: &View, props: &MemoryProps, looks: &Looked) -> Html {
     let row = &view.open;
+    // What a search found lights up when its steps have been told.
+    let steps = format!("--steps:{}", view.story.search.len());
     html! {
-        <section class="mem-open" aria-label={format!("Context {}", row.name)}>
+        <section class="mem-open" aria-label={format!("Context {}", row.name)} style={steps}>
             <header>
                 <h3>{ &row.name }</h3>
                 if let Some(function) = &row.function {
@@ -209,7 +225,14 @@ fn opened(view: &View, props: &MemoryProps) -> Html {
             } else {
                 <p class="mem-purpose">{ purpose::purpose(row) }</p>
             }
-            { blocks::strips(view, props.chunk, &props.on_chunk) }
+            { blocks::strips(view, props.chunk, &props.on_chunk, looks) }
+            <p class="chunk-words" aria-hidden="true">
+                if let Some(pointed) = looks.pointed {
+                    { chunk::pointed(view, pointed) }
+                } else {
+                    { "Point at a chunk for its header in words; press it for its bytes." }
+                }
+            </p>
             { freelists::freelists(view) }
             { costs::fragmentation(view) }
         </section>

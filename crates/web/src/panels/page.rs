@@ -136,7 +136,8 @@ pub fn Page(props: &PageProps) -> Html {
             <Glossary />
             if let Some(dialog) = state.dialog {
                 <Dialogs {dialog} link={address::of(&state.link(), "")}
-                    title={state.title()} act={act.clone()} />
+                    title={state.title()} text={state.text.clone()} op={state.link().op}
+                    version={state.version()} act={act.clone()} />
             }
         </div>
     }

@@ -8,14 +8,15 @@ use yew::prelude::*;
 
 use crate::paint::grid::{Palette, Rgb, parse_colour};
 
-/// Read the tokens where the element stands.
-pub(super) fn palette(element: &Element) -> Palette {
+/// Read the tokens where the element stands, and the face of its words.
+pub(super) fn palette(element: &Element) -> (Palette, String) {
     let style = web_sys::window().and_then(|w| w.get_computed_style(element).ok().flatten());
     let token = |name: &str, fallback: Rgb| {
         let value = style.as_ref().and_then(|style| style.get_property_value(name).ok());
         value.and_then(|text| parse_colour(&text)).unwrap_or(fallback)
     };
-    Palette {
+    let face = style.as_ref().and_then(|style| style.get_property_value("font-family").ok());
+    let palette = Palette {
         panel: token("--panel", [17, 25, 48]),
         line: token("--line-strong", [45, 60, 99]),
         rels: [
@@ -30,7 +31,10 @@ pub(super) fn palette(element: &Element) -> Palette {
         evict: token("--evict", [255, 123, 114]),
         dirty: token("--dirty", [255, 159, 67]),
         pin: token("--pin", [194, 151, 255]),
-    }
+        text: token("--text", [232, 237, 247]),
+        dim: token("--dim", [142, 155, 185]),
+    };
+    (palette, face.unwrap_or_else(|| "sans-serif".into()))
 }
 
 /// A number that changes when the reader or the system changes the theme.

@@ -58,6 +58,14 @@ pub enum Kind {
     Set,
     /// `sleep`
     Sleep,
+    /// `seqscan`
+    Seqscan,
+    /// `advisory lock`, `advisory unlock`
+    Advisory,
+    /// `prepare`
+    Prepare,
+    /// `execute`
+    Execute,
 }
 
 /// A button's label and key.
@@ -97,6 +105,10 @@ pub const BUTTONS: &[Button] = &[
     button(Kind::Cleanup, "Cleanup lock", "v"),
     button(Kind::Set, "Set", "m"),
     button(Kind::Sleep, "Sleep", "s"),
+    button(Kind::Seqscan, "Scan", "h"),
+    button(Kind::Advisory, "Advisory lock", "y"),
+    button(Kind::Prepare, "Prepare", "j"),
+    button(Kind::Execute, "Execute", "i"),
 ];
 
 /// A blank of a statement.
@@ -130,6 +142,10 @@ pub enum Blank {
     Value,
     /// How long.
     Time,
+    /// A number that users agree on.
+    Key,
+    /// Which prepared statement.
+    Prepared,
 }
 
 impl Blank {
@@ -150,6 +166,8 @@ impl Blank {
             Blank::Setting => "setting",
             Blank::Value => "value",
             Blank::Time => "time",
+            Blank::Key => "key",
+            Blank::Prepared => "prepared",
         }
     }
 }
@@ -189,7 +207,7 @@ impl Draft {
             Kind::Checkpoint | Kind::BgWriter => &[],
             Kind::Read | Kind::Update => &[Blank::Backend, Blank::Table, Blank::Page],
             Kind::Pin => &[Blank::Backend, Blank::Table, Blank::Page, Blank::Name],
-            Kind::Extend => &[Blank::Backend, Blank::Table],
+            Kind::Extend | Kind::Seqscan => &[Blank::Backend, Blank::Table],
             Kind::Palloc => &[Blank::Backend, Blank::Size, Blank::Context, Blank::Name],
             Kind::Pfree => &[Blank::Backend, Blank::Chunk],
             Kind::Repalloc => &[Blank::Backend, Blank::Chunk, Blank::Size],
@@ -202,6 +220,9 @@ impl Draft {
             Kind::Lock => &[Blank::Backend, Blank::Table, Blank::Mode],
             Kind::Set => &[Blank::Backend, Blank::Setting, Blank::Value],
             Kind::Sleep => &[Blank::Time],
+            Kind::Advisory => &[Blank::Backend, Blank::Statement, Blank::Key],
+            Kind::Prepare => &[Blank::Backend, Blank::Name, Blank::Table],
+            Kind::Execute => &[Blank::Backend, Blank::Prepared],
         };
         let fields = blanks.iter().map(|&blank| known.field(kind, blank)).collect();
         Self { kind, fields, prelude: known.prelude(kind, blanks) }
@@ -246,6 +267,17 @@ impl Draft {
                 };
                 format!("create context {name} in {context}{allocator}")
             }
+            Kind::Seqscan => format!("seqscan {table}"),
+            Kind::Advisory => {
+                // What comes behind the number: `advisory lock 42 shared`.
+                let statement = value(Blank::Statement);
+                let (statement, how) = statement.split_once(' ').unwrap_or((statement, ""));
+                format!("advisory {statement} {} {how}", value(Blank::Key)).trim_end().to_owned()
+            }
+            Kind::Prepare => {
+                format!("prepare {name} \"SELECT v FROM {table} WHERE id = $1\" on {table} params")
+            }
+            Kind::Execute => format!("execute {}", value(Blank::Prepared)),
             Kind::Query => "query { palloc 200 as state; tuple { palloc 64 as datum } }".into(),
             Kind::Transaction => value(Blank::Statement).into(),
             Kind::Reset => format!("reset {context}"),

@@ -44,6 +44,8 @@ pub enum Dialog {
     Link,
     /// The code that embeds the scenario.
     Embed,
+    /// The scenario on every version.
+    Versions,
 }
 
 /// A way to show shared memory.

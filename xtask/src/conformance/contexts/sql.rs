@@ -3,87 +3,25 @@
 //! those of a real server come to for the stories' statements.
 
 use pgscope_core::ids::{BackendId, Name, RelId};
-use pgscope_core::op::{Op, Persistence, SessionOp};
+use pgscope_core::op::{Op, SessionOp};
 use pgscope_core::profile::Version;
 
-/// A table of the stories, with the names of its indexes.
-const TABLES: [(&str, &[&str]); 6] = [
-    ("orders", &["orders_pkey", "orders_ref"]),
-    ("items", &["items_pkey"]),
-    ("customers", &["customers_pkey", "customers_name_key"]),
-    ("ledger", &[]),
-    ("payments", &["payments_pkey"]),
-    ("shipments", &[]),
-];
-/// What else names tables: views, functions, and foreign keys, whose triggers look at the other
-/// table.
-const ABOUT: [(&str, &str); 6] = [
-    ("open_orders", "orders"),
-    ("orders_exc", "orders"),
-    ("orders_handler", "orders"),
-    ("orders_sum", "orders"),
-    ("orders_sql", "orders"),
-    ("INTO payments", "orders"),
-];
-/// Rows of `ledger` and of `items`.
-const LEDGER: u32 = 20_000;
-const ITEMS: u32 = 3_000;
-
-/// The stories' tables and indexes, without pages.
-pub(super) fn schema() -> Vec<Op> {
-    let mut ops = Vec::new();
-    let mut next = 0;
-    let mut number = || {
-        next += 1;
-        RelId(next - 1)
-    };
-    for (table, indexes) in TABLES {
-        let rel = number();
-        let persistence = Persistence::Permanent;
-        ops.push(Op::CreateRelation { rel, name: table.into(), nblocks: 1, persistence });
-        for index in indexes {
-            ops.push(Op::CreateIndex { rel: number(), name: (*index).into(), table: rel });
-        }
-    }
-    ops
-}
-
-/// Whether it is an index of the stories' tables.
-pub(super) fn is_index(name: &str) -> bool {
-    TABLES.iter().any(|(_, indexes)| indexes.contains(&name))
-}
-
-fn words(sql: &str) -> impl Iterator<Item = &str> {
-    sql.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
-}
+use super::schema::{self, Opened, Schema};
 
 /// What a statement opens.
-pub(super) fn opens(sql: &str, version: Version) -> Vec<SessionOp> {
-    let fast_path = version.number() >= 19 && sql.contains("INTO payments");
-    let open = |rel: RelId| match rel {
-        // A foreign key looks at the other table's primary key without a plan.
-        RelId(0) if fast_path => SessionOp::OpenIndex(RelId(1)),
-        rel => SessionOp::Open(rel),
+pub(super) fn opens(schema: &Schema, sql: &str, version: Version) -> Vec<SessionOp> {
+    let open = |Opened { table: RelId(table), for_key, has_index }| {
+        // From 19 on a foreign key looks at the other table's primary key without a plan.
+        match version.number() >= 19 && for_key && has_index {
+            true => SessionOp::OpenIndex(RelId(table + 1)),
+            false => SessionOp::Open(RelId(table)),
+        }
     };
-    tables(sql).into_iter().map(open).collect()
+    schema.opens(sql).into_iter().map(open).collect()
 }
 
-/// The tables that a statement is about.
-pub(super) fn tables(sql: &str) -> Vec<RelId> {
-    let mut found = Vec::new();
-    let mut rel = 0;
-    for (table, indexes) in TABLES {
-        let named = words(sql).any(|word| word == table);
-        let about = ABOUT.iter().any(|(what, of)| *of == table && sql.contains(what));
-        if named || about {
-            // What a foreign key needs is opened behind the table itself.
-            found.push((about && !named, RelId(rel)));
-        }
-        rel += 1 + indexes.len() as u32;
-    }
-    found.sort_by_key(|(later, _)| *later);
-    found.into_iter().map(|(_, rel)| rel).collect()
-}
+/// `(i * 7919) % 10007`, of more numbers than that.
+const GROUPS: u32 = 10_007;
 
 /// What is in force of the settings that stories change.
 #[derive(Clone, Copy)]
@@ -107,43 +45,74 @@ impl InForce {
     }
 }
 
-/// The nodes that a query has run when its first row comes, in their order.
-pub(super) fn nodes(backend: BackendId, sql: &str, version: Version, settings: InForce) -> Vec<Op> {
+/// The nodes that a query has run when its first row comes, in their order: what is made when the
+/// executor starts, and what comes later.
+pub(super) fn nodes(
+    backend: BackendId,
+    sql: &str,
+    (schema, version): (&Schema, Version),
+    settings: InForce,
+) -> (Vec<Op>, Vec<Op>) {
     let InForce { work_mem, multiplier } = settings;
     // A column alone is sorted as a Datum from 16 on: its bytes without a tuple around them.
     let datum = version.number() >= 16;
-    let (one, two) = (if datum { 33 } else { 49 }, 56);
-    let sort = |length, bound| {
+    let (one, two) = (if datum { (33, true) } else { (49, false) }, (56, false));
+    let sort = |(length, datum), bound| {
         vec![
-            SessionOp::SortBegin { work_mem: Some(work_mem), bound, length },
-            SessionOp::SortPut { rows: LEDGER },
+            SessionOp::SortBegin { work_mem: Some(work_mem), bound, datum, length },
+            SessionOp::SortPut { rows: schema.rows("ledger") },
             SessionOp::SortPerform,
         ]
     };
+    let items = schema.rows("items");
+    let aggregate = |width, groups| {
+        vec![
+            SessionOp::AggBegin {
+                work_mem: Some(work_mem),
+                multiplier,
+                estimate: groups,
+                width,
+                transitions: 1,
+            },
+            SessionOp::AggPut { groups },
+            SessionOp::AggFilled,
+        ]
+    };
     let ops = match sql {
-        sql if sql.contains("ORDER BY v LIMIT 20") => sort(60, Some(20)),
-        sql if sql.contains("ORDER BY v LIMIT 1 OFFSET 7") => sort(one, Some(8)),
         sql if sql.contains("PARTITION BY r ORDER BY v") => sort(two, None),
-        sql if sql.contains("SELECT v FROM ledger ORDER BY v") => sort(one, None),
-        sql if sql.contains("FROM ledger ORDER BY v") => sort(60, None),
+        sql if sql.contains("SELECT v FROM ledger ORDER BY v") => sort(one, bound(sql)),
+        sql if sql.contains("FROM ledger ORDER BY v") => sort((60, false), bound(sql)),
         sql if sql.contains("JOIN items y ON y.id = x.id") => vec![
             SessionOp::HashBegin {
                 work_mem: Some(work_mem),
                 multiplier,
-                estimate: ITEMS,
+                estimate: items,
                 width: 4,
                 length: 20,
             },
-            SessionOp::HashInsert { rows: ITEMS },
+            SessionOp::HashInsert { rows: items },
             SessionOp::HashBuilt,
         ],
+        // Keys are integers, or texts of 32 letters with a byte before them.
+        sql if sql.contains("FROM ledger GROUP BY r") => aggregate(4, GROUPS),
+        sql if sql.contains("FROM ledger GROUP BY v") => aggregate(33, schema.rows("ledger")),
         _ => Vec::new(),
     };
-    ops.into_iter().map(|session| Op::Session { backend, session }).collect()
+    let ops = ops.into_iter().map(|session| Op::Session { backend, session });
+    let starts = |op: &Op| matches!(op, Op::Session { session: SessionOp::AggBegin { .. }, .. });
+    ops.partition(starts)
+}
+
+/// How many rows a sort with LIMIT has to keep.
+fn bound(sql: &str) -> Option<u32> {
+    let (_, rest) = sql.split_once("ORDER BY v")?;
+    let own = rest.split(')').next()?;
+    let limit = schema::after(own, "LIMIT ")?;
+    Some(limit + schema::after(own, "OFFSET ").unwrap_or(0))
 }
 
 /// A prepared statement or a cursor: its name, and whether it has parameters.
 pub(super) fn named(sql: &str) -> (Name, bool) {
-    let name = words(sql).nth(1).unwrap_or_default();
+    let name = schema::words(sql).nth(1).unwrap_or_default();
     (name.into(), sql.contains('$'))
 }

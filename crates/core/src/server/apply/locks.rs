@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::ids::{BackendId, RelId};
 use crate::lmgr::{Acquired, DeadlockEdge, LockMethod, LockMode, LockTag, LockTagType, Owner};
 use crate::op::{AdvisoryKey, Bulk, LockStmt, LockTarget, Op};
-use crate::server::{Outcome, Server};
+use crate::server::{Outcome, Server, Skipped};
 
 /// What locks may take up in all, whatever the settings allow.
 const MAX_LOCK_BYTES: usize = 32 << 20;
@@ -221,7 +221,12 @@ impl Server {
             }
             Err(error) => {
                 if *error != Error::Stopped {
+                    let backend = self.at(id)?;
+                    let session = &backend.session;
+                    let within = session.statement.is_some() || session.running.is_some();
+                    let ends = if within { backend.open_frames() } else { 0 };
                     self.abort_statement(id)?;
+                    self.at(id)?.session.skip(ends, Skipped::Statement);
                     if let Op::BulkBegin { .. } = op {
                         self.table_access(id)?.bulk_refused(Error::clone(&error));
                     }
@@ -250,6 +255,9 @@ impl Server {
             if self.is_aborted(id)? {
                 return Err(Error::InFailedTransaction.into());
             }
+            if let Op::BulkBegin { bulk: Bulk::Vacuum { .. }, .. } = op {
+                return Err(self.prevent_in_transaction_block(id, "VACUUM")?.into());
+            }
         } else {
             self.begin_own_transaction(id)?;
         }
@@ -266,6 +274,21 @@ impl Server {
             self.assign_transaction_id(id)?;
         }
         Ok(true)
+    }
+
+    /// `PreventInTransactionBlock`
+    fn prevent_in_transaction_block(
+        &mut self,
+        id: BackendId,
+        statement: &'static str,
+    ) -> Fallible<Error> {
+        let session = &self.at(id)?.session;
+        let place = match (session.in_block, session.levels.len()) {
+            (true, _) => "run inside a transaction block",
+            (false, 0 | 1) => "be executed from a function",
+            (false, _) => "run inside a subtransaction",
+        };
+        Ok(Error::ActiveTransaction(statement, place))
     }
 }
 

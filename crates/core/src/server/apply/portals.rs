@@ -72,7 +72,7 @@ impl Server {
         let portal = self.portal_create(id, name)?;
         let cursor = Cursor { name: name.clone(), portal, hold, plan };
         self.at(id)?.session.cursors.push(cursor);
-        let query = self.executor_start(id, &portal)?;
+        let query = self.executor_start(id, portal.context)?;
         self.change_cursor(id, name, |portal| portal.query = Some(query))?;
         self.forget_query(id)
     }
@@ -165,7 +165,7 @@ impl Server {
     /// The run ends, and the statement with it.
     pub(super) fn run_end(&mut self, id: BackendId) -> Fallible<()> {
         let session = &mut self.at(id)?.session;
-        if session.tuple.is_some() || !session.spi.is_empty() {
+        if !session.tuple.is_empty() || !session.spi.is_empty() {
             return Err(Error::Protocol("what the statement called has not ended").into());
         }
         let running = session.running.take();
@@ -278,6 +278,7 @@ impl Server {
         let session = &mut self.at(id)?.session;
         let mut alive: Vec<Addr> = session.cursors.iter().filter_map(query_of).collect();
         alive.extend(session.portal.and_then(|portal| portal.query).map(|it| it.per_query));
+        alive.extend(session.spi.iter().filter_map(|it| Some(it.query?.per_query)));
         if session.nodes.iter().any(|node| !alive.contains(&node.query)) {
             let nodes = std::rc::Rc::make_mut(&mut session.nodes);
             nodes.retain(|node| alive.contains(&node.query));

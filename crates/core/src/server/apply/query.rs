@@ -36,7 +36,7 @@ impl Server {
         self.check_touched()?;
         let backend = self.at(id)?;
         let Session { statement, tuple, spi, running, .. } = &backend.session;
-        let idle = statement.is_none() && tuple.is_none() && spi.is_empty() && running.is_none();
+        let idle = statement.is_none() && tuple.is_empty() && spi.is_empty() && running.is_none();
         backend.session.unwound = 0;
         match idle && self.at(id)?.calls.is_empty() {
             true => Ok(()),
@@ -72,8 +72,10 @@ impl Server {
         }
         let mut portal = self.create_portal(id)?;
         if let Some(columns) = columns {
-            portal.query = Some(self.executor_start(id, &portal)?);
+            let query = self.executor_start(id, portal.context)?;
+            portal.query = Some(query);
             self.keep_portal(id, portal)?;
+            self.init_planned(id, query.per_query)?;
             let formats = u64::from(columns) * FORMAT;
             self.keep(id, portal.context, formats)?;
         }
@@ -123,17 +125,17 @@ impl Server {
 
     /// `PortalStart` of a query: `CreateQueryDesc`, `standard_ExecutorStart`, and in its
     /// `InitPlan` a node's `CreateExprContext`.
-    pub(super) fn executor_start(&mut self, id: BackendId, portal: &Portal) -> Fallible<Query> {
+    pub(super) fn executor_start(&mut self, id: BackendId, parent: Addr) -> Fallible<Query> {
         let size = self.profile.backend.query_desc;
         let planned_in = self.at(id)?.memory.current;
-        self.switch(id, portal.context)?;
-        let descriptor = self.keep(id, portal.context, size)?;
+        self.switch(id, parent)?;
+        let descriptor = self.keep(id, parent, size)?;
         let sizes = Allocator::PLAIN;
         let slot = ContextSlot::EXECUTOR_STATE;
-        let per_query = self.create_named(id, portal.context, slot, sizes)?;
+        let per_query = self.create_named(id, parent, slot, sizes)?;
         self.switch(id, per_query)?;
         let per_tuple = self.create_named(id, per_query, ContextSlot::EXPR, sizes)?;
-        self.switch(id, portal.context)?;
+        self.switch(id, parent)?;
         self.switch(id, planned_in)?;
         Ok(Query { descriptor, per_query, per_tuple, receiver: Addr::NULL })
     }
@@ -159,7 +161,7 @@ impl Server {
     pub(super) fn finish_portal(&mut self, id: BackendId) -> Fallible<()> {
         let backend = self.at(id)?;
         let Session { tuple, spi, .. } = &backend.session;
-        let within = tuple.is_some() || !spi.is_empty() || !backend.calls.is_empty();
+        let within = !tuple.is_empty() || !spi.is_empty() || !backend.calls.is_empty();
         let mut portal = backend.session.portal.ok_or_else(no_statement)?;
         let outer = portal.active.ok_or_else(no_statement)?;
         if within {
@@ -183,7 +185,9 @@ impl Server {
         self.keep_portal(id, portal)?;
         self.switch(id, outer)?;
         self.portal_drop(id)?;
-        self.at(id)?.session.statement = None;
+        let session = &mut self.at(id)?.session;
+        session.statement = None;
+        session.planned.clear();
         Ok(())
     }
 
@@ -240,8 +244,10 @@ impl Server {
             backend.variables.set_context(ContextSlot::FUNCTION_CALL, outer)?;
         }
         let session = &mut backend.session;
-        (session.statement, session.tuple, session.running) = (None, None, None);
-        session.spi.clear();
+        (session.statement, session.running) = (None, None);
+        session.tuple.clear();
+        session.planned.clear();
+        self.leave_blocks(id)?;
         self.abort_current_transaction(id)?;
         // MarkPortalFailed, of a statement in a transaction that was aborted before.
         if let Some(portal) = &mut self.at(id)?.session.portal {
@@ -256,19 +262,19 @@ impl Server {
         self.check_touched()?;
         let session = &self.at(id)?.session;
         let query = session.query().ok_or_else(no_statement)?;
-        if session.tuple.is_some() {
+        if session.tuple.len() > session.outer_tuples() {
             return Err(Error::Protocol("the node is working on a tuple already").into());
         }
         self.check_unused(id, query.per_tuple, false)?;
         self.reset_family(id, query.per_tuple)?;
         let backend = self.at(id)?;
-        backend.session.tuple = Some(backend.memory.current);
+        backend.session.tuple.push(backend.memory.current);
         self.switch(id, query.per_tuple)
     }
 
     /// `MemoryContextSwitchTo` what was current before the tuple.
     pub(super) fn tuple_end(&mut self, id: BackendId) -> Fallible<()> {
-        let tuple = self.at(id)?.session.tuple.take();
+        let tuple = self.at(id)?.session.tuple.pop();
         self.switch(id, tuple.ok_or_else(no_statement)?)
     }
 
@@ -290,24 +296,41 @@ impl Server {
             );
         }
         let atomic = query.is_some() || session.in_block;
-        let saved = backend.memory.current;
+        let (saved, level) = (backend.memory.current, session.levels.len());
         let transaction = backend.context_or_error(ContextSlot::TOP_TRANSACTION)?;
         let sizes = Allocator::PLAIN;
         let parent = if atomic { transaction } else { portal.context };
         let proc = self.create_named(id, parent, ContextSlot::SPI_PROC, sizes)?;
         let parent = if atomic { transaction } else { proc };
         let exec = self.create_named(id, parent, ContextSlot::SPI_EXEC, sizes)?;
-        self.at(id)?.session.spi.push(SpiConnection { proc, exec, saved });
+        self.at(id)?.session.spi.push(SpiConnection {
+            proc,
+            exec,
+            saved,
+            level,
+            query: None,
+            executing: 0,
+            tuples: 0,
+        });
         self.switch(id, proc)
     }
 
     /// `SPI_finish`.
     pub(super) fn spi_finish(&mut self, id: BackendId) -> Fallible<()> {
-        let connection = self.at(id)?.session.spi.pop();
-        let SpiConnection { proc, exec, saved } = connection.ok_or_else(no_statement)?;
+        let connection = self.at(id)?.session.spi.last().copied();
+        let SpiConnection { proc, exec, saved, query, .. } = connection.ok_or_else(no_statement)?;
+        if query.is_some() {
+            return Err(Error::Protocol("what the statement called has not ended").into());
+        }
+        self.at(id)?.session.spi.pop();
         self.switch(id, saved)?;
         self.delete_family(id, exec)?;
         self.delete_family(id, proc)?;
+        self.name_connection(id)
+    }
+
+    /// The names of a connection's contexts are those of the innermost one's.
+    pub(super) fn name_connection(&mut self, id: BackendId) -> Fallible<()> {
         let backend = self.at(id)?;
         if let Some(outer) = backend.session.spi.last().copied() {
             backend.variables.set_context_to(ContextSlot::SPI_PROC, outer.proc)?;

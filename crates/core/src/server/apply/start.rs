@@ -9,6 +9,7 @@ use crate::bufmgr::localbuf::LocalBufferPool;
 use crate::error::{Error, Fallible};
 use crate::event::{Event, ProcessEvent};
 use crate::ids::{BackendId, ContextSlot};
+use crate::lmgr::ProcNumber;
 use crate::memory::Addr;
 use crate::mmgr::LocalMemory;
 use crate::op::{Allocator, Name};
@@ -27,14 +28,16 @@ impl Server {
         self.place_for(id, name)?;
         let process = self.admit(superuser)?;
         let temp_buffers = self.settings.temp_buffers;
-        let proc = Rc::make_mut(&mut self.locks).attach();
+        let proc = ProcNumber(process.proc);
+        Rc::make_mut(&mut self.locks).attach_as(proc, process.number);
+        let lxid = self.last_transaction(process);
         let backend = self.at(id)?;
         backend.superuser = superuser;
         backend.buffers.temp = LocalBufferPool::of_size(temp_buffers);
         backend.started(process);
-        backend.locks = LockState::new(proc);
+        backend.locks = LockState { lxid, ..LockState::new(proc) };
         self.log.emit(Event::BackendStarted(id))?;
-        let ClientProcess { pid, proc } = process;
+        let ClientProcess { pid, proc, .. } = process;
         let kind = BackendType::ClientBackend;
         self.log.emit(Event::Process(ProcessEvent::Started { kind, pid, proc }))?;
 

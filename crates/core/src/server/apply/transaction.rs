@@ -215,6 +215,16 @@ impl Server {
         self.push_level(id, TransactionState { name, context, prior, aborted: false })
     }
 
+    /// `BeginInternalSubTransaction`
+    pub(super) fn begin_internal_sub_transaction(&mut self, id: BackendId) -> Fallible<()> {
+        if self.at(id)?.session.levels.len() > MAX_LEVELS {
+            return Err(Error::Limit { what: "savepoints", limit: MAX_LEVELS as u64 }.into());
+        }
+        let context = self.level(id)?.context;
+        self.switch(id, context)?;
+        self.start_sub_transaction(id, Addr::NULL)
+    }
+
     fn push_level(&mut self, id: BackendId, level: TransactionState) -> Fallible<()> {
         let context = level.context;
         let backend = self.at(id)?;
@@ -226,6 +236,7 @@ impl Server {
     /// `CommitTransaction`, `PreCommit_Portals`, `AtCommit_Memory`.
     pub(super) fn commit_transaction(&mut self, id: BackendId) -> Fallible<()> {
         self.pre_commit_portals(id)?;
+        self.plpgsql_xact_cb(id, true)?;
         self.proc_release_locks(id, true)?;
         self.at_eoxact_guc(id, true)?;
         self.end_transaction(id, false)
@@ -236,8 +247,13 @@ impl Server {
         self.switch_to_slot(id, ContextSlot::TRANSACTION_ABORT)?;
         self.abort_portal(id, 1)?;
         self.abort_cursors(id, 1)?;
+        self.plpgsql_xact_cb(id, false)?;
+        self.release_pins(id)?;
         self.proc_release_locks(id, false)?;
-        self.at_eoxact_guc(id, false)
+        self.at_eoxact_guc(id, false)?;
+        // AtEOXact_SPI: their memory goes with the transaction's, or the portal's.
+        self.at(id)?.session.spi.clear();
+        Ok(())
     }
 
     /// `CleanupTransaction`, `AtCleanup_Portals`, `AtCleanup_Memory`.
@@ -258,6 +274,7 @@ impl Server {
         }
         let backend = self.at(id)?;
         backend.session.levels.clear();
+        backend.session.pins.clear();
         backend.session.in_block = false;
         backend.variables.set_context(ContextSlot::CUR_TRANSACTION, None)?;
         match end {
@@ -270,12 +287,15 @@ impl Server {
     }
 
     /// `CommitSubTransaction` for the levels from `until` on, the innermost first.
-    fn commit_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
+    pub(super) fn commit_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
         while self.at(id)?.session.levels.len() > until {
+            self.plpgsql_subxact_cb(id)?;
             self.reassign_locks(id)?;
             self.at_eoxact_guc(id, true)?;
             let ended = self.pop_level(id)?;
-            let level = self.at(id)?.session.levels.len();
+            let session = &mut self.at(id)?.session;
+            let level = session.levels.len();
+            session.pins.iter_mut().for_each(|(_, of)| *of = level.min(*of));
             self.sub_commit_portals(id, level)?;
             // AtSubCommit_Memory
             let parent = self.level(id)?.context;
@@ -289,7 +309,7 @@ impl Server {
 
     /// `AbortSubTransaction` and `CleanupSubTransaction` for the levels from `until` on, the
     /// innermost first.
-    fn abort_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
+    pub(super) fn abort_sub_transactions(&mut self, id: BackendId, until: usize) -> Fallible<()> {
         while self.at(id)?.session.levels.len() > until {
             if !self.level(id)?.aborted {
                 self.abort_sub_transaction(id)?;
@@ -305,8 +325,11 @@ impl Server {
         let level = self.at(id)?.session.levels.len();
         self.abort_portal(id, level)?;
         self.abort_cursors(id, level)?;
+        self.plpgsql_subxact_cb(id)?;
+        self.release_pins(id)?;
         self.release_level_locks(id)?;
-        self.at_eoxact_guc(id, false)
+        self.at_eoxact_guc(id, false)?;
+        self.at_eosubxact_spi(id)
     }
 
     /// `CleanupSubTransaction`, `AtSubCleanup_Portals`, `AtSubCleanup_Memory`, `PopTransaction`.

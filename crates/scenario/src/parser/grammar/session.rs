@@ -29,6 +29,33 @@ impl Parser<'_> {
         session(Session::Error(self.quoted_text("the error's text in double quotes")?))
     }
 
+    pub(crate) fn plpgsql(&mut self) -> Result<Action, Problem> {
+        let name = self.maybe_name("the name of a function")?;
+        session(Session::Function(name, self.block()?))
+    }
+
+    pub(crate) fn exception_block(&mut self) -> Result<Action, Problem> {
+        session(Session::Block(self.block()?))
+    }
+
+    pub(crate) fn exception(&mut self) -> Result<Action, Problem> {
+        session(Session::Exception(self.block()?))
+    }
+
+    pub(crate) fn perform(&mut self) -> Result<Action, Problem> {
+        session(Session::Perform { returns: false, body: self.block()? })
+    }
+
+    pub(crate) fn for_query(&mut self) -> Result<Action, Problem> {
+        self.expect_keyword("query")?;
+        session(Session::ForQuery(self.block()?))
+    }
+
+    pub(crate) fn return_query(&mut self) -> Result<Action, Problem> {
+        self.expect_keyword("query")?;
+        session(Session::Perform { returns: true, body: self.block()? })
+    }
+
     pub(crate) fn declare_cursor(&mut self) -> Result<Action, Problem> {
         self.expect_keyword("cursor")?;
         let name = self.name(Class::Handle, CURSOR)?;
@@ -108,14 +135,33 @@ impl Parser<'_> {
         session(Session::Sort { rows, width, limit, work_mem: self.work_mem()? })
     }
 
+    fn multiplier(&mut self) -> Result<Option<Quantity>, Problem> {
+        match self.option("hash_mem_multiplier", false)? {
+            true => self.quantity(&[]).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    pub(crate) fn hash_aggregate(&mut self) -> Result<Action, Problem> {
+        self.expect_keyword("aggregate")?;
+        let (groups, width) = (self.number("groups")?, self.number("width")?);
+        let aggregates = self.maybe_number("aggregates")?;
+        let estimate = self.maybe_number("estimate")?;
+        let (work_mem, multiplier) = (self.work_mem()?, self.multiplier()?);
+        session(Session::HashAggregate {
+            groups,
+            width,
+            aggregates,
+            estimate,
+            work_mem,
+            multiplier,
+        })
+    }
+
     pub(crate) fn hash(&mut self) -> Result<Action, Problem> {
         let (rows, width) = (self.number("rows")?, self.number("width")?);
         let estimate = self.maybe_number("estimate")?;
-        let work_mem = self.work_mem()?;
-        let multiplier = match self.option("hash_mem_multiplier", false)? {
-            true => Some(self.quantity(&[])?),
-            false => None,
-        };
+        let (work_mem, multiplier) = (self.work_mem()?, self.multiplier()?);
         session(Session::Hash { rows, width, estimate, work_mem, multiplier })
     }
 

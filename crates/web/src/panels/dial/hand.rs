@@ -7,6 +7,7 @@ use pgscope_core::event::Tick;
 use pgscope_core::ids::BufferId;
 use yew::prelude::*;
 
+use super::motion::Motion;
 use crate::paint::polar::{Density, Shapes, arc, coord, degrees, sin_cos};
 use crate::paint::short::Short;
 use crate::paint::story::{Deed, Story};
@@ -19,7 +20,7 @@ const NOTE: f64 = 17.0;
 const LETTER: f64 = 6.9;
 
 /// The hand points at the buffer that the next tick looks at.
-pub(super) fn hand(server: &Server, shapes: &Shapes) -> Html {
+pub(super) fn hand(server: &Server, shapes: &Shapes, motion: Motion) -> Html {
     let strategy = server.pool().strategy();
     let (hand, passes) = (strategy.hand(), strategy.passes());
     // Whole turns count, so that the hand goes on past twelve and never swings back.
@@ -28,7 +29,7 @@ pub(super) fn hand(server: &Server, shapes: &Shapes) -> Html {
     let needle = format!("M-3.5 -{hub}L-2.2 -{neck}L0 -{tip}L2.2 -{neck}L3.5 -{hub}Z");
     html! {
         <>
-            <g class="hand" style={format!("transform:rotate({:.3}deg)", Short(angle))}>
+            <g class="hand" style={format!("transform:rotate({:.3}deg)", Short(angle)) + &motion.hand()}>
                 <path class="needle" d={needle} />
                 <path class="tip" d={format!("M0 -{tip}l-5.5 13l5.5 -3l5.5 3Z")} />
                 <circle class="pivot" r={hub.to_string()} />
@@ -43,7 +44,7 @@ pub(super) fn hand(server: &Server, shapes: &Shapes) -> Html {
 }
 
 /// The arc behind the hand: fading with age, coloured by what was done on the way.
-pub(super) fn trail(shapes: &Shapes, story: &Story) -> Html {
+pub(super) fn trail(shapes: &Shapes, story: &Story, motion: Motion) -> Html {
     let shown = story.sweep.len().min(shapes.n as usize);
     let last_lap = &story.sweep[story.sweep.len() - shown..];
     let radius = shapes.inner - TRAIL;
@@ -59,14 +60,15 @@ pub(super) fn trail(shapes: &Shapes, story: &Story) -> Html {
         html! {
             <path key={buffer.0} class={classes!("trail", class)}
                 d={arc(radius, middle - half + 0.006, middle + half - 0.006)}
-                opacity={format!("{:.2}", Short(0.18 + 0.82 * fresh * fresh))} />
+                opacity={format!("{:.2}", Short(0.18 + 0.82 * fresh * fresh))}
+                style={motion.at(story, *buffer)} />
         }
     });
     html! { <>{ for steps }</> }
 }
 
 /// What was done to each buffer, written beside it; the hand's notes fade with its trail.
-pub(super) fn notes(shapes: &Shapes, story: &Story) -> Html {
+pub(super) fn notes(shapes: &Shapes, story: &Story, motion: Motion) -> Html {
     let count = story.deeds.len().max(1) as f64;
     let note = |(age, (buffer, deed)): (usize, &(BufferId, Deed))| {
         let angle = degrees(buffer.0, shapes.n);
@@ -87,7 +89,7 @@ pub(super) fn notes(shapes: &Shapes, story: &Story) -> Html {
         let fresh = if count > 12.0 { 0.45 + 0.55 * (age + 1) as f64 / count } else { 1.0 };
         html! {
             <text key={buffer.0} class={classes!("note", deed.class())}
-                fill-opacity={format!("{:.2}", Short(fresh))}
+                fill-opacity={format!("{:.2}", Short(fresh))} style={motion.at(story, *buffer)}
                 transform={format!("rotate({}) translate(0 -{}) rotate({})",
                     coord(angle), coord(radius), coord(turn))}>
                 { words }

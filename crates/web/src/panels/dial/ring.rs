@@ -1,6 +1,6 @@
 //! The dial itself: up to 64 buffers around a clock hand, as SVG.
 //!
-//! For the keyboard it is a list of options with roving focus: arrows go round the dial, Home
+//! For the keyboard it is a grid of one row with roving focus: arrows go round the dial, Home
 //! and End to its ends, Enter or Space selects, Escape takes the choice back.
 
 use std::rc::Rc;
@@ -10,6 +10,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, SvgElement};
 use yew::prelude::*;
 
+use super::motion::{self, Motion};
 use super::sector::Sector;
 use super::{DialProps, callouts, hand, writers};
 use crate::paint::cells::cells;
@@ -21,7 +22,7 @@ use crate::paint::words;
 pub(super) fn ring(
     props: &DialProps,
     selected: Option<BufferId>,
-    story: &Story,
+    (story, motion, is_first): (&Story, Motion, bool),
     shapes: &Rc<Shapes>,
     cursor: &UseStateHandle<u32>,
 ) -> Html {
@@ -74,7 +75,7 @@ pub(super) fn ring(
         let buffer = BufferId(index as u32);
         html! {
             <Sector key={index} shapes={shapes.clone()} {buffer} {cell}
-                label={words::buffer(server, buffer, &cell)}
+                label={words::with_hand(server, buffer, words::buffer(server, buffer, &cell))}
                 selected={selected == Some(buffer)}
                 focusable={focusable == buffer.0} />
         }
@@ -83,15 +84,17 @@ pub(super) fn ring(
         <svg class={classes!("dial-svg", shapes.density.class())}
             viewBox={format!("0 0 {} {}", coord(WIDTH), coord(HEIGHT))} preserveAspectRatio="xMidYMid slice">
             <g transform={format!("translate({} {})", coord(WIDTH / 2.0), coord(HEIGHT / 2.0))}>
-                <g role="listbox" aria-label={format!("Shared buffers, {n}")} {onclick} {onkeydown}>
-                    { for sectors }
+                <g role="grid" aria-label={words::pool(server)} aria-rowcount="1" aria-colcount={n.to_string()}
+                    {onclick} {onkeydown}>
+                    <g role="row" aria-rowindex="1">{ for sectors }</g>
                 </g>
-                <g aria-hidden="true" class="over">
+                <g aria-hidden="true" class="over" style={motion.end()}>
                     { glows(shapes, story, selected) }
-                    { hand::trail(shapes, story) }
-                    { hand::notes(shapes, story) }
+                    { hand::trail(shapes, story, motion) }
+                    { hand::notes(shapes, story, motion) }
+                    { for (!is_first).then(|| motion::ghosts(shapes, story, motion)) }
                     { writers::hands(server, shapes, story) }
-                    { hand::hand(server, shapes) }
+                    { hand::hand(server, shapes, motion) }
                     { callouts::corners(server, shapes, story) }
                 </g>
             </g>

@@ -36,7 +36,7 @@ pub(super) fn Sector(props: &SectorProps) -> Html {
         <g class={classes!(look, (!cell.valid).then_some("unread"))}
             id={format!("buffer-{buffer}")} data-buffer={buffer.0.to_string()}
             transform={format!("rotate({})", coord(angle))}
-            role="option" aria-selected={selected.to_string()}
+            role="gridcell" aria-colindex={(buffer.0 + 1).to_string()} aria-selected={selected.to_string()}
             tabindex={if *focusable { "0" } else { "-1" }}>
             // Its name, and what a pointer at rest is told.
             <title>{ label }</title>

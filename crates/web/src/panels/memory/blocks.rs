@@ -9,7 +9,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
 
-use super::View;
+use super::{Looked, Looks, View};
 use crate::paint::blocks::{Part, Span, spans};
 use crate::paint::short::Short;
 use crate::paint::{hex, words};
@@ -21,7 +21,12 @@ const NAMED: f64 = 0.035;
 const SIZED: f64 = 0.16;
 
 /// The blocks, their chunks as buttons: `open` is the one whose bytes are shown.
-pub(super) fn strips(view: &View, open: Option<Addr>, on_chunk: &Callback<Option<Addr>>) -> Html {
+pub(super) fn strips(
+    view: &View,
+    open: Option<Addr>,
+    on_chunk: &Callback<Option<Addr>>,
+    looks: &Looked,
+) -> Html {
     let blocks = &view.context.blocks;
     let onclick = {
         let on_chunk = on_chunk.clone();
@@ -31,6 +36,13 @@ pub(super) fn strips(view: &View, open: Option<Addr>, on_chunk: &Callback<Option
             }
         })
     };
+    let point = |looks: Looked| {
+        move |event: PointerEvent| {
+            let leaves = event.type_() == "pointerout";
+            let pointed = chunk_of(event.target()).filter(|_| !leaves);
+            looks.set(Looks { pointed, ..(*looks).clone() });
+        }
+    };
     // Numbered by age, so that a block keeps its number when a newer one takes the head.
     let numbered = blocks.iter().enumerate().map(|(index, block)| (blocks.len() - index, block));
     // Keyed like the strips, so that these keep their nodes when a block comes.
@@ -39,7 +51,8 @@ pub(super) fn strips(view: &View, open: Option<Addr>, on_chunk: &Callback<Option
         html! { <p key="more" class="strip-more">{ words }</p> }
     });
     html! {
-        <div class={classes!("strips", view.open.kind)} {onclick} onkeydown={Callback::from(walk)}>
+        <div class={classes!("strips", view.open.kind)} {onclick} onkeydown={Callback::from(walk)}
+            onpointerover={point(looks.clone())} onpointerout={point(looks.clone())}>
             { for numbered.rev().take(MOST_BLOCKS).map(|(number, block)| strip(view, open, number, block)) }
             { for more }
         </div>

@@ -13,11 +13,24 @@ use crate::paint::{blocks, hex, words};
 const LOOKED_AT: usize = 4104;
 const ROWS: usize = 17;
 
-pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>>) -> Option<Html> {
+/// What is known of a chunk.
+struct Known {
+    /// Its size with its header.
+    whole: u64,
+    bytes: Vec<u8>,
+    title: String,
+    line: String,
+    /// What its header is called, and says.
+    name: &'static str,
+    words: String,
+    /// A word in it links to the next free chunk.
+    linked: bool,
+}
+
+fn known(view: &View, pointer: Addr) -> Option<Known> {
     let (block, chunk) = blocks::find(&view.context.blocks, pointer)?;
     let (server, header) = (&view.frame.server, view.context.chunk_header);
     let bytes = views::chunk_bytes(server, pointer, header, chunk.size, LOOKED_AT);
-    let header_words = header as usize / hex::GROUP;
     let fields = inspect::header_fields(server.profile(), view.open.kind);
     let linked = match view.open.kind {
         "AllocSet" => chunk.free,
@@ -53,10 +66,35 @@ pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>
             format!("{} usable, no variable holds it", words::bytes(chunk.size)),
         ),
     };
+    Some(Known { whole: chunk.size + header, bytes, title, line, name, words, linked })
+}
+
+/// The chunk under the pointer in one line: what it is, and its header in words. Apart from what the
+/// first picture needs.
+#[inline(never)]
+pub(super) fn pointed(view: &View, pointer: Addr) -> Html {
+    let Some(Known { title, line, name, words, .. }) = known(view, pointer) else {
+        return Html::default();
+    };
+    html! {
+        <>
+            <strong>{ title }</strong>{ " " }{ line }
+            if view.context.chunk_header > 0 {
+                <span class="hex-words"><b>{ name }</b>{ ": " }{ words }</span>
+            }
+        </>
+    }
+}
+
+/// The card of a chunk.
+pub(super) fn chunk(view: &View, pointer: Addr, on_chunk: &Callback<Option<Addr>>) -> Option<Html> {
+    let Known { whole, bytes, title, line, name, words, linked } = known(view, pointer)?;
+    let (server, header) = (&view.frame.server, view.context.chunk_header);
+    let header_words = header as usize / hex::GROUP;
     let mut groups = hex::groups(pointer.back(header), &bytes, header_words);
     groups.truncate(ROWS);
     let shown: usize = groups.iter().map(|group| (1 + group.again) * hex::GROUP).sum();
-    let rest = (chunk.size + header).saturating_sub(shown as u64);
+    let rest = whole.saturating_sub(shown as u64);
     let group = |(index, group): (usize, hex::Group)| {
         let class = match index {
             LINK if linked => "link",

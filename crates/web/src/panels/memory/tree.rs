@@ -1,8 +1,9 @@
 //! The tree of memory contexts, each with a bar of its headers, its used and its freed bytes.
 //!
 //! A backend has a dozen contexts of its own; those that the scenario has nothing to do with are
-//! folded away behind a button. For the keyboard a tree whose selection follows the focus: up and
-//! down, Home and End, left to the parent, right to the first child.
+//! folded away behind a button, and any family can be closed. For the keyboard a tree whose selection
+//! follows the focus: up and down, Home and End, left closes or goes to the parent, right opens or goes
+//! to the first child.
 
 use pgscope_core::ids::ContextSlot;
 use pgscope_core::memory::Addr;
@@ -12,7 +13,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
-use super::View;
+use super::{Looked, Looks, View};
 use crate::frame::Frame;
 use crate::paint::heap_story::Folded;
 use crate::paint::short::Short;
@@ -26,20 +27,62 @@ const WORTH_FOLDING: usize = 2;
 /// Contexts that are told one by one when they go.
 const MOST_FOLDED: usize = 6;
 
-/// The tree; `unfolded` is whether the reader wants to see all of it.
-pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callback<Addr>) -> Html {
+/// Close a family, or open it.
+fn close(looks: &Looked, addr: Addr, shut: bool) {
+    let others = looks.closed.iter().copied().filter(|it| *it != addr);
+    let closed = others.chain(shut.then_some(addr)).collect();
+    looks.set(Looks { closed, ..(**looks).clone() });
+}
+
+/// What is within a context.
+#[derive(Clone, Copy, PartialEq)]
+enum Family {
+    /// Nobody.
+    None,
+    /// Contexts that are shown.
+    Open,
+    /// So many contexts that are not.
+    Shut(usize),
+}
+
+/// The rows that are seen. Who is looked at is seen wherever it is.
+fn seen<'a>(rows: &[&'a ContextRow], closed: &[Addr], open: Addr) -> Vec<(&'a ContextRow, Family)> {
+    let mut seen = Vec::new();
+    let mut rest = rows;
+    while let [row, behind @ ..] = rest {
+        // A family lies in one piece behind its head.
+        let within = |it: &&&ContextRow| it.level > row.level;
+        let mut family =
+            if behind.first().is_some_and(|it| within(&it)) { Family::Open } else { Family::None };
+        rest = behind;
+        if family == Family::Open && closed.contains(&row.addr) {
+            let size = behind.iter().take_while(within).count();
+            let (inside, others) = behind.split_at(size);
+            if inside.iter().all(|it| it.addr != open) {
+                (family, rest) = (Family::Shut(size), others);
+            }
+        }
+        seen.push((*row, family));
+    }
+    seen
+}
+
+/// The tree, as the reader wants to see it.
+pub(super) fn tree(view: &View, looks: &Looked, on_open: &Callback<Addr>) -> Html {
     let View { frame, rows, story, .. } = view;
     let open = view.open.addr;
     let untouched = untouched(view);
     let rest = rows.iter().zip(&untouched).filter(|(_, untouched)| **untouched);
     let rest: Vec<&ContextRow> = rest.map(|(row, _)| row).collect();
     let foldable = rest.len() >= WORTH_FOLDING;
-    let all = !foldable || **unfolded;
+    let all = !foldable || looks.unfolded;
     let shown = rows.iter().zip(&untouched).filter(|(_, untouched)| all || !**untouched);
     let shown: Vec<&ContextRow> = shown.map(|(row, _)| row).collect();
+    let shown = seen(&shown, &looks.closed, open);
     let onkeydown = {
-        let (shown, open, on_open): (Vec<(Addr, Option<Addr>)>, _, _) =
-            (shown.iter().map(|row| (row.addr, row.parent)).collect(), open, on_open.clone());
+        let (on_open, looks) = (on_open.clone(), looks.clone());
+        let shown: Vec<(Addr, Option<Addr>, Family)> =
+            shown.iter().map(|(row, family)| (row.addr, row.parent, *family)).collect();
         Callback::from(move |event: KeyboardEvent| {
             if event.ctrl_key() || event.alt_key() || event.meta_key() {
                 return;
@@ -48,6 +91,14 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
             let to = match event.key().as_str() {
                 "ArrowDown" => shown.get(at + 1),
                 "ArrowUp" => at.checked_sub(1).and_then(|before| shown.get(before)),
+                "ArrowLeft" if shown[at].2 == Family::Open => {
+                    close(&looks, open, true);
+                    None
+                }
+                "ArrowRight" if matches!(shown[at].2, Family::Shut(_)) => {
+                    close(&looks, open, false);
+                    None
+                }
                 "ArrowLeft" => shown.iter().find(|row| Some(row.0) == shown[at].1),
                 "ArrowRight" => shown.get(at + 1).filter(|row| row.1 == Some(open)),
                 "Home" => shown.first(),
@@ -55,13 +106,19 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
                 _ => return,
             };
             event.prevent_default();
-            if let Some((addr, _)) = to {
+            if let Some((addr, ..)) = to {
                 on_open.emit(*addr);
                 focus(*addr);
             }
         })
     };
-    let item = |row: &&ContextRow| {
+    let item = |(row, family): &(&ContextRow, Family)| {
+        let mark = (*family != Family::None).then(|| {
+            let (looks, addr, is_open) = (looks.clone(), row.addr, *family == Family::Open);
+            // The press goes on to its row: who closes a family looks at its head.
+            let onclick = Callback::from(move |_: MouseEvent| close(&looks, addr, is_open));
+            html! { <i class={classes!("ctx-mark", (!is_open).then_some("shut"))} {onclick}></i> }
+        });
         let Bar { headers, used, freed } = Bar::of(frame, row);
         let total = row.total_bytes.max(1);
         let part = |class: &'static str, bytes: u64| {
@@ -93,16 +150,19 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
         html! {
             <li key={row.addr.0} {class} id={id(row.addr)} role="treeitem" {onclick}
                 aria-level={row.level.to_string()} aria-label={label}
+                aria-expanded={(*family != Family::None).then(|| (*family == Family::Open).to_string())}
                 aria-selected={(row.addr == open).to_string()}
                 tabindex={if row.addr == open { "0" } else { "-1" }}>
                 <span class="ctx-name" aria-hidden="true" style={format!("--level:{}", row.level - 1)}>
                     if row.level > 1 { <i class="ctx-twig" /> }
+                    { for mark }
                     <span class="ctx-words">{ &row.name }
                         if let Some(function) = &row.function {
                             <em>{ format!(" {function}()") }</em>
                         }
                     </span>
                     if row.kind != "AllocSet" { { " " }<span class="mem-kind">{ row.kind }</span> }
+                    if let Family::Shut(size) = family { <span class="mem-kind">{ "+" }{ *size }</span> }
                 </span>
                 { " " }
                 <span class="ctx-bar" aria-hidden="true">
@@ -118,8 +178,10 @@ pub(super) fn tree(view: &View, unfolded: &UseStateHandle<bool>, on_open: &Callb
     let fold = || {
         let names = rest.iter().map(|row| &*row.name).collect::<Vec<_>>().join(", ");
         let size = rest.iter().map(|row| row.total_bytes).sum();
-        let (open, flip) = (**unfolded, unfolded.clone());
-        let onclick = Callback::from(move |_: MouseEvent| flip.set(!open));
+        let (open, looks) = (looks.unfolded, looks.clone());
+        let onclick = Callback::from(move |_: MouseEvent| {
+            looks.set(Looks { unfolded: !open, ..(*looks).clone() });
+        });
         html! {
             <button type="button" class="ctx-fold" {onclick} title={names.clone()}
                 aria-expanded={open.to_string()}>
@@ -155,7 +217,7 @@ fn folded(view: &View) -> Html {
         };
         html! {
             <li class="ctx-gone" style={format!("--level:1;--indent:14px;--step:{step}")}>
-                { &folded.name }<em>{ how }</em>
+                <s>{ &folded.name }</s><em>{ how }</em>
             </li>
         }
     };

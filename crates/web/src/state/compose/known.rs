@@ -97,6 +97,11 @@ impl Known<'_> {
             Blank::Pin => last_of(self.pins()),
             Blank::Name => (self.free_name(kind), Vec::new()),
             Blank::Allocator => (ALLOCSET.into(), self.allocators()),
+            Blank::Statement if kind == Kind::Advisory => {
+                ("lock".into(), ["lock", "lock shared", "unlock"].map(String::from).into())
+            }
+            Blank::Key => ("42".into(), Vec::new()),
+            Blank::Prepared => last_of(self.prepared()),
             Blank::Statement => {
                 let choices = ["begin", "commit", "rollback"].map(String::from);
                 (choices[usize::from(self.is_begun())].clone(), choices.into())
@@ -161,6 +166,11 @@ impl Known<'_> {
         names.map(|name| name.to_string()).collect()
     }
 
+    fn prepared(&self) -> Vec<String> {
+        let backend = self.server.and_then(|server| server.backend(self.backend));
+        backend.map_or_else(Vec::new, |it| it.prepared_statements().map(Into::into).collect())
+    }
+
     fn pins(&self) -> Vec<String> {
         let (Some(program), Some(server)) = (self.program, self.server) else { return Vec::new() };
         let Some(backend) = server.backend(self.backend) else { return Vec::new() };
@@ -179,6 +189,7 @@ impl Known<'_> {
             }
             Kind::Pin => names.is_some_and(|it| it.find_pin(self.backend, name).is_some()),
             Kind::Palloc => names.is_some_and(|it| it.find_chunk(self.backend, name).is_some()),
+            Kind::Prepare => self.prepared().iter().any(|prepared| prepared == name),
             _ => false,
         };
         let candidates: Box<dyn Iterator<Item = String>> = match kind {
@@ -187,6 +198,7 @@ impl Known<'_> {
                 Box::new(letters.chain((1..).map(|number: u32| format!("chunk{number}"))))
             }
             Kind::Pin => Box::new(numbered("p")),
+            Kind::Prepare => Box::new(numbered("q")),
             Kind::NewContext => Box::new(numbered("Work")),
             _ => Box::new(numbered("my_func")),
         };

@@ -28,27 +28,29 @@ impl Server {
     }
 
     /// A savepoint is released: what it locked is that level's around it
-    /// (`LockReassignCurrentOwner`).
+    /// (`LockReassignCurrentOwner`), and so is its transaction id.
     pub(in crate::server::apply) fn reassign_locks(&mut self, id: BackendId) -> Fallible<()> {
-        let (proc, level) = self.end_level(id)?;
+        let (proc, level) = self.innermost_level(id)?;
+        let xids = self.at(id)?.locks.xids.iter_mut();
+        xids.for_each(|(of, _)| *of = (*of).min(level - 1));
         let (from, to) = (Owner::Level(level), Owner::Level(level - 1));
         self.with_locks(|locks| locks.reassign_owner(proc, from, to))
     }
 
-    /// A savepoint is rolled back: what it locked goes (`LockReleaseCurrentOwner`).
+    /// A savepoint is rolled back: what it locked goes (`LockReleaseCurrentOwner`), and its
+    /// transaction id is over.
     pub(in crate::server::apply) fn release_level_locks(&mut self, id: BackendId) -> Fallible<()> {
-        let (proc, level) = self.end_level(id)?;
+        let (proc, level) = self.innermost_level(id)?;
+        self.at(id)?.locks.xids.retain(|(of, _)| *of < level);
         self.with_locks(|locks| {
             locks.give_up(proc);
             locks.release_owner(proc, Owner::Level(level));
         })
     }
 
-    /// The innermost level has no transaction id any more.
-    fn end_level(&mut self, id: BackendId) -> Fallible<(crate::lmgr::ProcNumber, u32)> {
+    fn innermost_level(&mut self, id: BackendId) -> Fallible<(crate::lmgr::ProcNumber, u32)> {
         let backend = self.at(id)?;
         let level = (backend.session.levels.len() as u32).max(2);
-        backend.locks.xids.retain(|(of, _)| *of < level);
         Ok((backend.locks.proc, level))
     }
 
@@ -79,8 +81,6 @@ impl Server {
         if !backend.is_in_transaction() {
             return self.end_own_transaction(id, false);
         }
-        backend.session.tuple = None;
-        backend.session.spi.clear();
         if !backend.calls.is_empty() {
             backend.calls.clear();
             backend.variables.set_context(ContextSlot::FUNCTION_CALL, None)?;
