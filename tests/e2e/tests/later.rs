@@ -8,9 +8,9 @@ use thirtyfour::prelude::*;
 
 const EDITOR: &str = "return document.querySelector('textarea[aria-label=Scenario]').value";
 /// When the first picture stood, written down by the browser itself.
-const NOTE_READY: &str = "new MutationObserver(() => {
-    if (document.documentElement?.dataset.ready) window.readyAt ??= performance.now();
-}).observe(document, { attributes: true, subtree: true });";
+const NOTE_PICTURE: &str = "new MutationObserver(() => {
+    if (document.querySelector('.dial')) window.pictureAt ??= performance.now();
+}).observe(document, { childList: true, subtree: true });";
 /// When the fetches of the rest and of the wasm for links, with its script, began.
 const BEGUN: &str = "return performance.getEntriesByType('resource')
     .filter(it => /later(_bg)?\\.js|later_bg\\.wasm|pgscope-rest-/.test(it.name)).map(it => it.startTime)";
@@ -38,7 +38,7 @@ async fn copy_link(reader: &Reader) -> Result<()> {
 fn the_first_picture_does_not_wait_for_it() {
     run("the_first_picture_does_not_wait_for_it", async |bench| {
         let reader = bench.reader(Window::Desktop).await?;
-        reader.at_each_start(NOTE_READY).await?;
+        reader.at_each_start(NOTE_PICTURE).await?;
         reader.visit("").await?;
         let begun = reader
             .until("the three files", async || {
@@ -48,8 +48,8 @@ fn the_first_picture_does_not_wait_for_it() {
                 if begun.len() == 3 { Ok(begun) } else { Err(format!("{begun:?}").into()) }
             })
             .await?;
-        let ready = reader.script("return window.readyAt").await?.as_f64().expect("a time");
-        assert!(begun.iter().all(|begun| *begun > ready), "{begun:?}, ready at {ready}");
+        let picture = reader.script("return window.pictureAt").await?.as_f64().expect("a time");
+        assert!(begun.iter().all(|begun| *begun > picture), "{begun:?}, the picture at {picture}");
         Ok(())
     });
 }
@@ -61,6 +61,14 @@ fn the_first_picture_needs_nothing_of_the_rest() {
         reader.block(&["*later*", "*pgscope-rest-*"]).await?;
         reader.visit("").await?;
         reader.until_text("#position", |text| text.starts_with("op 33 of 45")).await?;
+        assert!(!text(&reader).await?.is_empty(), "no script");
+
+        // What it lacks says so, and comes when it can be had.
+        let lacks = |text: &str| text.contains("could not be loaded");
+        reader.until_text(".panel.local [role=alert]", lacks).await?;
+        reader.block(&[]).await?;
+        reader.press("button", "Try again").await?;
+        reader.until_text(".panel.local", |text| text.contains("TopMemoryContext")).await?;
         Ok(())
     });
 }

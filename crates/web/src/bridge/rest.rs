@@ -8,15 +8,17 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Joins the rest to these exports: before it returns, or when it has come.
+    /// Joins the rest to these exports: before it returns, or when it has come. Then `heed` hears
+    /// whether it is here.
     #[wasm_bindgen(catch, js_name = pgscopeRest)]
-    fn join(exports: &JsValue, at_once: bool) -> Result<(), JsValue>;
+    fn join(exports: &JsValue, at_once: bool, heed: &JsValue) -> Result<(), JsValue>;
 }
 
-/// Fetch it, so that nobody has to wait for it.
-pub fn fetch() {
-    // A page without that function is in one piece.
-    let _ = join(&wasm_bindgen::exports(), false);
+/// Fetch it, so that nobody has to wait for it. `heed` hears whether it is here, in a task of its own.
+pub fn fetch(heed: impl FnOnce(bool) + 'static) {
+    let heed = Closure::once_into_js(heed);
+    // A page without that function, as in tests, is in one piece; nobody hears of it there.
+    let _ = join(&wasm_bindgen::exports(), false, &heed);
 }
 
 /// What a door calls while the rest isn't here.
@@ -26,7 +28,7 @@ pub fn fetch() {
 /// sees what happened, keeps the script and may start again.
 #[wasm_bindgen]
 pub fn bring_the_rest() {
-    if join(&wasm_bindgen::exports(), true).is_err() {
+    if join(&wasm_bindgen::exports(), true, &JsValue::UNDEFINED).is_err() {
         panic!("a part of the page could not be loaded: start again when you are online");
     }
 }

@@ -12,7 +12,7 @@ use crate::bridge::storage::{self, Kept};
 use crate::bridge::{address, mount_point, rest, theme};
 use crate::panels::effects;
 use crate::panels::embed::Embed;
-use crate::panels::page::{PARTS, Page};
+use crate::panels::page::Page;
 use crate::state::{Action, State};
 
 /// What the page begins with.
@@ -70,7 +70,7 @@ pub fn mount() {
     };
     if packed {
         // What a link shows may need any part of the program.
-        rest::fetch();
+        rest::fetch(|_| ());
         later::with(render);
     } else {
         render(None);
@@ -97,12 +97,12 @@ pub fn App(props: &AppProps) -> Html {
     effects::use_keys(&state, query, &act);
     effects::use_memory_of_the_script(&state, query);
     effects::use_title(&state);
-    let parts = effects::use_parts(if query.embed { 0 } else { PARTS });
+    let (parts, bring) = effects::use_parts();
 
     let shown = (*state).clone();
     if query.embed {
-        html! { <Embed state={shown} {query} {act} /> }
+        html! { <Embed state={shown} {query} {parts} {bring} {act} /> }
     } else {
-        html! { <Page state={shown} {parts} {act} /> }
+        html! { <Page state={shown} {parts} {bring} {act} /> }
     }
 }

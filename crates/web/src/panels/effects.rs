@@ -12,6 +12,7 @@ use crate::bridge::{
     announce_ready, clock, crash, drafts, files, later, rest, reveal, storage, theme,
 };
 use crate::panels::files::open;
+use crate::panels::page::Parts;
 use crate::state::{Action, Activity, Notice, SPEEDS, State};
 
 /// Milliseconds of a frame that a run may take.
@@ -199,33 +200,39 @@ pub fn use_title(state: &State) {
     });
 }
 
-/// How many of the page's later parts to show: each comes in a task of its own behind the picture of
-/// those before, so that none keeps the reader waiting. Then the page says that it is ready, and what
-/// is needed later is fetched in a frame behind that.
+/// What of the page is there. Each part comes in a task of its own behind the picture of those before,
+/// so that none keeps the reader waiting; local memory is in the rest of the program, and comes with
+/// it. Then the page says that it is ready, and fetches what it may need later. With it goes the
+/// way to try again.
 #[hook]
-pub fn use_parts(all: usize) -> usize {
-    let parts = use_state_eq(|| 0);
+pub fn use_parts() -> (Parts, Callback<()>) {
+    let parts = use_state_eq(|| Parts::Picture);
     let shown = *parts;
+    let bring = {
+        let parts = parts.clone();
+        Callback::from(move |()| {
+            let parts = parts.clone();
+            rest::fetch(move |here| parts.set(if here { Parts::Whole } else { Parts::Lacking }));
+        })
+    };
     let pending = use_mut_ref(Pending::default);
+    let brought = bring.clone();
     use_effect_with(shown, move |&shown| {
         let slot = Rc::clone(&pending);
         let frame = clock::next_frame(move || {
-            let next = Rc::clone(&slot);
-            let timer = Timeout::new(0, move || {
-                if shown < all {
-                    return parts.set(shown + 1);
-                }
-                announce_ready();
-                next.borrow_mut().frame = clock::next_frame(|| {
-                    rest::fetch();
+            let timer = Timeout::new(0, move || match shown {
+                Parts::Picture => parts.set(Parts::Script),
+                Parts::Script => brought.emit(()),
+                Parts::Lacking | Parts::Whole => {
+                    announce_ready();
                     later::fetch();
-                });
+                }
             });
             slot.borrow_mut().timer = Some(timer);
         });
         pending.borrow_mut().frame = frame;
     });
-    shown
+    (shown, bring)
 }
 
 /// What was asked of the browser last; kept so long as it is to come.

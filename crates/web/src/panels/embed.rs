@@ -8,7 +8,7 @@ use super::glossary::Glossary;
 use super::icons;
 use super::narration::sentence;
 use super::notice::notices;
-use super::page::{local, shared};
+use super::page::{Parts, local, no_local, shared};
 use super::question::question;
 use super::transport::transport;
 use crate::bridge::address::Query;
@@ -24,6 +24,10 @@ pub struct EmbedProps {
     pub state: State,
     /// How its host wants it.
     pub query: Query,
+    /// What of it is there.
+    pub parts: Parts,
+    /// To try again what could not be loaded.
+    pub bring: Callback<()>,
     /// To change it.
     pub act: Callback<Action>,
 }
@@ -38,7 +42,7 @@ impl PartialEq for EmbedProps {
 /// The embed.
 #[component]
 pub fn Embed(props: &EmbedProps) -> Html {
-    let EmbedProps { state, query, act } = props;
+    let EmbedProps { state, query, parts, bring, act } = props;
     let root = use_node_ref();
 
     let watched = root.clone();
@@ -70,7 +74,11 @@ pub fn Embed(props: &EmbedProps) -> Html {
             <Glossary />
             if let Some(view) = &state.view {
                 <main>
-                    { if query.memory { local(state, view, act) } else { shared(state, view, act, false) } }
+                    { match (query.memory, *parts) {
+                        (false, _) => shared(state, view, act, false),
+                        (true, Parts::Whole) => local(state, view, act),
+                        (true, parts) => no_local(parts, bring),
+                    } }
                 </main>
                 <footer class="story">
                     { sentence(view, state.activity == Activity::Resting) }

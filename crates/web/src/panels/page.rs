@@ -27,16 +27,28 @@ use crate::state::compose::{BUTTONS, Draft};
 use crate::state::run::View;
 use crate::state::{Action, Activity, Dialog, Move, Pane, State, guide};
 
-/// Parts that are not in the first picture: local memory, then the script.
-pub const PARTS: usize = 2;
+/// What of the page is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// Shared memory and the story.
+    Picture,
+    /// The script too.
+    Script,
+    /// Everything.
+    Whole,
+    /// Everything but what could not be loaded.
+    Lacking,
+}
 
 /// What the page shows.
 #[derive(Clone, Properties)]
 pub struct PageProps {
     /// Everything.
     pub state: State,
-    /// How many of the later parts are there yet.
-    pub parts: usize,
+    /// What of it is there.
+    pub parts: Parts,
+    /// To try again what could not be loaded.
+    pub bring: Callback<()>,
     /// To change it.
     pub act: Callback<Action>,
 }
@@ -51,7 +63,7 @@ impl PartialEq for PageProps {
 /// The page.
 #[component]
 pub fn Page(props: &PageProps) -> Html {
-    let PageProps { state, parts, act } = props;
+    let PageProps { state, parts, bring, act } = props;
     let field = use_node_ref();
     let script = use_node_ref();
     let on_copy = {
@@ -112,7 +124,7 @@ pub fn Page(props: &PageProps) -> Html {
                         <Files state={state.clone()} act={act.clone()} />
                         { status(state) }
                     </header>
-                    if *parts >= PARTS {
+                    if *parts != Parts::Picture {
                         <Editor text={state.text.clone()} {line} {failed} breaks={Rc::clone(&state.breaks.lines)} field={field.clone()}
                             diagnostics={if state.stale { Rc::new([]) } else { Rc::clone(diagnostics) }}
                             act={act.clone()} {on_line} />
@@ -123,7 +135,10 @@ pub fn Page(props: &PageProps) -> Html {
                 </section>
                 if let Some(view) = &state.view {
                     { shared(state, view, act, true) }
-                    if *parts >= 1 { { local(state, view, act) } } else { { no_local() } }
+                    { match *parts {
+                        Parts::Whole => local(state, view, act),
+                        parts => no_local(parts, bring),
+                    } }
                 }
             </main>
             if let Some(view) = &state.view {
@@ -221,10 +236,17 @@ pub fn shared(state: &State, view: &View, act: &Callback<Action>, whole: bool) -
 }
 
 /// Where a backend's own memory will be.
-fn no_local() -> Html {
+pub fn no_local(parts: Parts, bring: &Callback<()>) -> Html {
+    let onclick = bring.reform(|_| ());
     html! {
         <section class="panel local to-come" aria-labelledby="local-heading">
             <header><h2 id="local-heading">{ "Local memory" }</h2></header>
+            if parts == Parts::Lacking {
+                <div class="picture" role="alert">
+                    <p class="dim">{ "This part of the page could not be loaded. Try again when you are online." }</p>
+                    <button type="button" {onclick}>{ "Try again" }</button>
+                </div>
+            }
         </section>
     }
 }

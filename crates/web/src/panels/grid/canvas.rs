@@ -72,23 +72,16 @@ impl Painted {
             self.cards = None;
             let pixels = self.pixels.take().filter(|it| it.is_of(layout, &style.palette));
             let mut pixels = pixels.unwrap_or_else(|| Pixels::new(layout, style.palette));
-            if let Some((left, top, right, bottom)) = pixels.paint(look) {
-                let bytes = Clamped(pixels.bytes());
-                let (width, height) = (layout.width, layout.height);
+            if let Some((_, top, _, bottom)) = pixels.paint(look) {
+                // Whole lines: a part of a picture takes a browser many times as long.
+                let line = layout.width as usize * 4;
+                let lines = top as usize * line..bottom as usize * line;
+                let bytes = Clamped(pixels.bytes().get(lines).unwrap_or_default());
+                let (width, height) = (layout.width, bottom - top);
                 let image = ImageData::new_with_u8_clamped_array_and_sh(bytes, width, height);
                 if let Ok(image) = image {
-                    let [x, y, right, bottom] = [left, top, right, bottom].map(f64::from);
                     // A canvas without room shows nothing: there is nothing to do about it.
-                    let _ = context
-                        .put_image_data_with_dirty_x_and_dirty_y_and_dirty_width_and_dirty_height(
-                            &image,
-                            0.0,
-                            0.0,
-                            x,
-                            y,
-                            right - x,
-                            bottom - y,
-                        );
+                    let _ = context.put_image_data(&image, 0.0, top.into());
                 }
             }
             self.pixels = Some(pixels);
