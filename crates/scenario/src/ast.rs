@@ -2,27 +2,28 @@
 //!
 //! The formatter prints it, [`check`](crate::check()) gives it a meaning.
 
+mod condition;
 mod context;
 mod frame;
 mod lesson;
 mod locks;
+mod pages;
 mod session;
 
 use std::rc::Rc;
 
 use pgscope_core::ids::BlockNumber;
 use pgscope_core::op::{AllocFlags, CheckpointPart, StrategyKind};
-use pgscope_core::views::View;
 
 use crate::diagnostic::Span;
-use crate::metrics::{
-    BackendMetric, ChunkMetric, ContextMetric, PageMetric, RelationMetric, ServerMetric,
-};
 use crate::units::Quantity;
+pub use condition::{Comparison, Condition, Measured};
 pub use context::{ContextKind, ContextSizes, Family, Shown};
 pub use frame::{GivenSetting, SettingValue};
-pub use lesson::{Asked, AskedChoice, Condition, Lesson};
+pub use lesson::{Asked, AskedChoice, Lesson};
 pub use locks::{Keys, LockAction};
+pub(crate) use pages::RING_WORDS;
+pub use pages::{BulkKind, Dirtying, Generator, PageRange, Pages, Purpose};
 pub use session::{Choice, Session};
 
 /// A whole scenario. Two scripts are equal when they say the same in the same order.
@@ -512,191 +513,4 @@ pub struct Server {
     pub seed: Option<u64>,
     /// Other settings.
     pub settings: Vec<GivenSetting>,
-}
-
-/// What a page is read for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// `read`: to look at it.
-    Read,
-    /// `update`: to change it, with a WAL record.
-    Update,
-    /// `hint`: to set a hint bit.
-    Hint,
-    /// `indexscan`: by way of an index.
-    IndexScan {
-        /// And to change the row.
-        update: bool,
-    },
-}
-
-/// What a statement does with many pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BulkKind {
-    /// `seqscan`
-    SeqScan,
-    /// `bitmapscan`
-    BitmapScan,
-    /// `vacuum`
-    Vacuum {
-        /// `freeze`
-        freeze: bool,
-    },
-    /// `prewarm`
-    Prewarm,
-    /// `copy`
-    CopyIn,
-    /// `create table`
-    CreateTableAs,
-}
-
-impl BulkKind {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::SeqScan => "seqscan",
-            Self::BitmapScan => "bitmapscan",
-            Self::Vacuum { .. } => "vacuum",
-            Self::Prewarm => "prewarm",
-            Self::CopyIn => "copy",
-            Self::CreateTableAs => "create table",
-        }
-    }
-}
-
-/// The word for each kind of ring.
-pub(crate) const RING_WORDS: [(&str, StrategyKind); 3] = [
-    ("bulkread", StrategyKind::BulkRead),
-    ("bulkwrite", StrategyKind::BulkWrite),
-    ("vacuum", StrategyKind::Vacuum),
-];
-
-/// How a pinned page is made dirty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dirtying {
-    /// With a WAL record.
-    Wal,
-    /// `hint`: by a hint bit.
-    Hint,
-    /// `nowal`: without a WAL record.
-    NoWal,
-}
-
-/// Which pages of a table.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Pages {
-    /// `3, 5, 9..11`
-    Listed(Vec<PageRange>),
-    /// `zipf(1.1) times 20`
-    Drawn {
-        /// From which distribution.
-        generator: Generator,
-        /// How many; one if it isn't said.
-        times: Option<u64>,
-        /// Where the generator stands.
-        span: Span,
-    },
-}
-
-/// Pages that follow each other.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PageRange {
-    /// The first.
-    pub first: BlockNumber,
-    /// The last, which belongs to it.
-    pub last: BlockNumber,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// A distribution over a table's pages.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Generator {
-    /// Each page as likely as the next.
-    Uniform,
-    /// Page *k* (from 1) with a probability in proportion to 1/*k*^`exponent`.
-    Zipf {
-        /// How steep.
-        exponent: f64,
-    },
-    /// One page after the other, and again from the first.
-    Sequential,
-    /// The same over the first pages only.
-    Loop {
-        /// How many.
-        pages: BlockNumber,
-    },
-    /// A sequential scan, and between its pages uniform draws from the first pages.
-    Hot {
-        /// How many these are.
-        pages: BlockNumber,
-        /// Which part of all reads goes to them.
-        share: f64,
-    },
-}
-
-/// What an expectation looks at.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Measured {
-    /// `hit_ratio`
-    Server(ServerMetric),
-    /// `usage(orders, 3)`
-    Page(PageMetric, Name, PageRange),
-    /// `buffers(orders)`
-    Relation(RelationMetric, Name),
-    /// `used(alice, Work)`
-    Context(ContextMetric, Name, Name),
-    /// `offset(alice, a)`
-    Chunk(ChunkMetric, Name, Name),
-    /// `contexts(alice)`
-    Backend(BackendMetric, Name),
-    /// `pg_stat_bgwriter(buffers_clean)`: what a view shows in a column, by the row's keys before it
-    View(View, Vec<Rc<str>>, Span),
-}
-
-/// How an expectation compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
-    /// `=`
-    Equal,
-    /// `<>`, also written `!=`
-    NotEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-}
-
-impl Comparison {
-    /// Every comparison with its symbol; of two symbols for one, the canonical one is first.
-    pub(crate) const SYMBOLS: [(&'static str, Self); 7] = [
-        ("=", Self::Equal),
-        ("<>", Self::NotEqual),
-        ("!=", Self::NotEqual),
-        ("<=", Self::LessOrEqual),
-        (">=", Self::GreaterOrEqual),
-        ("<", Self::Less),
-        (">", Self::Greater),
-    ];
-
-    /// The symbol.
-    pub fn symbol(self) -> &'static str {
-        Self::SYMBOLS.iter().find(|(_, it)| *it == self).map_or("", |(symbol, _)| symbol)
-    }
-
-    /// Whether `left` and `right` compare like this.
-    pub fn holds(self, left: f64, right: f64) -> bool {
-        match self {
-            Self::Equal => left == right,
-            Self::NotEqual => left != right,
-            Self::Less => left < right,
-            Self::LessOrEqual => left <= right,
-            Self::Greater => left > right,
-            Self::GreaterOrEqual => left >= right,
-        }
-    }
 }

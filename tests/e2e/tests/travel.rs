@@ -218,3 +218,34 @@ fn what_was_written_before_is_listed_and_survives_a_reload() {
         until_script(&reader, &mine).await
     });
 }
+
+#[test]
+fn a_duplicated_tab_has_a_draft_of_its_own() {
+    run("a_duplicated_tab_has_a_draft_of_its_own", async |bench| {
+        let reader = bench.reader(Window::Desktop).await?;
+        reader.visit("").await?;
+        let [mine, theirs] = ["Mine", "Theirs"].map(|name| format!("-- {name}\n{READS}"));
+        paste(&reader, &mine).await?;
+        at(&reader, "op").await?;
+        let first = reader.driver().window().await?;
+        // As `Duplicate tab` does, this copies the session storage.
+        reader.script("window.open(location.href)").await?;
+        let both = reader.driver().windows().await?;
+        let second = both.into_iter().find(|it| *it != first).ok_or("there is one tab alone")?;
+        reader.driver().switch_to_window(second).await?;
+        reader.until_ready().await?;
+        until_script(&reader, &mine).await?;
+        paste(&reader, &theirs).await?;
+        at(&reader, "op").await?;
+        reader.driver().refresh().await?;
+        reader.until_ready().await?;
+        until_script(&reader, &theirs).await?;
+        reader.driver().close_window().await?;
+
+        reader.driver().switch_to_window(first).await?;
+        until_script(&reader, &mine).await?;
+        reader.driver().refresh().await?;
+        reader.until_ready().await?;
+        until_script(&reader, &mine).await
+    });
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use super::{Comparison, Measured};
+use super::{Condition, Measured};
 use crate::diagnostic::Span;
 use crate::format::Quoted;
 use crate::units::Quantity;
@@ -61,28 +61,6 @@ pub struct AskedChoice {
     pub text: Rc<str>,
     /// When it is right. Without it, it is right if no other is.
     pub when: Option<Condition>,
-}
-
-/// `dirty_buffers > 3`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Condition {
-    /// What is looked at.
-    pub metric: Measured,
-    /// How it compares.
-    pub comparison: Comparison,
-    /// There is a minus before the number.
-    pub negative: bool,
-    /// With what.
-    pub value: Quantity,
-    /// Where it stands.
-    pub span: Span,
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let minus = if self.negative { "-" } else { "" };
-        write!(f, "{} {} {minus}{}", self.metric, self.comparison.symbol(), self.value)
-    }
 }
 
 /// What stands behind the keyword.
