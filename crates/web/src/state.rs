@@ -136,6 +136,8 @@ pub struct State {
     stopping: bool,
     /// Slices that were run since the program was last looked at.
     pub unseen: u32,
+    /// Changes so far that can be seen: a slice of a run can't, until the program is looked at.
+    changes: u64,
     /// The answer that the reader chose to the question of this step.
     picked: Option<(u64, Pick)>,
     /// An index into [`SPEEDS`].
@@ -180,6 +182,7 @@ impl State {
             breaks: Breaks::default(),
             stopping: false,
             unseen: 0,
+            changes: 0,
             picked: None,
             speed: NORMAL_SPEED,
             selected: None,
@@ -249,6 +252,11 @@ impl State {
     /// What the reader answered to this question.
     pub fn picked(&self, asked: &Asked) -> Option<Pick> {
         self.picked.filter(|(step, _)| *step == asked.step).map(|(_, pick)| pick)
+    }
+
+    /// Whether the page looks the same with `other`, a state of the same page.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        self.changes == other.changes
     }
 
     /// A statement of this kind with everything filled in, ready to be appended.
@@ -490,6 +498,7 @@ impl Reducible for State {
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
         let mut next = (*self).clone();
+        let is_slice = matches!(action, Action::Slice(_));
         match action {
             Action::Edit(text) if text == next.text => return self,
             Action::Edit(text) => {
@@ -545,6 +554,7 @@ impl Reducible for State {
             }
             Action::Projector => next.projector = !next.projector,
         }
+        next.changes += u64::from(!is_slice || next.unseen == 0);
         next.into()
     }
 }

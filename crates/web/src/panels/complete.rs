@@ -73,6 +73,14 @@ pub enum Pressed {
     Else,
 }
 
+/// Whether a key may be the list's.
+pub fn heeds(event: &KeyboardEvent) -> bool {
+    match event.key().as_str() {
+        "ArrowDown" | "ArrowUp" | "Escape" | "Tab" | "Enter" => true,
+        key => key == " " && event.ctrl_key(),
+    }
+}
+
 /// What a key that was pressed in the field comes to.
 pub fn pressed(
     event: &KeyboardEvent,

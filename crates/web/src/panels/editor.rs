@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::rc::Rc;
 
+use gloo_timers::callback::Timeout;
 use pgscope_scenario::{Class, Diagnostic, highlight_line};
 use web_sys::{HtmlElement, HtmlTextAreaElement};
 use yew::prelude::*;
@@ -23,6 +24,9 @@ const LINE_HEIGHT: i32 = 20;
 
 /// The part of a line's number, from the left, where a click marks the line.
 const MARGIN: i32 = 12;
+
+/// Milliseconds after a letter until it is looked for what fits.
+const PAUSE: u32 = 60;
 
 /// Line numbers that are drawn together.
 const NUMBERS: usize = 50;
@@ -204,13 +208,23 @@ pub fn Editor(props: &EditorProps) -> Html {
     // What was chosen comes back as input too, and may be gone on from.
     let chosen = use_mut_ref(|| false);
     let on_edit = act.reform(|text: String| Action::Edit(text.into()));
+    // What fits is looked for when the typist pauses: no letter waits for it.
+    let due = use_mut_ref(|| None::<Timeout>);
+    let pending = use_mut_ref(|| false);
     let oninput = {
         let (offered, chosen) = (offered.setter(), Rc::clone(&chosen));
+        let (due, pending) = (Rc::clone(&due), Rc::clone(&pending));
         Callback::from(move |event: InputEvent| {
             if !*writing.borrow() {
                 let field: HtmlTextAreaElement = event.target_unchecked_into();
                 on_edit.emit(field.value());
-                offered.set(Offered::at_caret(&field, chosen.replace(false)));
+                let (offered, chosen) = (offered.clone(), Rc::clone(&chosen));
+                let pends = Rc::clone(&pending);
+                pending.replace(true);
+                due.replace(Some(Timeout::new(PAUSE, move || {
+                    pends.replace(false);
+                    offered.set(Offered::at_caret(&field, chosen.replace(false)));
+                })));
             }
         })
     };
@@ -219,11 +233,20 @@ pub fn Editor(props: &EditorProps) -> Html {
     let (state, accepted) = (offered.clone(), Rc::clone(&chosen));
     let onkeydown = Callback::from(move |event: KeyboardEvent| {
         let field: HtmlTextAreaElement = event.target_unchecked_into();
-        match complete::pressed(&event, (*state).as_ref(), &field) {
+        let offered = match complete::heeds(&event) && pending.replace(false) {
+            true => {
+                due.replace(None);
+                let now = Offered::at_caret(&field, accepted.replace(false));
+                state.set(now.clone());
+                now
+            }
+            false => (*state).clone(),
+        };
+        match complete::pressed(&event, offered.as_ref(), &field) {
             Pressed::Shows(next) => return state.set(next),
             Pressed::Takes(place) => {
                 accepted.replace(true);
-                return complete::take((*state).as_ref(), place, &field);
+                return complete::take(offered.as_ref(), place, &field);
             }
             Pressed::Else => {}
         }

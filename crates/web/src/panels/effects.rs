@@ -15,8 +15,12 @@ use crate::panels::files::open;
 use crate::panels::page::Parts;
 use crate::state::{Action, Activity, Notice, SPEEDS, State};
 
-/// Milliseconds of a frame that a run may take.
+/// Milliseconds of a frame that a run may take at most, and at least where the rest of a frame takes
+/// long.
 const SLICE: f64 = 10.0;
+const LEAST_SLICE: f64 = 4.0;
+/// Milliseconds from one frame to the next that are too many.
+const LATE: f64 = 20.0;
 /// Frames of a run for each that shows where it is: drawing a large pool takes a frame of its own.
 const UNSEEN: u32 = 3;
 /// Operations of a run's first slice; later ones are as long as the time allows.
@@ -26,12 +30,23 @@ const PATIENCE: u32 = 150;
 /// Milliseconds that good news stays.
 const GOOD_NEWS: u32 = 2_500;
 
+/// How a run goes on.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// Operations of the next slice.
+    ops: u64,
+    /// Milliseconds that it may take.
+    room: f64,
+    /// When the last one began.
+    last: f64,
+}
+
 /// Timers: the next event while it plays, the next slice while it runs, compiling after typing,
 /// good news that goes away.
 #[hook]
 pub fn use_clockwork(state: &State, act: &Callback<Action>) {
     let serial = state.view.as_ref().map_or(0, |view| view.serial);
-    let slice = use_mut_ref(|| FIRST_SLICE);
+    let pace = use_mut_ref(|| Pace { ops: FIRST_SLICE, room: SLICE, last: 0.0 });
 
     let due = act.clone();
     let playing = state.activity == Activity::Playing;
@@ -49,13 +64,17 @@ pub fn use_clockwork(state: &State, act: &Callback<Action>) {
                 if unseen >= UNSEEN {
                     return run.emit(Action::Look);
                 }
-                let ops = *slice.borrow();
                 let begun = clock::now();
+                let Pace { ops, room, last } = *pace.borrow();
                 run.emit(Action::Slice(ops));
                 let took = clock::now() - begun;
+                // Where frames come late the slice gives way, if the frame before was a slice's too.
+                let late = unseen > 0 && begun - last > LATE;
+                let room = (if late { room * 0.8 } else { room * 1.1 }).clamp(LEAST_SLICE, SLICE);
                 // A first slice measures; then towards the time there is, never by leaps.
-                let factor = (SLICE / took.max(0.5)).clamp(0.25, 2.0);
-                *slice.borrow_mut() = ((ops as f64 * factor) as u64).max(1);
+                let factor = (room / took.max(0.5)).clamp(0.25, 2.0);
+                let ops = ((ops as f64 * factor) as u64).max(1);
+                *pace.borrow_mut() = Pace { ops, room, last: begun };
             })
         });
         move || drop(frame)
