@@ -19,10 +19,13 @@ use crate::state::{Action, Activity, Notice, SPEEDS, State};
 /// long.
 const SLICE: f64 = 10.0;
 const LEAST_SLICE: f64 = 4.0;
-/// Milliseconds from one frame to the next that are too many.
+/// Milliseconds from one frame to the next that are too many, with a slice and with a picture.
 const LATE: f64 = 20.0;
-/// Frames of a run for each that shows where it is: drawing a large pool takes a frame of its own.
+const LATE_PICTURE: f64 = 30.0;
+/// Frames of a run for each that shows where it is, since drawing a large pool takes a frame of its
+/// own; and at most, where that frame comes late.
 const UNSEEN: u32 = 3;
+const MOST_UNSEEN: u32 = 24;
 /// Operations of a run's first slice; later ones are as long as the time allows.
 const FIRST_SLICE: u64 = 256;
 /// Milliseconds after the last key until the script is compiled.
@@ -37,7 +40,9 @@ struct Pace {
     ops: u64,
     /// Milliseconds that it may take.
     room: f64,
-    /// When the last one began.
+    /// Slices until there is a picture.
+    unseen_most: u32,
+    /// When the last frame began.
     last: f64,
 }
 
@@ -46,7 +51,8 @@ struct Pace {
 #[hook]
 pub fn use_clockwork(state: &State, act: &Callback<Action>) {
     let serial = state.view.as_ref().map_or(0, |view| view.serial);
-    let pace = use_mut_ref(|| Pace { ops: FIRST_SLICE, room: SLICE, last: 0.0 });
+    let pace =
+        use_mut_ref(|| Pace { ops: FIRST_SLICE, room: SLICE, unseen_most: UNSEEN, last: 0.0 });
 
     let due = act.clone();
     let playing = state.activity == Activity::Playing;
@@ -61,20 +67,27 @@ pub fn use_clockwork(state: &State, act: &Callback<Action>) {
     use_effect_with((running, serial, state.unseen), move |&(running, _, unseen)| {
         let frame = running.then(|| {
             clock::next_frame(move || {
-                if unseen >= UNSEEN {
+                let begun = clock::now();
+                let Pace { ops, mut room, mut unseen_most, last } = *pace.borrow();
+                if unseen >= unseen_most {
+                    pace.borrow_mut().last = begun;
                     return run.emit(Action::Look);
                 }
-                let begun = clock::now();
-                let Pace { ops, room, last } = *pace.borrow();
                 run.emit(Action::Slice(ops));
                 let took = clock::now() - begun;
-                // Where frames come late the slice gives way, if the frame before was a slice's too.
-                let late = unseen > 0 && begun - last > LATE;
-                let room = (if late { room * 0.8 } else { room * 1.1 }).clamp(LEAST_SLICE, SLICE);
+                // Where slices come late they give way; where the picture does, it comes less often.
+                let waited = begun - last;
+                if unseen > 0 {
+                    room = (room * if waited > LATE { 0.8 } else { 1.1 }).clamp(LEAST_SLICE, SLICE);
+                } else if last > 0.0 {
+                    let next =
+                        if waited > LATE_PICTURE { unseen_most * 2 } else { unseen_most - 1 };
+                    unseen_most = next.clamp(UNSEEN, MOST_UNSEEN);
+                }
                 // A first slice measures; then towards the time there is, never by leaps.
                 let factor = (room / took.max(0.5)).clamp(0.25, 2.0);
                 let ops = ((ops as f64 * factor) as u64).max(1);
-                *pace.borrow_mut() = Pace { ops, room, last: begun };
+                *pace.borrow_mut() = Pace { ops, room, unseen_most, last: begun };
             })
         });
         move || drop(frame)

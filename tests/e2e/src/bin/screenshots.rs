@@ -26,12 +26,18 @@ type Scene = (&'static str, u32, u64);
 
 const DEADLOCK: Scene = (include_str!("../../../scenarios/lock-deadlock.pgscope"), 16, 0);
 const LESSON: Scene = (include_str!("../../../scenarios/lesson.pgscope"), 15, 0);
+const GRID: Scene = (
+    "-- Two hot sets in a larger pool\nserver 18 shared_buffers=8MB\ntable orders pages=4000\n\
+     table customers pages=600\nbackend alice\nbackend bob\n\nrepeat 2000 {\n  \
+     alice: read orders zipf(1.05)\n  bob: update customers zipf(1.2)\n}\n",
+    3_600,
+    0,
+);
 const RING: Scene = (include_str!("../../../scenarios/seqscan-ring.pgscope"), 19, 20);
 
 /// One step on the way to a panel.
 enum Way {
     Press(&'static str, &'static str),
-    Choose(&'static str, &'static str),
     Keys(&'static str),
     /// Typed at the end of the script.
     Type(&'static str),
@@ -57,13 +63,13 @@ const fn panel(
     Panel { name, about, scene, way, seen }
 }
 
-use Way::{Choose, Keys, Press, Type};
+use Way::{Keys, Press, Type};
 
 const PANELS: [Panel; 15] = [
     panel("page", "A first visit: the hand has just taken a dirty victim", None, &[], ".top"),
     panel("buffer", "A buffer, looked at", None, &[Press("gridcell", "buffer 8…")], ".buffer-card"),
     panel("ring", "A sequential scan in its ring", Some(RING), &[], ".shared"),
-    panel("grid", "A larger pool", None, &[Choose("shared_buffers", "8MB")], ".grid"),
+    panel("grid", "A larger pool", Some(GRID), &[], ".grid"),
     panel("views", "The server's views", None, &[Press("tab", "Views")], ".views"),
     panel("bytes", "Bytes, and what they mean", None, &[Press("tab", "Bytes")], ".bytes"),
     panel(
@@ -144,9 +150,6 @@ async fn show(reader: &Reader, panel: &Panel, theme: &str, large: bool) -> Resul
     for way in panel.way {
         match *way {
             Press(role, label) => reader.press(role, label).await?,
-            Choose(label, value) => {
-                reader.by_role("combobox", label).await?.send_keys(value).await?;
-            }
             Keys(keys) => reader.keys(keys).await?,
             Type(text) => {
                 let field = reader.find("textarea[aria-label=Scenario]").await?;
