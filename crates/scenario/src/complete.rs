@@ -16,6 +16,8 @@ use crate::statements::{By, STATEMENTS, StatementInfo};
 use pattern::{Next, Pattern};
 use words::Words;
 
+pub use words::LOCK_MODES;
+
 /// Something to write at the caret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Completion {

@@ -50,7 +50,7 @@ pub use ask::{Answer, Choice, Number, Pick, Question, Solution};
 pub use ast::{Comparison, Script, Shown};
 pub use check::{check, compile};
 pub use compare::{Replay, replay};
-pub use complete::{Completion, Completions, complete};
+pub use complete::{Completion, Completions, LOCK_MODES, complete};
 pub use diagnostic::{Diagnostic, Span};
 pub use expect::{Failure, measure};
 pub use format::format;

@@ -8,8 +8,8 @@ use super::Completion;
 use crate::highlight::{Class, highlight_line};
 use crate::metrics::METRICS;
 
-/// How strong a lock can be, weakest first.
-const MODES: [&str; 8] = [
+/// The modes of locks in the words of `LOCK`, weakest first.
+pub const LOCK_MODES: [&str; 8] = [
     "access share",
     "row share",
     "row exclusive",
@@ -82,7 +82,7 @@ impl Words {
                 offers.extend(fixed(&plain, "context"));
                 offers
             }
-            "MODE" => fixed(&MODES, "lock mode"),
+            "MODE" => fixed(&LOCK_MODES, "lock mode"),
             "RING" => fixed(&RINGS, "ring"),
             "SETTING" => fixed(&SETTINGS, "setting"),
             "PAGES" => fixed(&["zipf(1.1)", "uniform"], "pages"),

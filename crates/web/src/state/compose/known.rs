@@ -3,6 +3,7 @@
 use pgscope_core::Server;
 use pgscope_core::ids::{BackendId, ChunkSlot, ContextSlot, PinSlot};
 use pgscope_core::views;
+use pgscope_scenario::LOCK_MODES;
 use pgscope_scenario::Program;
 
 use super::{Blank, Field, Kind};
@@ -20,17 +21,6 @@ const LOOKED_AT: usize = 4_096;
 /// What a script without any gets.
 const FIRST_BACKEND: &str = "alice";
 const FIRST_TABLE: &str = "orders";
-/// How strong a lock can be, weakest first.
-const MODES: [&str; 8] = [
-    "access share",
-    "row share",
-    "row exclusive",
-    "share update exclusive",
-    "share",
-    "share row exclusive",
-    "exclusive",
-    "access exclusive",
-];
 /// Settings of a session that say how much memory it may use.
 const SETTINGS: [&str; 3] = ["work_mem", "maintenance_work_mem", "temp_buffers"];
 /// What a context is that is created without a word about it.
@@ -106,7 +96,7 @@ impl Known<'_> {
                 let choices = ["begin", "commit", "rollback"].map(String::from);
                 (choices[usize::from(self.is_begun())].clone(), choices.into())
             }
-            Blank::Mode => (MODES[7].to_owned(), MODES.map(Into::into).into()),
+            Blank::Mode => (LOCK_MODES[7].to_owned(), LOCK_MODES.map(Into::into).into()),
             Blank::Setting => (SETTINGS[0].to_owned(), SETTINGS.map(Into::into).into()),
             Blank::Value => ("64MB".into(), Vec::new()),
             Blank::Time => ("1s".into(), Vec::new()),
